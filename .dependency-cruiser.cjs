@@ -1,0 +1,112 @@
+// The import rules of docs/architecture.md. One forbidden rule per sentence of the page.
+const pkg = (name) => `^packages/${name}/`;
+const others = (allowed) => `^packages/(?!(${allowed})/)`;
+const builtin = (names) => `^(node:)?(${names})`;
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-deep-imports',
+      comment: 'Another package is used through its index only.',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$1/', '/index\\.ts$'] },
+    },
+    {
+      name: 'contract-imports-zod-only',
+      severity: 'error',
+      from: { path: pkg('contract') + 'src' },
+      to: { pathNot: [pkg('contract'), 'node_modules/zod'] },
+    },
+    {
+      name: 'protocols-import-nothing',
+      severity: 'error',
+      from: { path: pkg('protocols') + 'src', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: [pkg('protocols')] },
+    },
+    {
+      name: 'disk-image-imports-decoders-only',
+      severity: 'error',
+      from: { path: pkg('disk-image') + 'src', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: [pkg('disk-image'), builtin('zlib|stream|buffer'), 'node_modules/(fzstd|xz-decompress)'] },
+    },
+    {
+      name: 'domain-imports-contract-only',
+      severity: 'error',
+      from: { path: '^packages/server/src/domain', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: ['^packages/server/src/domain', pkg('contract')] },
+    },
+    {
+      name: 'app-imports-domain-contract-ports',
+      severity: 'error',
+      from: { path: '^packages/server/src/app', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: ['^packages/server/src/(app|domain)', pkg('contract')], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'adapters-never-import-each-other',
+      severity: 'error',
+      from: { path: '^packages/server/src/adapters/([^/]+)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^packages/server/src/adapters/', pathNot: '^packages/server/src/adapters/$1/' },
+    },
+    {
+      name: 'adapters-import-no-listeners',
+      severity: 'error',
+      from: { path: '^packages/server/src/adapters' },
+      to: { path: '^packages/server/src/(listeners|control-plane|boot-plane|main)' },
+    },
+    {
+      name: 'listeners-import-no-adapters',
+      severity: 'error',
+      from: { path: '^packages/server/src/listeners', pathNot: '\\.test\\.ts$' },
+      to: { path: '^packages/server/src/(adapters|control-plane|boot-plane|main|config)' },
+    },
+    {
+      name: 'sdk-imports-contract',
+      severity: 'error',
+      from: { path: pkg('sdk') + 'src' },
+      to: { path: others('sdk|contract') },
+    },
+    {
+      name: 'cli-imports-sdk-contract',
+      comment: 'serve may start the server, simulate the simulator.',
+      severity: 'error',
+      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate)\\.ts$' },
+      to: { path: others('cli|sdk|contract') },
+    },
+    {
+      name: 'simulator-never-imports-protocols',
+      severity: 'error',
+      from: { path: pkg('simulator') + 'src' },
+      to: { path: others('simulator|contract|sdk') },
+    },
+    {
+      name: 'sockets-files-processes-only-at-the-edge',
+      severity: 'error',
+      from: {
+        path: '^packages/(contract|protocols|disk-image)/src|^packages/server/src/(domain|app)',
+        pathNot: '\\.test\\.ts$',
+      },
+      to: {
+        path: builtin('net|dgram|tls|http|https|http2|fs|child_process|worker_threads|cluster'),
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)dist/|\\.d\\.ts$' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['drover-source', 'import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,53 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+const noAmbient = [
+  'error',
+  { object: 'process', property: 'env', message: 'Only config.ts reads the environment.' },
+  { object: 'Math', property: 'random', message: 'Randomness is a port; take it as a dependency.' },
+];
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '**/*.cjs', 'coverage/**', 'eslint.config.js'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        project: ['./tsconfig.tests.json', './packages/*/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+      globals: { process: 'readonly', Buffer: 'readonly', console: 'readonly', URL: 'readonly' },
+    },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-restricted-properties': noAmbient,
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 80, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    files: [
+      'packages/server/src/config.ts',
+      'packages/cli/src/environment.ts',
+      'packages/cli/bin/*.js',
+      'e2e/**',
+      'bench/**',
+      '**/test/**',
+      '**/*.test.ts',
+      'vitest.config.ts',
+    ],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    files: ['**/*.test.ts', 'e2e/**', 'packages/*/test/**', 'bench/**'],
+    rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-floating-promises': 'error' },
+  },
+  { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
+);

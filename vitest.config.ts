@@ -1,0 +1,56 @@
+import { defineConfig } from 'vitest/config';
+
+const conditions = ['drover-source', 'node', 'import', 'module', 'default'];
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+};
+
+// Which tests need what: unit nothing; contract PostgreSQL and the file system; interop the system tools
+// that scripts/install-packages brings; e2e root, namespaces and QEMU.
+export default defineConfig({
+  ...shared,
+  test: {
+    projects: [
+      { ...shared, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
+      {
+        ...shared,
+        test: {
+          name: 'contract',
+          include: ['packages/*/test/contract/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'interop',
+          include: ['packages/*/test/interop/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'system',
+          include: ['packages/*/test/system/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'e2e',
+          include: ['e2e/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 1_800_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
