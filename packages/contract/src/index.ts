@@ -1,1 +1,10 @@
-export {};
+export * from './errors.js';
+export * from './primitives.js';
+export * from './resources/device.js';
+export * from './resources/event.js';
+export * from './resources/image.js';
+export * from './resources/job.js';
+export * from './resources/session.js';
+export * from './resources/tenancy.js';
+export * from './device-api.js';
+export * from './routes/index.js';

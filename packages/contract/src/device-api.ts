@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { RootMode, SessionId, Sha256 } from './primitives.js';
+
+/**
+ * What a board's initramfs and agent say to the boot plane, below `/device/v1`. Answers are `key=value` lines, because a board has busybox and no
+ * JSON reader; every value is limited to characters a shell needs not quote (see {@link deviceValue}).
+ *
+ * - `GET  /device/v1/time`: `time=<unix seconds>`; no credential.
+ * - `POST /device/v1/sessions/{id}/exchange`: form body {@link ExchangeForm}; answers {@link ExchangeAnswer} as lines. 503 with Retry-After while the root
+ *   is being prepared or the control plane is away; 403 when the secret is wrong, expired or was used with another nonce (the session is then revoked).
+ * - `GET  /device/v1/sessions/{id}/root`: the root image (squashfs), ranges; `Authorization: Bearer <credential>`.
+ * - `GET  /device/v1/sessions/{id}/identity`: a tar unpacked over the root: machine-id, hostname, SSH host keys; credential.
+ * - `POST /device/v1/sessions/{id}/reports?step=&state=&uptime=&message=`: one step; body (64 KiB at most) is a piece of log; credential, or the one-use secret
+ *   (`Authorization: Secret <secret>`) for what happens before the exchange.
+ */
+export const deviceApiBase = '/device/v1';
+
+/** Kernel parameters of a network boot that our initramfs reads. */
+export const kernelParameters = {
+  url: 'drover.url',
+  session: 'drover.session',
+  secret: 'drover.secret',
+  mode: 'drover.mode',
+} as const;
+
+/** Characters that need no quoting in a POSIX shell assignment. */
+export const deviceValue = z.string().regex(/^[A-Za-z0-9._:/@%+,=-]*$/);
+
+export const ExchangeForm = z.object({
+  secret: z.string().regex(/^[0-9a-f]{32}$/),
+  /** 32 hex digits the board chose for this boot: the same nonce may repeat the exchange, another one may not. */
+  nonce: z.string().regex(/^[0-9a-f]{32}$/),
+  mac: z.string().max(17).optional(),
+  serial: z.string().max(16).optional(),
+  release: z.string().max(128).optional(),
+});
+export type ExchangeForm = z.infer<typeof ExchangeForm>;
+
+export const ExchangeAnswer = z.object({
+  credential: z.string().regex(/^[0-9a-f]{32}\.[0-9a-f]{64}$/),
+  mode: RootMode,
+  hostname: deviceValue,
+  time: z.number().int(),
+  rootSha256: Sha256,
+  rootSize: z.number().int(),
+  /** tmpfs size as mount(8) takes it: `50%` or `512m`. */
+  overlaySize: deviceValue,
+});
+export type ExchangeAnswer = z.infer<typeof ExchangeAnswer>;
+
+/** Steps the device runtime reports, in order. */
+export const bootSteps = [
+  'start',
+  'modules',
+  'network',
+  'clock',
+  'exchange',
+  'download',
+  'verify',
+  'mount',
+  'identity',
+  'prepare',
+  'switch',
+  'up',
+] as const;
+export type BootStep = (typeof bootSteps)[number];
+
+export const ReportQuery = z.object({
+  step: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  state: z.enum(['start', 'progress', 'ok', 'failed', 'info']),
+  uptime: z.coerce.number().min(0).max(1e9).optional(),
+  message: z.string().max(1000).default(''),
+  log: z.enum(['kernel', 'initramfs', 'root']).optional(),
+});
+export type ReportQuery = z.infer<typeof ReportQuery>;
+
+export const SessionPath = z.object({ id: SessionId });

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import {
+  BootPrefix,
+  DeviceId,
+  ImageId,
+  Labels,
+  Mac,
+  Model,
+  Name,
+  RootMode,
+  Serial,
+  SessionId,
+  TenantId,
+  Timestamp,
+} from '../primitives.js';
+
+/** discovered: seen on the wire, not trusted, gets nothing bootable. The others belong to a tenant. */
+export const deviceStates = ['discovered', 'available', 'preparing', 'in-use', 'releasing', 'failed'] as const;
+export const DeviceState = z.enum(deviceStates);
+export type DeviceState = z.infer<typeof DeviceState>;
+
+/** `boot-prefix`: 8 hex digits asked for over TFTP; `mac`; `serial`: 16 hex, known once the board itself told it; `asset-tag`: free text. */
+export const identityKinds = ['boot-prefix', 'mac', 'serial', 'asset-tag'] as const;
+export const IdentityKind = z.enum(identityKinds);
+export type IdentityKind = z.infer<typeof IdentityKind>;
+export const Identity = z.object({ kind: IdentityKind, value: z.string().min(1).max(128) });
+export type Identity = z.infer<typeof Identity>;
+
+/** What speaks on the wire before an operating system: see the wire reference for rom, bc and ee. */
+export const firmwareKinds = ['rom', 'bc', 'ee', 'edk2', 'ipxe', 'uboot', 'unknown'] as const;
+export const FirmwareKind = z.enum(firmwareKinds);
+export type FirmwareKind = z.infer<typeof FirmwareKind>;
+
+export const Assignment = z.object({
+  image: ImageId,
+  imageName: z.string(),
+  rootMode: RootMode,
+  /** Extra kernel parameters, one string, appended to the image's own. */
+  kernelParameters: z.string().max(1000),
+  /** Counts every change of the assignment; a boot session says which one it booted. */
+  generation: z.number().int().min(1),
+  assignedAt: Timestamp,
+});
+export type Assignment = z.infer<typeof Assignment>;
+
+export const Device = z.object({
+  id: DeviceId,
+  tenant: TenantId.nullable(),
+  site: Name,
+  name: Name,
+  state: DeviceState,
+  /** Why the device is in `failed`, or what it is waiting for in `preparing`. */
+  stateReason: z.string().nullable(),
+  model: Model,
+  modelName: z.string().nullable(),
+  firmware: FirmwareKind,
+  mac: Mac.nullable(),
+  serial: Serial.nullable(),
+  bootPrefix: BootPrefix.nullable(),
+  identities: z.array(Identity),
+  labels: Labels,
+  assignment: Assignment.nullable(),
+  lastAddress: z.string().nullable(),
+  lastSeenAt: Timestamp.nullable(),
+  lastSession: SessionId.nullable(),
+  /** Generation that last reported "up", to compare with the assignment's. */
+  upGeneration: z.number().int().nullable(),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  /** For If-Match. */
+  etag: z.string(),
+});
+export type Device = z.infer<typeof Device>;
+
+export const DeviceQuery = z.object({
+  state: DeviceState.optional(),
+  model: Model.optional(),
+  site: Name.optional(),
+  image: z.string().optional(),
+  selector: z.string().max(1000).optional(),
+});
+
+/** Registers a board before it was seen, or a machine that is no Pi (EDK2, iPXE, U-Boot). */
+export const DeviceCreate = z.object({
+  name: Name.optional(),
+  mac: Mac.optional(),
+  serial: Serial.optional(),
+  bootPrefix: BootPrefix.optional(),
+  model: Model.default('other'),
+  site: Name.default('default'),
+  labels: Labels.default({}),
+});
+export type DeviceCreate = z.infer<typeof DeviceCreate>;
+
+export const DevicePatch = z.object({ name: Name.optional(), labels: Labels.optional() });
+export type DevicePatch = z.infer<typeof DevicePatch>;
+
+export const DeviceAdopt = z.object({ name: Name.optional(), labels: Labels.optional() });
+export type DeviceAdopt = z.infer<typeof DeviceAdopt>;
+
+const ProvisionTarget = {
+  image: z.string().max(255),
+  rootMode: RootMode.default('ram'),
+  kernelParameters: z
+    .string()
+    .max(1000)
+    .regex(/^[\x20-\x7e]*$/, 'holds characters that are not printable ASCII')
+    .default(''),
+};
+
+/** Exactly one of device, selector, any. */
+export const Provision = z
+  .object({
+    ...ProvisionTarget,
+    device: z.string().max(128).optional(),
+    selector: z.string().max(1000).optional(),
+    any: z.boolean().optional(),
+  })
+  .refine((p) => [p.device !== undefined, p.selector !== undefined, p.any === true].filter(Boolean).length === 1, {
+    message: 'name exactly one of device, selector, any',
+  });
+export type Provision = z.infer<typeof Provision>;
+
+export const Reimage = z.object(ProvisionTarget);
+export type Reimage = z.infer<typeof Reimage>;

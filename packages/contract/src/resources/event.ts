@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { TenantId, Timestamp } from '../primitives.js';
+
+/** Stable types of the durable event log, each written in the transaction of the change it tells of. */
+export const eventTypes = [
+  'server.started',
+  'tenant.created',
+  'key.created',
+  'key.revoked',
+  'device.discovered',
+  'device.registered',
+  'device.adopted',
+  'device.updated',
+  'device.provisioned',
+  'device.ready',
+  'device.failed',
+  'device.released',
+  'device.deleted',
+  'device.conflict',
+  'device.up',
+  'session.started',
+  'session.ended',
+  'session.revoked',
+  'image.import-started',
+  'image.ready',
+  'image.failed',
+  'image.deleted',
+  'job.created',
+  'job.progress',
+  'job.ended',
+  'blob.corrupt',
+] as const;
+export const EventType = z.enum(eventTypes);
+export type EventType = z.infer<typeof EventType>;
+
+/** `id` grows and is what `Last-Event-ID` resumes from. `job.progress` is telemetry: live only, without a place in the log (id null). */
+export const DomainEvent = z.object({
+  id: z.number().int().nullable(),
+  type: EventType,
+  at: Timestamp,
+  tenant: TenantId.nullable(),
+  /** Id of the device, image, job, key ... it is about. */
+  subject: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+export type DomainEvent = z.infer<typeof DomainEvent>;

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { BootPrefix, DeviceId, Mac, Model, SessionId, Timestamp } from '../primitives.js';
+import { FirmwareKind } from './device.js';
+
+/** How far a boot came, in order. `failed`: the board said so. `lost`: it went silent. `revoked`: its credential was used twice. */
+export const sessionStages = ['dhcp', 'firmware', 'kernel', 'initramfs', 'root', 'up'] as const;
+export const SessionStage = z.enum(sessionStages);
+export type SessionStage = z.infer<typeof SessionStage>;
+export const sessionOutcomes = ['running', 'up', 'failed', 'lost', 'superseded', 'revoked'] as const;
+export const SessionOutcome = z.enum(sessionOutcomes);
+export type SessionOutcome = z.infer<typeof SessionOutcome>;
+
+/** A plain verdict: which fault of the catalogue, in words, and what to do. */
+export const Verdict = z.object({ fault: z.string(), message: z.string(), remedy: z.string() });
+export type Verdict = z.infer<typeof Verdict>;
+
+export const BootSession = z.object({
+  id: SessionId,
+  device: DeviceId,
+  stage: SessionStage,
+  outcome: SessionOutcome,
+  verdict: Verdict.nullable(),
+  firmware: FirmwareKind,
+  model: Model,
+  mac: Mac.nullable(),
+  bootPrefix: BootPrefix.nullable(),
+  address: z.string().nullable(),
+  generation: z.number().int().nullable(),
+  startedAt: Timestamp,
+  upAt: Timestamp.nullable(),
+  endedAt: Timestamp.nullable(),
+  /** Bytes served to this session. */
+  bytes: z.number().int(),
+});
+export type BootSession = z.infer<typeof BootSession>;
+
+const at = { at: Timestamp };
+const transfer = {
+  path: z.string(),
+  bytes: z.number().int(),
+  ms: z.number(),
+  outcome: z.enum(['complete', 'absent', 'refused', 'probe', 'aborted', 'timed-out', 'failed']),
+  detail: z.string().optional(),
+};
+
+/** One entry of a session's timeline: boot telemetry, never the truth about state. */
+export const TimelineEntry = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('dhcp.discover'),
+    ...at,
+    mac: Mac,
+    firmware: FirmwareKind,
+    interface: z.string(),
+    relay: z.string().optional(),
+  }),
+  z.object({ type: z.literal('dhcp.request'), ...at, mac: Mac, interface: z.string(), address: z.string().optional() }),
+  z.object({ type: z.literal('dhcp.offer'), ...at, mac: Mac, server: z.string(), delayMs: z.number() }),
+  z.object({ type: z.literal('dhcp.ignored'), ...at, mac: Mac, reason: z.string() }),
+  z.object({ type: z.literal('dhcp.rival'), ...at, mac: Mac, server: z.string(), options: z.array(z.number().int()) }),
+  z.object({
+    type: z.literal('tftp.file'),
+    ...at,
+    ...transfer,
+    blockSize: z.number().int(),
+    windowSize: z.number().int(),
+    retransmits: z.number().int(),
+  }),
+  z.object({ type: z.literal('http.file'), ...at, ...transfer }),
+  z.object({ type: z.literal('root.download'), ...at, ...transfer }),
+  z.object({
+    type: z.literal('exchange'),
+    ...at,
+    outcome: z.enum(['granted', 'repeated', 'expired', 'used-twice', 'wrong', 'not-ready']),
+    address: z.string(),
+  }),
+  z.object({
+    type: z.literal('report'),
+    ...at,
+    step: z.string().max(64),
+    state: z.enum(['start', 'progress', 'ok', 'failed', 'info']),
+    message: z.string().max(1000),
+    /** Seconds since the kernel started, as the board says. */
+    uptime: z.number().optional(),
+  }),
+  z.object({
+    type: z.literal('log'),
+    ...at,
+    source: z.enum(['kernel', 'initramfs', 'root']),
+    text: z.string().max(64 * 1024),
+  }),
+  z.object({ type: z.literal('session.opened'), ...at, generation: z.number().int().nullable() }),
+  z.object({ type: z.literal('session.ended'), ...at, outcome: SessionOutcome, verdict: Verdict.nullable() }),
+]);
+export type TimelineEntry = z.infer<typeof TimelineEntry>;
+
+/** A timeline entry as stored: `seq` counts from 1 within the session. */
+export const TimelineItem = z.object({ seq: z.number().int(), entry: TimelineEntry });
+export type TimelineItem = z.infer<typeof TimelineItem>;

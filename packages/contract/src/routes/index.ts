@@ -1,0 +1,40 @@
+import type { z } from 'zod';
+import { LabelSelector } from '../primitives.js';
+import { devicesRoutes } from './devices.js';
+import { imagesRoutes } from './images.js';
+import { jobsRoutes } from './jobs.js';
+import { serverRoutes } from './server.js';
+import { sessionsRoutes } from './sessions.js';
+import { tenantsRoutes } from './tenants.js';
+
+export type { Route } from './route.js';
+
+/** Every operation of `/api/v2`. Server, SDK, CLI and the OpenAPI document are made from this table. */
+export const routes = {
+  ...serverRoutes,
+  ...devicesRoutes,
+  ...imagesRoutes,
+  ...jobsRoutes,
+  ...sessionsRoutes,
+  ...tenantsRoutes,
+} as const;
+
+export type OperationId = keyof typeof routes;
+type Field<R, K extends string, Mode extends 'in' | 'out'> =
+  R extends Record<K, infer S extends z.ZodType> ? (Mode extends 'in' ? z.input<S> : z.output<S>) : undefined;
+
+/** What a caller hands over, before defaults are filled in. */
+export type ParamsOf<O extends OperationId> = Field<(typeof routes)[O], 'params', 'in'>;
+export type QueryOf<O extends OperationId> = Field<(typeof routes)[O], 'query', 'in'>;
+export type BodyOf<O extends OperationId> = Field<(typeof routes)[O], 'body', 'in'>;
+export type AnswerOf<O extends OperationId> = Field<(typeof routes)[O], 'answer', 'out'>;
+/** What a handler gets, parsed. */
+export type ParsedParamsOf<O extends OperationId> = Field<(typeof routes)[O], 'params', 'out'>;
+export type ParsedQueryOf<O extends OperationId> = Field<(typeof routes)[O], 'query', 'out'>;
+export type ParsedBodyOf<O extends OperationId> = Field<(typeof routes)[O], 'body', 'out'>;
+
+/** Labels of a selector, or undefined when it is not one. */
+export const parseSelector = (text: string): Record<string, string> | undefined =>
+  LabelSelector.safeParse(text).success
+    ? Object.fromEntries(text.split(',').map((pair) => pair.split('=') as [string, string]))
+    : undefined;

@@ -1,0 +1,67 @@
+import { pageOf, PageQuery } from '../primitives.js';
+import { ApiKey, ApiKeyCreate, ApiKeyCreated, AuditEntry, Tenant, TenantCreate } from '../resources/tenancy.js';
+import { byId, none, type Route } from './route.js';
+
+export const tenantsRoutes = {
+  listTenants: {
+    method: 'GET',
+    path: '/tenants',
+    tag: 'tenants',
+    summary: 'Tenants',
+    role: 'admin',
+    query: PageQuery,
+    status: 200,
+    answer: pageOf(Tenant),
+  },
+  createTenant: {
+    method: 'POST',
+    path: '/tenants',
+    tag: 'tenants',
+    summary: 'Create a tenant',
+    role: 'admin',
+    body: TenantCreate,
+    status: 201,
+    answer: Tenant,
+    idempotent: true,
+  },
+  listKeys: {
+    method: 'GET',
+    path: '/keys',
+    tag: 'tenants',
+    summary: 'API keys, without the keys themselves',
+    role: 'admin',
+    query: PageQuery,
+    status: 200,
+    answer: pageOf(ApiKey),
+  },
+  createKey: {
+    method: 'POST',
+    path: '/keys',
+    tag: 'tenants',
+    summary: 'Create an API key; the answer is the only one that shows it',
+    role: 'admin',
+    body: ApiKeyCreate,
+    status: 201,
+    answer: ApiKeyCreated,
+  },
+  revokeKey: {
+    method: 'DELETE',
+    path: '/keys/{id}',
+    tag: 'tenants',
+    summary: 'Revoke an API key at once',
+    role: 'admin',
+    params: byId,
+    status: 204,
+    answer: none,
+  },
+  listAudit: {
+    method: 'GET',
+    path: '/audit',
+    tag: 'tenants',
+    summary: 'Who did what, newest first',
+    role: 'admin',
+    query: PageQuery,
+    status: 200,
+    answer: pageOf(AuditEntry),
+  },
+} as const satisfies Record<string, Route>;
