@@ -1,0 +1,163 @@
+import type {
+  BootSession,
+  FirmwareKind,
+  Model,
+  Page,
+  RootMode,
+  SessionOutcome,
+  TimelineEntry,
+  TimelineItem,
+} from '@drover/contract';
+import type { BootPlan, BootTree, PlannedDevice } from '../../domain/boot-plan.js';
+
+/** What a board shows of itself on the wire. Nothing of it is trusted. */
+export interface WireIdentity {
+  readonly site: string;
+  readonly mac?: string;
+  /** 8 hex digits: from DHCP option 97 or from the folder asked for over TFTP. */
+  readonly bootPrefix?: string;
+  readonly firmware: FirmwareKind;
+  readonly model?: Model;
+  readonly modelName?: string;
+  readonly address?: string;
+  /** A Raspberry Pi by the wire reference's rules; other machines are answered only when they are registered. */
+  readonly isPi: boolean;
+}
+
+/** A session that is under way as the control plane knows it, so that a restarted boot plane goes on with it. */
+export interface KnownSession {
+  readonly id: string;
+  readonly openedAt: number;
+  readonly generation: number | null;
+  readonly outcome: SessionOutcome;
+  readonly stage: BootSession['stage'];
+}
+
+export type BootAnswer =
+  /** Neither a Pi nor registered: say nothing. */
+  | { readonly kind: 'ignore'; readonly reason: string }
+  /** Known or just discovered, but nothing to boot: answer DHCP, refuse every file. */
+  | {
+      readonly kind: 'nothing';
+      readonly device: PlannedDevice;
+      readonly reason: string;
+      readonly session: KnownSession | null;
+    }
+  | {
+      readonly kind: 'boot';
+      readonly device: PlannedDevice;
+      readonly plan: BootPlan;
+      readonly session: KnownSession | null;
+    };
+
+export interface ExchangeRequest {
+  readonly session: string;
+  readonly secret: string;
+  readonly nonce: string;
+  readonly address: string;
+  readonly mac?: string;
+  readonly serial?: string;
+  readonly release?: string;
+  /** What the boot plane knows of the session, in case its opening has not arrived yet. */
+  readonly opened?: SessionOpened;
+}
+
+export type ExchangeResult =
+  | {
+      readonly kind: 'granted';
+      readonly credential: string;
+      readonly rootMode: RootMode;
+      readonly hostname: string;
+      readonly root: { readonly digest: string; readonly size: number };
+      /** A tar laid over the root: machine-id, hostname, SSH host keys. base64. */
+      readonly identityTar: string;
+      readonly overlaySize: string;
+    }
+  /** The root is being made: come back in `retryAfter` seconds. */
+  | { readonly kind: 'not-ready'; readonly retryAfter: number; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: 'expired' | 'used-twice' | 'wrong' | 'revoked' | 'no-assignment' };
+
+export interface SessionOpened {
+  readonly id: string;
+  readonly device: string;
+  readonly wire: WireIdentity;
+  readonly generation: number | null;
+  /** ms since the epoch. */
+  readonly openedAt: number;
+}
+
+export type Telemetry =
+  | { readonly kind: 'opened'; readonly opened: SessionOpened }
+  | { readonly kind: 'entry'; readonly session: string; readonly device: string; readonly entry: TimelineEntry };
+
+export interface TelemetryReply {
+  /** Sessions among those reported that were revoked: refuse their credentials. */
+  readonly revoked: readonly string[];
+}
+
+/** A lease of `dhcp: full`, times in ms since the epoch. */
+export interface StoredLease {
+  readonly site: string;
+  readonly clientId: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly expiresAt: number;
+  readonly state: 'offered' | 'bound' | 'declined' | 'released';
+}
+
+/**
+ * The only seam between the planes. Every call is small JSON, may fail when the control plane is away, and may be repeated.
+ */
+export interface BootBackend {
+  /** Key both planes derive session secrets from: 64 hex digits. */
+  bootKey(): Promise<string>;
+  /** Who is this, and what does it get. Registers a Pi never seen before as discovered. */
+  identify(wire: WireIdentity): Promise<BootAnswer>;
+  tree(digest: string): Promise<BootTree>;
+  exchange(request: ExchangeRequest): Promise<ExchangeResult>;
+  /** At most 1,000 items; kept in order per session. Repeating a batch (same `batch` id) changes nothing. */
+  telemetry(batch: string, items: readonly Telemetry[]): Promise<TelemetryReply>;
+  leases(site: string): Promise<readonly StoredLease[]>;
+  saveLease(lease: StoredLease): Promise<void>;
+}
+
+export interface SessionRecord extends BootSession {
+  /** sha256 of the nonce of the exchange that was granted. */
+  nonceHash: string | null;
+  exchangedAt: string | null;
+  /** ms since the epoch: when the secret ends. */
+  secretExpiresAt: number;
+}
+
+export interface SessionRepository {
+  /** Inserts unless present. */
+  insert(session: SessionRecord): Promise<void>;
+  get(id: string): Promise<SessionRecord | undefined>;
+  /** Locks the row for the transaction. */
+  getForUpdate(id: string): Promise<SessionRecord | undefined>;
+  update(id: string, change: Partial<Omit<SessionRecord, 'id' | 'device'>>): Promise<void>;
+  latestOf(device: string): Promise<SessionRecord | undefined>;
+  list(
+    filter: { tenant?: string | null; device?: string; outcome?: SessionOutcome },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<SessionRecord>>;
+  /** Sessions of a device that started at or after `since` (RFC 3339) without reaching up. */
+  countUnhealthy(device: string, since: string): Promise<number>;
+  /** Running sessions whose last entry is older than `before` (RFC 3339). */
+  silentSince(before: string, limit: number): Promise<SessionRecord[]>;
+  append(id: string, entries: readonly TimelineEntry[]): Promise<TimelineItem[]>;
+  timeline(id: string, after: number, limit: number): Promise<TimelineItem[]>;
+  prune(before: string): Promise<number>;
+  /** Remembers a telemetry batch; false when it was seen before. */
+  noteBatch(batch: string, at: string): Promise<boolean>;
+  leases(site: string): Promise<StoredLease[]>;
+  saveLease(lease: StoredLease): Promise<void>;
+}
+
+/** Timeline items as they are stored, for those who watch. */
+export interface TimelineFeed {
+  publish(session: string, device: string, tenant: string | null, items: readonly TimelineItem[]): void;
+  subscribe(
+    listener: (session: string, device: string, tenant: string | null, items: readonly TimelineItem[]) => void,
+  ): () => void;
+}

@@ -1,0 +1,118 @@
+import type { Image, ImageFacts, ImageState, Page, Upload } from '@drover/contract';
+import type { BlobInfo } from '../blobs/ports.js';
+
+export interface ImageRecord extends Omit<Image, 'etag' | 'ref'> {
+  /** Counts changes; the etag is made from it. */
+  revision: number;
+  /** What was asked for at import, to resume it. */
+  source: Record<string, unknown>;
+}
+
+/** Something made from an image once and kept: `boot-tree` (JSON), `initramfs` (variant = kernel release), `root-squashfs` (variant = compression). */
+export interface Derivative {
+  image: string;
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs';
+  variant: string;
+  blob: string;
+  size: number;
+  /** Digest over everything it was made from besides the image (scripts, tools), so that a newer Drover makes it anew. */
+  recipe: string;
+  createdAt: string;
+}
+
+export interface ImageRepository {
+  /** False when the tenant (or all tenants) has that name:version already. */
+  insert(image: ImageRecord): Promise<boolean>;
+  get(id: string): Promise<ImageRecord | undefined>;
+  /** Own image before a shared one; without a version the newest that is ready. */
+  find(tenant: string | null, name: string, version: string | undefined): Promise<ImageRecord | undefined>;
+  list(
+    filter: { tenant?: string | null; name?: string },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<ImageRecord>>;
+  /** Compare and set on `revision`; false when somebody was faster. Increments it. */
+  update(
+    id: string,
+    revision: number,
+    change: Partial<{
+      state: ImageState;
+      stateReason: string | null;
+      digest: string;
+      size: number;
+      facts: ImageFacts;
+      job: string | null;
+      updatedAt: string;
+    }>,
+  ): Promise<boolean>;
+  delete(id: string): Promise<void>;
+  /** Names of devices whose assignment refers to the image. */
+  usedBy(id: string): Promise<string[]>;
+  derivative(image: string, kind: Derivative['kind'], variant: string): Promise<Derivative | undefined>;
+  derivatives(image: string): Promise<Derivative[]>;
+  saveDerivative(derivative: Derivative): Promise<void>;
+}
+
+export interface UploadRepository {
+  insert(upload: Upload): Promise<void>;
+  get(id: string): Promise<Upload | undefined>;
+  update(
+    id: string,
+    change: Partial<{ offset: number; size: number; complete: boolean; expiresAt: string }>,
+  ): Promise<void>;
+  delete(id: string): Promise<void>;
+  expired(before: string): Promise<Upload[]>;
+}
+
+/** Bytes of uploads under way: a file each, appended to and flushed before an offset is acknowledged. */
+export interface UploadStore {
+  /** Appends at `offset` (bytes beyond it, left by a crash, are cut off first); returns the durable size, also when the sender breaks off. */
+  append(
+    id: string,
+    offset: number,
+    source: AsyncIterable<Uint8Array>,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<number>;
+  size(id: string): Promise<number>;
+  path(id: string): string;
+  delete(id: string): Promise<void>;
+  list(): Promise<string[]>;
+}
+
+/** Turns any accepted container into the plain disk, while hashing: see adapters/tools. */
+export interface ImageUnpacker {
+  /**
+   * Decompresses `input` (a local file) into `output`, sparse where zero, and flushes it. Refuses with image.broken, image.unsupported, image.too-large.
+   */
+  unpack(
+    input: string,
+    output: string,
+    options: { limit: number; signal: AbortSignal; progress(doneBytes: number, totalBytes: number | null): void },
+  ): Promise<BlobInfo>;
+  /** Fetches http(s) into `output`, resuming where the server can, with sha256 of the bytes as they came. */
+  download(
+    url: string,
+    output: string,
+    options: { limit: number; signal: AbortSignal; progress(done: number, total: number | null): void },
+  ): Promise<BlobInfo>;
+  /** Builds a disk (MBR, FAT, ext4) from a tar of the boot files and a tar of the root. */
+  assemble(
+    bootTar: string,
+    rootTar: string,
+    output: string,
+    options: { limit: number; signal: AbortSignal },
+  ): Promise<BlobInfo>;
+}
+
+/** Makes the squashfs of an image's root, without root rights and without mounting. */
+export interface RootPacker {
+  pack(
+    image: { path: string; offset: number; length: number },
+    output: string,
+    options: {
+      compression: 'gzip' | 'xz' | 'zstd' | 'lzo' | 'lz4';
+      signal: AbortSignal;
+      progress(done: number, total: number | null): void;
+    },
+  ): Promise<BlobInfo>;
+}

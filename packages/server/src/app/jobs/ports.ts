@@ -1,0 +1,45 @@
+import type { Job, JobKind, JobState, Page, Problem, Progress } from '@drover/contract';
+
+/** A job with what only the worker needs. `leaseUntil` is in ms since the epoch. */
+export interface JobRecord extends Job {
+  input: Record<string, unknown>;
+  /** What the steps done so far left behind, so that a resumed job can go on or undo: written with each step, in its transaction. */
+  checkpoint: Record<string, unknown>;
+  leaseOwner: string | null;
+  leaseUntil: number | null;
+  /** Not before this moment (ms): back-off after a fault. */
+  notBefore: number;
+}
+
+export interface JobRepository {
+  insert(job: JobRecord): Promise<void>;
+  get(id: string): Promise<JobRecord | undefined>;
+  list(
+    filter: { tenant?: string | null; state?: JobState; kind?: JobKind; subject?: string },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<JobRecord>>;
+  /** Takes the oldest job that is queued, or running under a lease that ended; sets state running, owner, lease, attempts + 1. */
+  claim(kinds: readonly JobKind[], owner: string, now: number, leaseMs: number): Promise<JobRecord | undefined>;
+  /** Extends the lease; false when the job is no longer this owner's. Returns whether cancel was asked for. */
+  renew(
+    id: string,
+    owner: string,
+    leaseUntil: number,
+    progress: Progress | null,
+  ): Promise<{ held: boolean; cancelRequested: boolean }>;
+  saveCheckpoint(id: string, owner: string, checkpoint: Record<string, unknown>): Promise<boolean>;
+  finish(
+    id: string,
+    owner: string,
+    end: {
+      state: 'succeeded' | 'failed' | 'cancelled';
+      at: string;
+      error: Problem | null;
+      result: Record<string, unknown> | null;
+    },
+  ): Promise<boolean>;
+  /** Back to the queue after a fault of ours. */
+  requeue(id: string, owner: string, notBefore: number): Promise<boolean>;
+  requestCancel(id: string): Promise<void>;
+  prune(before: string): Promise<number>;
+}

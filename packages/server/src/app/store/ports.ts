@@ -1,0 +1,37 @@
+import type { BlobRepository } from '../blobs/ports.js';
+import type { DeviceRepository } from '../devices/ports.js';
+import type { EventRepository } from '../events/ports.js';
+import type { ImageRepository, UploadRepository } from '../images/ports.js';
+import type { JobRepository } from '../jobs/ports.js';
+import type { SessionRepository } from '../boot/ports.js';
+import type { AuditRepository, IdempotencyRepository, KeyRepository, TenantRepository } from '../tenants/ports.js';
+
+/** Small secrets of the installation (the boot key), made once. */
+export interface SettingRepository {
+  get(name: string): Promise<string | undefined>;
+  /** Stores the value unless there is one; returns the one that is there afterwards. */
+  putIfAbsent(name: string, value: string): Promise<string>;
+}
+
+export interface Transaction {
+  readonly tenants: TenantRepository;
+  readonly keys: KeyRepository;
+  readonly audit: AuditRepository;
+  readonly idempotency: IdempotencyRepository;
+  readonly events: EventRepository;
+  readonly jobs: JobRepository;
+  readonly blobs: BlobRepository;
+  readonly images: ImageRepository;
+  readonly uploads: UploadRepository;
+  readonly devices: DeviceRepository;
+  readonly sessions: SessionRepository;
+  readonly settings: SettingRepository;
+}
+
+/** The one place of mutable state. Everything in `work` is committed together and durable when the promise resolves, or not at all. */
+export interface Store {
+  /** Retries on a serialisation conflict, so `work` must have no effect outside the transaction. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Rejects when the database does not answer. */
+  ping(): Promise<void>;
+}

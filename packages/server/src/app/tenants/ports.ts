@@ -1,0 +1,46 @@
+import type { ApiKey, AuditEntry, Page, Role, Tenant } from '@drover/contract';
+
+export interface TenantRepository {
+  insert(tenant: Tenant): Promise<void>;
+  get(id: string): Promise<Tenant | undefined>;
+  findByName(name: string): Promise<Tenant | undefined>;
+  list(page: { limit: number; cursor?: string }): Promise<Page<Tenant>>;
+}
+
+/** `hash`: sha256 of the key in hex. Keys are random 256-bit values, so a plain hash is enough; passwords are another matter. */
+export interface KeyRecord extends ApiKey {
+  hash: string;
+}
+export interface KeyRepository {
+  insert(key: KeyRecord): Promise<void>;
+  get(id: string): Promise<KeyRecord | undefined>;
+  findByHash(hash: string): Promise<KeyRecord | undefined>;
+  /** Keys of one tenant, or every key when `tenant` is undefined. */
+  list(filter: { tenant?: string | null }, page: { limit: number; cursor?: string }): Promise<Page<KeyRecord>>;
+  revoke(id: string, at: string): Promise<void>;
+  touch(id: string, at: string): Promise<void>;
+  /** Keys of that role without a tenant that are neither revoked nor expired. */
+  countActive(role: Role, now: string): Promise<number>;
+}
+
+export interface AuditRepository {
+  append(entry: Omit<AuditEntry, 'seq'>): Promise<void>;
+  list(filter: { tenant?: string | null }, page: { limit: number; cursor?: string }): Promise<Page<AuditEntry>>;
+}
+
+/** What an idempotency key answered. `fingerprint`: sha256 over method, path and body. `answer` null: the first request is at work. */
+export interface IdempotencyRecord {
+  scope: string;
+  key: string;
+  fingerprint: string;
+  status: number | null;
+  answer: string | null;
+  createdAt: string;
+}
+export interface IdempotencyRepository {
+  /** Inserts the record, or returns the one that is there. */
+  begin(record: IdempotencyRecord): Promise<IdempotencyRecord | undefined>;
+  complete(scope: string, key: string, status: number, answer: string): Promise<void>;
+  forget(scope: string, key: string): Promise<void>;
+  prune(before: string): Promise<number>;
+}

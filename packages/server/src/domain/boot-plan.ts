@@ -1,0 +1,83 @@
+import type { FirmwareKind, Model, RootMode } from '@drover/contract';
+
+/**
+ * Where bytes of a boot file come from. A file is a list of segments, so that a file of an image is read in place and a rendered one travels inline.
+ * `zero` fills what a sparse file leaves out. Later root modes add segment kinds (a device's own disk overlay).
+ */
+export type Segment =
+  | { readonly blob: string; readonly offset: number; readonly length: number }
+  | { readonly inline: string; readonly length: number }
+  | { readonly zero: true; readonly length: number };
+
+/** `inline` segments hold base64. `size` is the sum of the segments' lengths. */
+export interface FileSource {
+  readonly size: number;
+  readonly segments: readonly Segment[];
+}
+
+/** One file of an image's boot partition; `path` as written there, `/` between folders, no leading slash. */
+export interface BootTreeFile {
+  readonly path: string;
+  readonly size: number;
+  /** Offset and length pairs in the image blob, in order. */
+  readonly extents: readonly (readonly [offset: number, length: number])[];
+}
+
+export interface BootTreeKernel {
+  readonly file: string;
+  readonly architecture: 'arm64' | 'arm' | 'other';
+  readonly release: string | null;
+}
+
+/** The boot partition of one image: shared by every board that boots it, immutable, cached by its blob digest. */
+export interface BootTree {
+  readonly version: 1;
+  /** Blob of the whole disk. */
+  readonly image: string;
+  readonly files: readonly BootTreeFile[];
+  /** Text of config.txt and cmdline.txt, null where the image has none. */
+  readonly config: string | null;
+  readonly cmdline: string | null;
+  readonly kernels: readonly BootTreeKernel[];
+}
+
+/** A piece of the network-boot initramfs. Concatenated in order: common for the architecture, then modules of one kernel. */
+export interface InitramfsPart {
+  readonly kind: 'common' | 'modules';
+  readonly architecture: 'arm64' | 'armhf' | 'armel';
+  /** Kernel release the modules are for; null for the common part. */
+  readonly release: string | null;
+  readonly blob: string;
+  readonly size: number;
+}
+
+/** Everything the boot plane needs to boot one device without asking again. Serialisable; changes with `generation`. */
+export interface BootPlan {
+  readonly generation: number;
+  /** Blob digest of the boot tree. */
+  readonly tree: string;
+  readonly rootMode: RootMode;
+  readonly kernelParameters: string;
+  readonly initramfs: readonly InitramfsPart[];
+}
+
+export interface PlannedDevice {
+  readonly id: string;
+  readonly hostname: string;
+  readonly tenant: string | null;
+  readonly site: string;
+  readonly model: Model;
+  readonly firmware: FirmwareKind;
+  readonly mac: string | null;
+  readonly bootPrefix: string | null;
+  /** Full 16 hex digits where known. */
+  readonly serial: string | null;
+}
+
+/** One boot as the boot plane opens it. The secret is derived from the id, see domain/boot-credential. */
+export interface SessionIdentity {
+  readonly id: string;
+  readonly secret: string;
+  /** `http://address:port` of the boot plane as this board reaches it. */
+  readonly serverUrl: string;
+}
