@@ -1,1 +1,32 @@
-export {};
+/**
+ * Disk images read in place: partition tables, FAT, ext4, cpio, decompression, and what an image says about
+ * itself. Nothing is mounted, nothing is written, and nothing in an image is trusted.
+ */
+export { ImageError, type ImageErrorCode, type ImageErrorDetail } from './errors.js';
+export {
+  cachedSource,
+  memorySource,
+  readExtents,
+  windowOf,
+  type CacheOptions,
+  type Extent,
+  type RandomAccess,
+} from './source.js';
+export type { Partition, PartitionTable, PartitionTableOptions } from './partition/types.js';
+export type { FatEntry, FatVolume } from './fat/types.js';
+export type { DirectoryEntry, Ext4Stat, Ext4Volume, FileKind, Timestamp, WalkEntry, Xattr } from './ext4/types.js';
+export type { PackTarOptions } from './tar/types.js';
+export type { CpioEntry, CpioRecord, PackCpioOptions } from './cpio/types.js';
+export type { KernelArchitecture, KernelFacts, KernelFormat, ModuleFile, ResolvedModules } from './kernel/types.js';
+export {
+  piModels,
+  type BootFacts,
+  type BootKernel,
+  type ImageFacts,
+  type InitSystem,
+  type ModelVerdict,
+  type OsRelease,
+  type PiModel,
+  type RootArchitecture,
+  type RootFacts,
+} from './facts/types.js';
