@@ -13,6 +13,8 @@ export {
   type RandomAccess,
 } from './source.js';
 export type { Partition, PartitionTable, PartitionTableOptions } from './partition/types.js';
+export { readPartitionTable } from './partition/table.js';
+export { openFat } from './fat/volume.js';
 export type { FatEntry, FatVolume } from './fat/types.js';
 export type { DirectoryEntry, Ext4Stat, Ext4Volume, FileKind, Timestamp, WalkEntry, Xattr } from './ext4/types.js';
 export type { PackTarOptions } from './tar/types.js';
