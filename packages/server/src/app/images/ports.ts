@@ -82,12 +82,13 @@ export interface UploadStore {
 /** Turns any accepted container into the plain disk, while hashing: see adapters/tools. */
 export interface ImageUnpacker {
   /**
-   * Decompresses `input` (a local file) into `output`, sparse where zero, and flushes it. Refuses with image.broken, image.unsupported, image.too-large.
+   * Decompresses `input` (a local file) into `output`, sparse where zero, and flushes it. `mayTake`: input is ours and may be linked instead of
+   * copied. Throws RefusedError with image.broken, image.unsupported, image.too-large, storage.full.
    */
   unpack(
     input: string,
     output: string,
-    options: { limit: number; signal: AbortSignal; progress(doneBytes: number, totalBytes: number | null): void },
+    options: { limit: number; signal: AbortSignal; mayTake: boolean; progress(done: number, total: number | null): void },
   ): Promise<BlobInfo>;
   /** Fetches http(s) into `output`, resuming where the server can, with sha256 of the bytes as they came. */
   download(

@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { refusal, RefusedError } from '@drover/contract';
+import type { Decoder } from './decoders.js';
+import { followHash } from './follow-hash.js';
+
+interface Ended {
+  readonly code: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+  readonly message: string;
+}
+
+const stderrLimit = 4096;
+
+/** Runs to the end and says how it ended; `tool.missing` when the program is not there. */
+function ending(child: ChildProcess, decoder: Decoder): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    let message = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      message = (message + text).slice(-stderrLimit);
+    });
+    child.once('error', (fault: NodeJS.ErrnoException) => {
+      if (fault.code !== 'ENOENT') return reject(fault);
+      reject(
+        new RefusedError(
+          refusal('tool.missing', `The program ${decoder.command} is not installed.`, {
+            remedy: `Install it: apt-get install ${decoder.package}`,
+          }),
+        ),
+      );
+    });
+    child.once('close', (code, killedBy) => resolve({ code, killedBy, message: message.trim() }));
+  });
+}
+
+/** Bytes of `file` that its readers, in whatever process, have consumed: they share one file offset. */
+async function consumed(file: FileHandle): Promise<number> {
+  const info = await readFile(`/proc/self/fdinfo/${file.fd}`, 'utf8').catch(() => '');
+  return Number(/^pos:\s*(\d+)/m.exec(info)?.[1] ?? 0);
+}
+
+const tooLarge = (limit: number) =>
+  new RefusedError(
+    refusal('image.too-large', `The decompressed image is larger than ${limit} bytes.`, {
+      remedy: 'Raise images.maxSize in the settings, or import a smaller image.',
+    }),
+  );
+
+/** Decodes `input` into `output` through a system tool that writes the file itself, while reading behind it to hash. */
+export async function decode(
+  decoder: Decoder,
+  input: string,
+  output: string,
+  options: { limit: number; signal: AbortSignal; progress(done: number, total: number | null): void },
+): Promise<{ digest: string; size: number }> {
+  const source = await open(input, 'r');
+  const target = await open(output, 'w+', 0o600);
+  try {
+    const total = (await source.stat()).size;
+    const child = spawn(decoder.command, decoder.args, {
+      stdio: [source.fd, target.fd, 'pipe'],
+      signal: options.signal,
+    });
+    let ended: Ended | undefined;
+    const end = ending(child, decoder).then((how) => (ended = how));
+    // A refusal is awaited below; until then it must not count as unhandled.
+    end.catch(() => undefined);
+    const report = setInterval(() => void consumed(source).then((at) => options.progress(at, total)), 250);
+    try {
+      const watching = followHash(target, {
+        limit: options.limit,
+        signal: options.signal,
+        written: () => ended !== undefined,
+      });
+      const hashed = await Promise.race([watching, end.then(() => watching)]);
+      if (hashed.tooLarge) throw tooLarge(options.limit);
+      await end;
+      refuseFailure(ended, decoder);
+      await target.datasync();
+      options.progress(total, total);
+      return { digest: hashed.digest, size: hashed.size };
+    } finally {
+      clearInterval(report);
+      child.kill('SIGKILL');
+      await end.catch(() => undefined);
+    }
+  } finally {
+    await source.close();
+    await target.close();
+  }
+}
+
+function refuseFailure(ended: Ended | undefined, decoder: Decoder): void {
+  if (ended?.code === 0) return;
+  const why = ended?.message || `it ended with ${ended?.code ?? ended?.killedBy ?? 'no status'}`;
+  if (/no space left/i.test(why)) {
+    throw new RefusedError(
+      refusal('storage.full', 'The data folder is full.', { remedy: 'Free space or move dataDir.' }),
+    );
+  }
+  throw new RefusedError(
+    refusal('image.broken', `${decoder.command} could not decompress the image: ${why}`, {
+      remedy: 'The file is damaged or cut short: download or copy it again and compare its checksum.',
+    }),
+  );
+}

@@ -1,0 +1,15 @@
+/** How a system tool turns stdin into the plain disk on stdout. `sparse`: it leaves holes where the disk is zero by itself. */
+export interface Decoder {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly sparse: boolean;
+  /** Debian package, for the remedy when it is missing. */
+  readonly package: string;
+}
+
+/** Only containers that are streams; zip has a table of contents and is read by yauzl. */
+export const decoders: Readonly<Record<'xz' | 'gz' | 'zst', Decoder>> = {
+  xz: { command: 'xz', args: ['-dc', '-T0', '-q'], sparse: true, package: 'xz-utils' },
+  gz: { command: 'gzip', args: ['-dcq'], sparse: false, package: 'gzip' },
+  zst: { command: 'zstd', args: ['-dcq', '--sparse', '--long=31'], sparse: true, package: 'zstd' },
+};

@@ -1,0 +1,87 @@
+import { promisify } from 'node:util';
+import { refusal, RefusedError } from '@drover/contract';
+import yauzl, { type Entry, type ZipFile } from 'yauzl';
+
+const openZip = promisify<string, yauzl.Options, ZipFile>((path, options, done) =>
+  yauzl.open(path, options, done as never),
+);
+
+const maxEntries = 10_000;
+
+const broken = (why: string) =>
+  new RefusedError(
+    refusal('image.broken', `The zip archive cannot be read: ${why}`, { remedy: 'Download or copy it again.' }),
+  );
+
+/** Names of everything that could be the disk: `.img` or `.raw` files, not the dot files some archivers add. */
+const isDisk = (entry: Entry): boolean =>
+  /\.(img|raw)$/i.test(entry.fileName) && !/(^|\/)(\.|__MACOSX\/)/.test(entry.fileName);
+
+function entriesOf(zip: ZipFile): Promise<Entry[]> {
+  return new Promise((resolve, reject) => {
+    const found: Entry[] = [];
+    zip.on('error', reject);
+    zip.on('end', () => resolve(found));
+    zip.on('entry', (entry: Entry) => {
+      found.push(entry);
+      if (found.length > maxEntries) reject(broken(`it has more than ${maxEntries} entries`));
+      else zip.readEntry();
+    });
+    zip.readEntry();
+  });
+}
+
+function theDisk(entries: readonly Entry[]): Entry {
+  const disks = entries.filter(isDisk);
+  const [disk] = disks;
+  if (disk !== undefined && disks.length === 1) return disk;
+  const names = disks.map((entry) => entry.fileName).join(', ');
+  throw new RefusedError(
+    refusal(
+      'image.unsupported',
+      disks.length === 0 ? 'The zip archive holds no .img file.' : `The zip archive holds several disks: ${names}.`,
+      {
+        remedy: 'Pack exactly one .img file into it, or upload the .img itself.',
+      },
+    ),
+  );
+}
+
+/** Opens the one disk image of a zip archive (zip64 too). The stream checks sizes; `close` ends it early. */
+export async function openZippedDisk(
+  path: string,
+): Promise<{ size: number; stream: AsyncIterable<Uint8Array>; close(): void }> {
+  const zip = await openZip(path, { lazyEntries: true, autoClose: false, strictFileNames: false }).catch(
+    (fault: Error) => {
+      throw broken(fault.message);
+    },
+  );
+  try {
+    const disk = theDisk(
+      await entriesOf(zip).catch((fault: Error) => {
+        throw fault instanceof RefusedError ? fault : broken(fault.message);
+      }),
+    );
+    if (disk.isEncrypted()) throw broken('its disk is encrypted');
+    const stream = await promisify(
+      zip.openReadStream.bind(zip) as (entry: Entry, done: (e: Error | null, s: NodeJS.ReadableStream) => void) => void,
+    )(disk);
+    return {
+      size: disk.uncompressedSize,
+      stream: guarded(stream as AsyncIterable<Uint8Array>),
+      close: () => zip.close(),
+    };
+  } catch (fault) {
+    zip.close();
+    throw fault;
+  }
+}
+
+/** Faults of the archive become refusals. */
+async function* guarded(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* stream;
+  } catch (fault) {
+    throw broken((fault as Error).message);
+  }
+}
