@@ -1,21 +1,29 @@
 import type { Device, DeviceState, Identity, IdentityKind, Model, Page } from '@drover/contract';
 
+/**
+ * `revision` counts changes of state (the etag is made from it); `generation` is the highest that any assignment of this device ever had, so that
+ * a generation is never used twice, also after a release.
+ */
 export interface DeviceRecord extends Omit<Device, 'etag'> {
   revision: number;
+  generation: number;
 }
 
 export type DeviceChange = Partial<Omit<DeviceRecord, 'id' | 'identities' | 'revision' | 'createdAt'>>;
 
 export interface DeviceRepository {
+  /** With its identities, in the scope of its site. Throws RefusedError('device.identity-conflict') when another device has one of them. */
   insert(device: DeviceRecord): Promise<void>;
   get(id: string): Promise<DeviceRecord | undefined>;
   /** Scope is the site. */
   findByIdentity(site: string, kind: IdentityKind, value: string): Promise<DeviceRecord | undefined>;
   /** By id, name, serial, MAC or boot prefix; all that fit, at most 2. `tenant` undefined: every tenant's. Discovered devices of no tenant are found too. */
   resolve(ref: string, tenant: string | null | undefined): Promise<DeviceRecord[]>;
+  /** Newest first. `tenant`: undefined every tenant's, null those of none; with a tenant `discovered` adds the discovered ones of none. */
   list(
     filter: {
       tenant?: string | null;
+      discovered?: boolean;
       state?: DeviceState;
       model?: Model;
       site?: string;
@@ -26,7 +34,10 @@ export interface DeviceRepository {
   ): Promise<Page<DeviceRecord>>;
   /** Compare and set on `revision`; false when somebody was faster. Increments it. */
   update(id: string, revision: number, change: DeviceChange): Promise<boolean>;
-  /** Locks one available device that fits for the rest of the transaction, so that two callers never get the same. */
+  /**
+   * Locks one available device that fits for the rest of the transaction, so that two callers never get the same. The longest available first.
+   * `tenant` null: any tenant's.
+   */
   claimAvailable(filter: {
     tenant: string | null;
     labels?: Record<string, string>;
@@ -36,6 +47,14 @@ export interface DeviceRepository {
   /** Sets seen data without touching the revision: telemetry, not state. */
   touch(id: string, seen: { at: string; address?: string; session?: string }): Promise<void>;
   addIdentity(device: string, site: string, identity: Identity): Promise<{ ok: true } | { ok: false; heldBy: string }>;
+  /** Takes an identity from the device: what a board no longer shows, or was recorded wrongly. */
+  removeIdentity(site: string, identity: Identity): Promise<void>;
+  /** Moves every identity of one device to another of the same site, for two records that turned out to be one board. */
+  moveIdentities(from: string, to: string): Promise<void>;
+  /** Discovered devices of no tenant, those not seen for longest first. */
+  oldestDiscovered(limit: number): Promise<DeviceRecord[]>;
+  /** True when a device of that tenant (null: of none) has the name. */
+  nameTaken(tenant: string | null, name: string): Promise<boolean>;
   delete(id: string): Promise<void>;
   /** Counts by state, for metrics. */
   countByState(): Promise<Record<DeviceState, number>>;

@@ -4,9 +4,9 @@ export type NewEvent = Omit<DomainEvent, 'id'>;
 export type StoredEvent = DomainEvent & { id: number };
 
 export interface EventRepository {
-  /** Appends in the caller's transaction; ids grow in the order of commits. */
+  /** Appends in the caller's transaction, at its end; ids grow in the order of commits. */
   append(event: NewEvent): Promise<void>;
-  /** Events after `after`, oldest first; a tenant sees its own and those of no tenant that concern it. */
+  /** Events after `after`, oldest first. `tenant`: undefined all, null those of none; a tenant sees its own and those of none that concern it. */
   list(filter: {
     after: number;
     limit: number;

@@ -5,6 +5,8 @@ export interface JobRecord extends Job {
   input: Record<string, unknown>;
   /** What the steps done so far left behind, so that a resumed job can go on or undo: written with each step, in its transaction. */
   checkpoint: Record<string, unknown>;
+  /** Attempts in a row that ended without a new checkpoint: what the limit counts, so that a long job survives many restarts. */
+  stalls: number;
   leaseOwner: string | null;
   leaseUntil: number | null;
   /** Not before this moment (ms): back-off after a fault. */
@@ -18,15 +20,16 @@ export interface JobRepository {
     filter: { tenant?: string | null; state?: JobState; kind?: JobKind; subject?: string },
     page: { limit: number; cursor?: string },
   ): Promise<Page<JobRecord>>;
-  /** Takes the oldest job that is queued, or running under a lease that ended; sets state running, owner, lease, attempts + 1. */
+  /** Takes the oldest job that is queued, or running under a lease that ended; sets state running, owner, lease, attempts + 1, stalls + 1. */
   claim(kinds: readonly JobKind[], owner: string, now: number, leaseMs: number): Promise<JobRecord | undefined>;
-  /** Extends the lease; false when the job is no longer this owner's. Returns whether cancel was asked for. */
+  /** Extends the lease and notes the progress (null: leaves it); false when the job is no longer this owner's. Returns whether cancel was asked for. */
   renew(
     id: string,
     owner: string,
     leaseUntil: number,
     progress: Progress | null,
   ): Promise<{ held: boolean; cancelRequested: boolean }>;
+  /** A checkpoint that differs from the one before sets stalls to 0. False when the job is no longer this owner's. */
   saveCheckpoint(id: string, owner: string, checkpoint: Record<string, unknown>): Promise<boolean>;
   finish(
     id: string,
@@ -38,8 +41,12 @@ export interface JobRepository {
       result: Record<string, unknown> | null;
     },
   ): Promise<boolean>;
-  /** Back to the queue after a fault of ours. */
-  requeue(id: string, owner: string, notBefore: number): Promise<boolean>;
+  /** Back to the queue: after a fault of ours, or given back unharmed at an orderly stop (`stalled` false: the attempt does not count as one). */
+  requeue(id: string, owner: string, notBefore: number, stalled: boolean): Promise<boolean>;
+  /** Ends the leases of owners that begin with `prefix`: what an earlier life of this server left behind. Returns how many. */
+  takeBack(prefix: string): Promise<number>;
   requestCancel(id: string): Promise<void>;
+  /** Queued, or running under a lease: for subjects that allow one job at a time. */
+  unfinished(kind: JobKind, subject: string | null): Promise<JobRecord | undefined>;
   prune(before: string): Promise<number>;
 }

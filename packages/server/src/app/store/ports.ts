@@ -30,8 +30,13 @@ export interface Transaction {
 
 /** The one place of mutable state. Everything in `work` is committed together and durable when the promise resolves, or not at all. */
 export interface Store {
-  /** Retries on a serialisation conflict, so `work` must have no effect outside the transaction. */
+  /**
+   * Serialisable. Retries on a conflict, so `work` must have no effect outside the transaction, and waits for nothing but the database. A
+   * transaction within a transaction is a fault.
+   */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** One consistent snapshot to look at. Any change in it is a fault. */
+  read<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
 }
