@@ -1,0 +1,197 @@
+import { z } from 'zod';
+import { Ipv4Address, Listen, MacText, Port, Size, whole } from './values.js';
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is not a name of lower-case letters, digits and hyphens');
+const url = z.url({ protocol: /^https?$/, error: 'is not an http:// or https:// URL' });
+
+const http = z
+  .strictObject({
+    listen: z
+      .array(Listen)
+      .min(1)
+      .default([{ host: '0.0.0.0', port: 8080 }])
+      .describe('Addresses of the API for people and programs.'),
+    publicUrl: url.optional().describe('How people reach the API from outside, where a proxy stands in front of it.'),
+    trustProxy: z
+      .boolean()
+      .default(false)
+      .describe('Take the caller’s address from X-Forwarded-For. Only behind a proxy that sets it.'),
+    maxBodySize: Size.default(1024 * 1024).describe('Largest JSON body. Uploads of images have a limit of their own.'),
+  })
+  .prefault({});
+
+const dhcp = z
+  .strictObject({
+    mode: z
+      .enum(['proxy', 'full', 'off'])
+      .default('proxy')
+      .describe(
+        'proxy: beside the DHCP server that is there, never handing out an address. full: the only DHCP server of an isolated segment. off: the network’s own server names us in option 66.',
+      ),
+    port: Port.default(67).describe('Port boards send DISCOVER to. Other than 67 only for tests.'),
+    proxyPort: Port.default(4011).describe('Port of the PXE boot server exchange (EDK2 and iPXE ask it).'),
+    clientPort: Port.default(68).describe('Port boards listen on. Other than 68 only for tests.'),
+    delays: z
+      .strictObject({
+        rom: whole(0, 10_000)
+          .default(1500)
+          .describe(
+            'Before answering the boot ROM of a Pi 3B, in milliseconds: it locks up on an answer that is too early.',
+          ),
+        bc: whole(0, 10_000).default(0).describe('Before answering bootcode.bin, in milliseconds.'),
+        ee: whole(0, 10_000).default(0).describe('Before answering a Pi 4 or 5 (EEPROM), in milliseconds.'),
+        other: whole(0, 10_000).default(0).describe('Before answering other machines, in milliseconds.'),
+      })
+      .prefault({}),
+    relay: z.boolean().default(false).describe('Answer requests that a DHCP relay forwards.'),
+    pool: z
+      .strictObject({
+        start: Ipv4Address.describe('First address handed out.'),
+        end: Ipv4Address.describe('Last address handed out.'),
+        leaseSeconds: whole(120, 31_536_000).default(3600).describe('How long a lease lasts, in seconds.'),
+        router: Ipv4Address.optional().describe('Default gateway told to boards.'),
+        dns: z.array(Ipv4Address).default([]).describe('Name servers told to boards.'),
+        domain: z.string().max(253).optional().describe('Domain told to boards.'),
+      })
+      .optional()
+      .describe('Addresses of mode full.'),
+    static: z
+      .array(z.strictObject({ mac: MacText, address: Ipv4Address }))
+      .default([])
+      .describe('Fixed addresses by MAC, in mode full.'),
+  })
+  .prefault({});
+
+const tftp = z
+  .strictObject({
+    port: Port.default(69).describe('Port of TFTP. Other than 69 only for tests.'),
+    singlePort: z
+      .boolean()
+      .default(false)
+      .describe('Answer from the one port instead of a fresh one per transfer, where a firewall demands it.'),
+    maxBlockSize: whole(512, 65_464)
+      .default(1468)
+      .describe('Largest block granted, in bytes. 1468 fills an Ethernet frame; less where a VPN or VLAN takes room.'),
+    maxTransfersPerClient: whole(1, 10_000).default(64).describe('Transfers one address may have at once.'),
+  })
+  .prefault({});
+
+const boot = z
+  .strictObject({
+    http: z
+      .strictObject({
+        listen: z
+          .array(Listen)
+          .min(1)
+          .default([{ host: '0.0.0.0', port: 8081 }])
+          .describe('Addresses boards fetch boot files and roots from.'),
+      })
+      .prefault({}),
+    interfaces: z
+      .union([z.literal('auto'), z.array(z.string().min(1)).min(1)])
+      .default('auto')
+      .describe('Network interfaces (names or addresses) that boards are on; auto takes every one that is up.'),
+    serverAddress: Ipv4Address.optional().describe(
+      'Address told to boards instead of that of the interface they were heard on.',
+    ),
+    dhcp,
+    tftp,
+    offerUnknown: z
+      .boolean()
+      .default(true)
+      .describe('Answer the DHCP of boards never seen before, so that they appear.'),
+    autoAdopt: z
+      .boolean()
+      .default(false)
+      .describe('Make boards available as soon as they appear, without `drover device adopt`.'),
+    maxDiscovered: whole(0, 1_000_000)
+      .default(1000)
+      .describe('Most discovered boards kept; further ones are ignored until some are adopted or deleted.'),
+    sessionTtlSeconds: whole(30, 86_400)
+      .default(600)
+      .describe('How long the one-use secret of a boot session is good for, in seconds.'),
+  })
+  .prefault({});
+
+const images = z
+  .strictObject({
+    importFrom: z
+      .array(z.string().startsWith('/', 'is not an absolute path'))
+      .default([])
+      .describe('Folders on the server that `drover image import --path` may read.'),
+    maxSize: Size.default(64 * 1024 ** 3).describe('Largest image, uncompressed.'),
+    maxUploadSize: Size.default(64 * 1024 ** 3).describe('Largest upload, as it comes.'),
+    uploadTtlHours: whole(1, 8760)
+      .default(24)
+      .describe('An upload nobody goes on with is thrown away after so many hours.'),
+  })
+  .prefault({});
+
+const helpers = z
+  .strictObject({
+    cacheDir: z
+      .string()
+      .optional()
+      .describe(
+        'Folder for what the network-boot initramfs is made from (busybox). Unset: `helpers` in the data folder.',
+      ),
+  })
+  .prefault({});
+
+const retention = z
+  .strictObject({
+    sessionsDays: whole(1, 36_500).default(30).describe('Boot sessions and their timelines, in days.'),
+    eventsDays: whole(1, 36_500).default(90).describe('The event log, in days.'),
+    jobsDays: whole(1, 36_500).default(30).describe('Ended jobs, in days.'),
+  })
+  .prefault({});
+
+/** Every setting with its default and what it means. Plain numbers carry their unit in the name. */
+export const SettingsSchema = z.strictObject({
+  dataDir: z
+    .string()
+    .startsWith('/', 'is not an absolute path')
+    .optional()
+    .describe('The one folder Drover writes to. Unset: `/var/lib/drover` as root, `~/.local/share/drover` otherwise.'),
+  site: name.default('default').describe('Name of the network segment this server stands in.'),
+  database: z
+    .union([z.literal('sqlite'), z.string().regex(/^postgres(ql)?:\/\/\S+$/)], {
+      error: 'is neither sqlite nor a URL like postgres://user:password@host/database',
+    })
+    .default('sqlite')
+    .describe(
+      '`sqlite` keeps everything in the data folder; `postgres://user:password@host/database` uses a PostgreSQL.',
+    )
+    .meta({ secret: true }),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('Least level that is written.'),
+      format: z
+        .enum(['auto', 'json', 'pretty'])
+        .default('auto')
+        .describe('json: a line of JSON each, on standard output. auto: pretty on a terminal, json otherwise.'),
+    })
+    .prefault({}),
+  http,
+  boot,
+  images,
+  helpers,
+  jobs: z
+    .strictObject({
+      concurrency: whole(1, 64).default(2).describe('Jobs (imports, making roots) at work at once.'),
+    })
+    .prefault({}),
+  retention,
+});
+
+type Parsed = z.output<typeof SettingsSchema>;
+/** The settings as the server uses them: paths absolute, every default filled in. Plain data: it travels to the planes as JSON. */
+export type Settings = Omit<Parsed, 'dataDir' | 'helpers'> & {
+  dataDir: string;
+  helpers: { cacheDir: string };
+};

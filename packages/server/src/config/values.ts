@@ -1,0 +1,66 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** Where a listener listens. `host` is an IP address (`0.0.0.0` and `::` mean all), `port` 0 lets the system choose. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `10.0.0.1:8080`, `[::1]:8080` or `8080` (all IPv4 addresses), as an address; undefined when it is none of them. */
+export const parseListenAddress = (text: string): ListenAddress | undefined => {
+  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text.trim());
+  if (match === null) return undefined;
+  const host = match[1] ?? (match[2] === undefined || match[2] === '' || match[2] === '*' ? '0.0.0.0' : match[2]);
+  const port = Number(match[3]);
+  const known = host === 'localhost' ? '127.0.0.1' : host;
+  return isIP(known) === 0 || port > 65_535 ? undefined : { host: known, port };
+};
+
+/** The other way round, for logs and URLs. */
+export const listenAddressText = ({ host, port }: ListenAddress): string =>
+  isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+
+export const Listen = z
+  .union([z.string(), z.number().int()])
+  .transform((value, context): ListenAddress => {
+    const address = parseListenAddress(String(value));
+    if (address !== undefined) return address;
+    context.addIssue({ code: 'custom', message: `is not an address like 0.0.0.0:8080 or [::]:8080` });
+    return z.NEVER;
+  })
+  .meta({ kind: 'address:port' });
+
+const units: Record<string, number> = { '': 1, B: 1 };
+['K', 'M', 'G', 'T'].forEach((unit, index) => {
+  units[unit] = units[`${unit}iB`] = 1024 ** (index + 1);
+  units[`${unit}B`] = 1000 ** (index + 1);
+});
+
+/** Bytes of `500MB` (powers of 1000), `8GiB` or `8G` (powers of 1024) or a plain number of bytes. */
+export const parseSize = (text: string): number | undefined => {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)$/.exec(text.trim());
+  const factor = match === null ? undefined : units[match[2] ?? ''];
+  return match === null || factor === undefined ? undefined : Math.round(Number(match[1]) * factor);
+};
+
+export const Size = z
+  .union([z.string(), z.number()])
+  .transform((value, context): number => {
+    const bytes = parseSize(String(value));
+    if (bytes !== undefined && Number.isSafeInteger(bytes)) return bytes;
+    context.addIssue({ code: 'custom', message: 'is not a size like 512MiB, 8GiB or a number of bytes' });
+    return z.NEVER;
+  })
+  .meta({ kind: 'size' });
+
+/** A whole number between two bounds. */
+export const whole = (min: number, max: number) => z.number().int().min(min).max(max);
+export const Port = whole(0, 65_535);
+export const Ipv4Address = z.ipv4('is not an IPv4 address');
+/** Accepts upper case and hyphens, as people copy them from stickers. */
+export const MacText = z
+  .string()
+  .transform((text) => text.toLowerCase().replaceAll('-', ':'))
+  .pipe(z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, 'is not a MAC like dc:a6:32:01:36:c2'))
+  .meta({ kind: 'MAC' });
