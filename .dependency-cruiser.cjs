@@ -38,15 +38,19 @@ module.exports = {
     },
     {
       name: 'domain-imports-contract-only',
+      comment: 'Digests (node:crypto) are pure computing.',
       severity: 'error',
       from: { path: '^packages/server/src/domain', pathNot: '\\.test\\.ts$' },
-      to: { pathNot: ['^packages/server/src/domain', pkg('contract')] },
+      to: { pathNot: ['^packages/server/src/domain', pkg('contract'), builtin('crypto$')] },
     },
     {
       name: 'app-imports-domain-contract-ports',
       severity: 'error',
       from: { path: '^packages/server/src/app', pathNot: '\\.test\\.ts$' },
-      to: { pathNot: ['^packages/server/src/(app|domain)', pkg('contract')], dependencyTypesNot: ['type-only'] },
+      to: {
+        pathNot: ['^packages/server/src/(app|domain)', pkg('contract'), builtin('crypto$')],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'adapters-never-import-each-other',

@@ -20,6 +20,8 @@ export interface WireIdentity {
   readonly model?: Model;
   readonly modelName?: string;
   readonly address?: string;
+  /** DHCP option 93 (RFC 4578 section 2.1) as sent; a Pi claims 0. */
+  readonly architecture?: number;
   /** A Raspberry Pi by the wire reference's rules; other machines are answered only when they are registered. */
   readonly isPi: boolean;
 }

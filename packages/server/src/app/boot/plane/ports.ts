@@ -1,0 +1,109 @@
+import type { Model, TimelineEntry } from '@drover/contract';
+import type { StoredLease, WireIdentity } from '../ports.js';
+
+/**
+ * What the boot plane's listeners (DHCP, TFTP, HTTP) ask of the application. Nothing here throws for what a board does: every refusal is a value, and
+ * every method keeps working while the control plane is away.
+ */
+
+/** A DHCP message of a board, as far as it matters to what the board gets. */
+export interface DhcpSighting {
+  readonly wire: WireIdentity;
+  readonly message: 'discover' | 'request' | 'inform';
+  /**
+   * True when firmware speaks: option 60 starts with `PXEClient` or option 93 is there, or a REQUEST follows such a DISCOVER (same MAC and xid). False for
+   * an operating system (udhcpc, dhclient) on a board we know, which is no new boot.
+   */
+  readonly pxe: boolean;
+  readonly xid: number;
+  /** Interface it came in on, and our address there. */
+  readonly interface: string;
+  readonly localAddress: string;
+  /** giaddr, when it came through a relay. */
+  readonly relay?: string;
+  /** Option 50 or ciaddr. */
+  readonly requestedAddress?: string;
+}
+
+export type DhcpDecision =
+  /** Say nothing at all. */
+  | { readonly kind: 'ignore'; readonly reason: string }
+  /** Answer. `bootFile` is for EDK2, iPXE and U-Boot only; a Pi ignores it. Null: nothing to boot for this machine. */
+  | {
+      readonly kind: 'answer';
+      readonly device: string;
+      readonly hostname: string;
+      readonly model: Model;
+      readonly bootable: boolean;
+      readonly bootFile: string | null;
+    };
+
+/** An entry without its time: the recorder puts it on. */
+export type NewEntry = TimelineEntry extends infer E ? (E extends { at: string } ? Omit<E, 'at'> : never) : never;
+
+export interface BootAnswers {
+  /** Decides about one message and notes it on the board's timeline. Answers within 350 ms. */
+  dhcp(sighting: DhcpSighting): Promise<DhcpDecision>;
+  /** Puts an entry (an OFFER that left, a rival's OFFER) on the running timeline of the board with this MAC; dropped when there is none. */
+  note(mac: string, entry: NewEntry): void;
+  /** Learnt on the wire: this MAC uses this address now (a lease, an ACK that was overheard). */
+  learnAddress(mac: string, address: string): void;
+}
+
+/** Ends of a transfer as the timeline knows them. `probe`: the board stopped it by itself after learning the size (Early terminate). */
+export interface TransferEnd {
+  readonly outcome: 'complete' | 'probe' | 'aborted' | 'timed-out' | 'failed';
+  /** Payload bytes that were acknowledged (TFTP) or handed to the socket (HTTP). */
+  readonly bytes: number;
+  readonly ms: number;
+  readonly detail?: string;
+  /** TFTP only. */
+  readonly blockSize?: number;
+  readonly windowSize?: number;
+  readonly retransmits?: number;
+}
+
+/** A boot file opened for one transfer. */
+export interface OpenBootFile {
+  readonly size: number;
+  /** Same bytes, same tag (no quotes): strong ETag of HTTP. */
+  readonly tag: string;
+  /**
+   * `length` bytes at `offset`, fewer only at the end of the file. A view of a shared cache: never write to it. Answers at once when the bytes are at
+   * hand, which is nearly always for reads in order, so callers on a hot path should test for a promise before awaiting.
+   */
+  read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
+  /** Must be called once when the transfer is over, however it ended; puts it on the timeline. */
+  end(end: TransferEnd): void;
+}
+
+export interface BootFileRequest {
+  /** As asked, prefix and all; anything may be in it. */
+  readonly path: string;
+  readonly transport: 'tftp' | 'http';
+  readonly clientAddress: string;
+  /** Our address the request came to: what the board is told to call. */
+  readonly localAddress: string;
+}
+
+export type BootFileAnswer =
+  | { readonly kind: 'file'; readonly file: OpenBootFile }
+  /** TFTP: ERROR 1 at once. HTTP: 404. Already on the timeline. */
+  | { readonly kind: 'absent' }
+  /** TFTP: ERROR 2. HTTP: 400. The path is none we would ever serve. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+export interface BootFiles {
+  open(request: BootFileRequest): Promise<BootFileAnswer>;
+}
+
+/** Leases of `dhcp: full`, kept by the control plane; saving never waits for it. */
+export interface LeaseBook {
+  load(site: string): Promise<readonly StoredLease[]>;
+  save(lease: StoredLease): void;
+}
+
+/** The machine's table of neighbours (ARP), for boards that ask for a file without saying who they are. */
+export interface Neighbours {
+  macOf(address: string): Promise<string | undefined>;
+}
