@@ -6,7 +6,7 @@ const mib = 1024 * 1024;
 const sectorBytes = 512;
 
 /** Where a Raspberry Pi image's first partition starts: sector 8192, 4 MiB. */
-const bootStartMiB = 4;
+export const bootStartMiB = 4;
 
 export interface CardImage {
   /** The file to write. */

@@ -1,0 +1,13 @@
+import { fastImage } from './fastImage.js';
+import { fastCompressed, fastUnclean } from './fastVariants.js';
+
+/** Real inputs, each built once and then taken from the cache. See the README beside. */
+export const inputs = {
+  fast: fastImage,
+  fastCompressed,
+  fastUnclean,
+};
+
+export type { CompressedInput, Compression, UncleanInput } from './fastVariants.js';
+export type { FastImage } from './fastImage.js';
+export type { ImageInput } from './imageInput.js';

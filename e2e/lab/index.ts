@@ -1,0 +1,10 @@
+export { createLab, type Lab, type LabOptions, type Place } from './lab.js';
+export type { Forward } from './forward.js';
+export type { LabProcess, ProcessEnd, SpawnOptions } from './process.js';
+export { edk2, qemuRaspi3b, qemuVirt, uboot } from './qemu.js';
+export type { Guest, GuestOptions, KernelOptions, Raspi3bOptions, UbootGuest } from './qemu.js';
+export type { Lease, Router, RouterOptions } from './router.js';
+export { sweepLabs } from './sweep.js';
+export { packTestInitramfs } from './testInitramfs.js';
+export { takeLease } from './udhcpcScript.js';
+export type { Transcript } from './transcript.js';
