@@ -17,6 +17,7 @@ export const errorTable = {
   'auth.missing': { status: 401, exit: 5, title: 'An API key is needed' },
   'auth.invalid': { status: 401, exit: 5, title: 'The API key is not known, expired or revoked' },
   'auth.forbidden': { status: 403, exit: 5, title: 'This key may not do that' },
+  'auth.throttled': { status: 429, exit: 6, title: 'Too many refused attempts from this address' },
   'precondition.failed': { status: 412, exit: 4, title: 'It was changed by somebody else meanwhile' },
   'idempotency.mismatch': { status: 422, exit: 2, title: 'This idempotency key was used for another request' },
   'idempotency.in-progress': {

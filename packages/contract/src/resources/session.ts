@@ -96,3 +96,7 @@ export type TimelineEntry = z.infer<typeof TimelineEntry>;
 /** A timeline entry as stored: `seq` counts from 1 within the session. */
 export const TimelineItem = z.object({ seq: z.number().int(), entry: TimelineEntry });
 export type TimelineItem = z.infer<typeof TimelineItem>;
+
+/** One message of the live timelines: an item, and whose it is. A repeated (session, seq) is the same item again. */
+export const TimelineMessage = TimelineItem.extend({ session: SessionId, device: DeviceId });
+export type TimelineMessage = z.infer<typeof TimelineMessage>;

@@ -26,4 +26,6 @@ export interface Route {
   readonly idempotent?: boolean;
   /** Body or answer is not JSON: bytes, or an event stream. */
   readonly streams?: 'request-bytes' | 'events';
+  /** `data` of each message of an event stream. */
+  readonly event?: z.ZodType;
 }

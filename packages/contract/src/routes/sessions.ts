@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { pageOf, PageQuery } from '../primitives.js';
-import { BootSession, SessionOutcome, TimelineItem } from '../resources/session.js';
+import { DomainEvent, EventType } from '../resources/event.js';
+import { BootSession, SessionOutcome, TimelineItem, TimelineMessage } from '../resources/session.js';
 import { byId, none, type Route } from './route.js';
-
-const waitQuery = z.object({ after: z.coerce.number().int().min(0).optional(), follow: z.stringbool().default(false) });
 
 export const sessionsRoutes = {
   listSessions: {
@@ -47,6 +46,7 @@ export const sessionsRoutes = {
     status: 200,
     answer: none,
     streams: 'events',
+    event: TimelineMessage,
   },
   listEvents: {
     method: 'GET',
@@ -54,13 +54,15 @@ export const sessionsRoutes = {
     tag: 'events',
     summary: 'The event log; with Accept: text/event-stream live, resumed by Last-Event-ID',
     role: 'reader',
-    query: waitQuery.extend({
-      limit: PageQuery.shape.limit,
-      type: z.string().max(64).optional(),
+    query: PageQuery.extend({
+      /** Events with a greater id; a live stream without it begins with what happens next. */
+      after: z.coerce.number().int().min(0).optional(),
+      type: EventType.optional(),
       subject: z.string().max(64).optional(),
     }),
     status: 200,
-    answer: none,
+    answer: pageOf(DomainEvent),
     streams: 'events',
+    event: DomainEvent,
   },
 } as const satisfies Record<string, Route>;
