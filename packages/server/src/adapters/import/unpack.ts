@@ -100,5 +100,21 @@ async function unpack(input: string, output: string, options: UnpackOptions): Pr
   }
 }
 
+const digest: ImageUnpacker['digest'] = async (path, options) => {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const hashed = await followHash(file, {
+      limit: Number.MAX_SAFE_INTEGER,
+      signal: options.signal,
+      written: () => true,
+      onBytes: (done) => options.progress(done, size),
+    });
+    return { digest: hashed.digest, size: hashed.size };
+  } finally {
+    await file.close();
+  }
+};
+
 /** Containers are told by their bytes, never by their name. Needs xz, gzip, zstd (and mtools, e2fsprogs for `assemble`) on PATH. */
-export const createImageUnpacker = (): ImageUnpacker => ({ unpack, download, assemble });
+export const createImageUnpacker = (): ImageUnpacker => ({ unpack, download, digest, assemble });

@@ -1,4 +1,5 @@
-import type { Image, ImageFacts, ImageState, Page, Upload } from '@drover/contract';
+import type { Image, ImageFacts, ImageState, Page, Result, Upload } from '@drover/contract';
+import type { BootTree, InitramfsPart } from '../../domain/boot-plan.js';
 import type { BlobInfo } from '../blobs/ports.js';
 
 export interface ImageRecord extends Omit<Image, 'etag' | 'ref'> {
@@ -88,13 +89,23 @@ export interface ImageUnpacker {
   unpack(
     input: string,
     output: string,
-    options: { limit: number; signal: AbortSignal; mayTake: boolean; progress(done: number, total: number | null): void },
+    options: {
+      limit: number;
+      signal: AbortSignal;
+      mayTake: boolean;
+      progress(done: number, total: number | null): void;
+    },
   ): Promise<BlobInfo>;
   /** Fetches http(s) into `output`, resuming where the server can, with sha256 of the bytes as they came. */
   download(
     url: string,
     output: string,
     options: { limit: number; signal: AbortSignal; progress(done: number, total: number | null): void },
+  ): Promise<BlobInfo>;
+  /** sha256 of a local file. */
+  digest(
+    path: string,
+    options: { signal: AbortSignal; progress(done: number, total: number): void },
   ): Promise<BlobInfo>;
   /** Builds a disk (MBR, FAT, ext4) from a tar of the boot files and a tar of the root. */
   assemble(
@@ -111,9 +122,45 @@ export interface RootPacker {
     image: { path: string; offset: number; length: number },
     output: string,
     options: {
-      compression: 'gzip' | 'xz' | 'zstd' | 'lzo' | 'lz4';
+      compression: SquashfsCompression;
       signal: AbortSignal;
       progress(done: number, total: number | null): void;
     },
   ): Promise<BlobInfo>;
 }
+
+/** Reads what an image says about itself, in place. Throws RefusedError('image.broken' | 'image.unsupported') for what cannot be read. */
+export interface ImageInspector {
+  inspect(path: string): Promise<InspectedImage>;
+}
+
+export interface InspectedImage {
+  readonly facts: ImageFacts;
+  /** The boot partition's files and texts; `image` (the digest) is filled in by the caller. */
+  readonly tree: Omit<BootTree, 'image'>;
+}
+
+/** Local paths an administrator allowed to import from. */
+export interface ImportFolders {
+  /** The real path of a file below one of them, with every link resolved; a refusal names the folders. */
+  resolve(path: string): Promise<Result<{ path: string; size: number }>>;
+}
+
+/** The network-boot initramfs of an image, made when it is imported and again when a newer Drover brings newer scripts. */
+export interface InitramfsMaker {
+  /** Changes when what goes into any initramfs changes, besides the image. */
+  recipe(): Promise<string>;
+  /**
+   * Makes every part this image's kernels need and stores each as a blob. Refuses with image.unfit when no kernel of the image can be used, and says in
+   * `warnings` which ones cannot.
+   */
+  make(
+    path: string,
+    facts: ImageFacts,
+    options: { signal: AbortSignal; progress(done: number, total: number): void },
+  ): Promise<Result<{ parts: InitramfsPart[]; warnings: string[] }>>;
+  /** The squashfs compression that every kernel of the image which has modules can mount. */
+  compression(path: string, facts: ImageFacts): Promise<SquashfsCompression>;
+}
+
+export type SquashfsCompression = 'gzip' | 'xz' | 'zstd' | 'lzo' | 'lz4';

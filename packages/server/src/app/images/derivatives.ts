@@ -1,0 +1,20 @@
+import type { InitramfsPart } from '../../domain/boot-plan.js';
+import type { Derivative } from './ports.js';
+
+/** `common/arm64` or `modules/arm64/6.1.0-18-arm64`: names one part of an image's initramfs. */
+export const partVariant = (part: InitramfsPart): string =>
+  part.kind === 'common' ? `common/${part.architecture}` : `modules/${part.architecture}/${part.release ?? ''}`;
+
+/** The way back from a stored derivative; undefined for one that is no initramfs part. */
+export function partOf(derivative: Derivative): InitramfsPart | undefined {
+  const [kind, architecture, ...release] = derivative.variant.split('/');
+  if (derivative.kind !== 'initramfs' || (kind !== 'common' && kind !== 'modules')) return undefined;
+  if (architecture !== 'arm64' && architecture !== 'armhf' && architecture !== 'armel') return undefined;
+  return {
+    kind,
+    architecture,
+    release: kind === 'modules' ? release.join('/') : null,
+    blob: derivative.blob,
+    size: derivative.size,
+  };
+}

@@ -1,0 +1,249 @@
+import { refusal, RefusedError, success, type ImageFacts, type ImageSource, type Result } from '@drover/contract';
+import type { BootTree, InitramfsPart } from '../../domain/boot-plan.js';
+import type { BlobInfo, BlobStore } from '../blobs/ports.js';
+import type { JobContext, JobHandler } from '../jobs/handler.js';
+import type { Clock } from '../ports.js';
+import type { Store, Transaction } from '../store/ports.js';
+import { partVariant } from './derivatives.js';
+import type { ImageInspector, ImageUnpacker, InitramfsMaker, UploadStore } from './ports.js';
+
+export interface ImportDeps {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly uploads: UploadStore;
+  readonly unpacker: ImageUnpacker;
+  readonly inspector: ImageInspector;
+  readonly initramfs: InitramfsMaker;
+  readonly clock: Clock;
+  readonly limits: { readonly maxSize: number; readonly maxUploadSize: number };
+}
+
+interface Input {
+  readonly image: string;
+  readonly source: ImageSource;
+  readonly sha256: string | null;
+}
+
+/**
+ * Turns the bytes of an image into one that boards can boot: fetch, check the digest, unpack, read, store, compose the initramfs. Every step may run
+ * again after a crash: scratch files are made anew, blobs are named by their content, and the image becomes ready in one transaction at the end.
+ * A refused or cancelled import leaves nothing: no blob, no upload, no image of that name.
+ */
+export function createImportJob(deps: ImportDeps): JobHandler {
+  const run = async (context: JobContext): Promise<Result<Record<string, unknown>>> => {
+    const input = context.input as unknown as Input;
+    const scratch: string[] = [];
+    const newScratch = async (name: string): Promise<string> => {
+      const path = await deps.blobs.scratch(name);
+      scratch.push(path);
+      return path;
+    };
+    try {
+      // A crash may have come between the last commit and the end of the job.
+      const image = await deps.store.read((tx) => tx.images.get(input.image));
+      if (image?.state === 'ready') return success({ image: image.id, digest: image.digest, size: image.size });
+      return await importImage(deps, context, input, newScratch);
+    } catch (fault) {
+      if (!(fault instanceof RefusedError)) throw fault;
+      await forget(deps, input, fault.refusal.detail);
+      return fault.refusal;
+    } finally {
+      await Promise.all(scratch.map((path) => deps.blobs.discard(path)));
+    }
+  };
+  return {
+    kind: 'image.import',
+    run,
+    undo: (context) => forget(deps, context.input as unknown as Input, 'The import was cancelled.'),
+  };
+}
+
+async function importImage(
+  deps: ImportDeps,
+  context: JobContext,
+  input: Input,
+  scratch: (name: string) => Promise<string>,
+): Promise<Result<Record<string, unknown>>> {
+  const path = await scratch('disk');
+  const disk = await fetchDisk(deps, context, input, path, scratch);
+  context.progress({ step: 'read', done: 0, total: null, unit: 'files' });
+  const { facts, tree } = await deps.inspector.inspect(path);
+  const made = await makeInitramfs(deps, context, path, facts);
+  await deps.blobs.adopt(path, disk.digest);
+  const bootTree: BootTree = { ...tree, image: disk.digest };
+  const treeBlob = await deps.blobs.put(bytesOf(JSON.stringify(bootTree)));
+  const recipe = await deps.initramfs.recipe();
+  const done: Imported = {
+    input,
+    disk,
+    treeBlob,
+    recipe,
+    parts: made.parts,
+    facts: { ...facts, rootModes: made.usable ? facts.rootModes : [], warnings: [...facts.warnings, ...made.warnings] },
+  };
+  await deps.store.transaction((tx) => finish(deps, tx, done));
+  await dropUploads(deps, input.source);
+  return success({ image: input.image, digest: disk.digest, size: disk.size });
+}
+
+/** Bytes as they come, checked, and unpacked into `path`. */
+async function fetchDisk(
+  deps: ImportDeps,
+  context: JobContext,
+  { source, sha256 }: Input,
+  path: string,
+  scratch: (name: string) => Promise<string>,
+): Promise<BlobInfo> {
+  const { signal } = context;
+  const report = (step: string) => (done: number, total: number | null) =>
+    context.progress({ step, done, total, unit: 'bytes' });
+  const unpack = (from: string, mayTake: boolean) =>
+    deps.unpacker.unpack(from, path, { limit: deps.limits.maxSize, signal, mayTake, progress: report('unpack') });
+  switch (source.kind) {
+    case 'upload':
+      await expectDigest(deps, context, deps.uploads.path(source.upload), sha256);
+      return unpack(deps.uploads.path(source.upload), true);
+    case 'path':
+      await expectDigest(deps, context, source.path, sha256);
+      return unpack(source.path, false);
+    case 'url': {
+      const download = await scratch('download');
+      const fetched = await deps.unpacker.download(source.url, download, {
+        limit: deps.limits.maxUploadSize,
+        signal,
+        progress: report('download'),
+      });
+      if (sha256 !== null && fetched.digest !== sha256) throw mismatch(sha256, fetched.digest);
+      return unpack(download, true);
+    }
+    case 'tars':
+      return deps.unpacker.assemble(deps.uploads.path(source.boot), deps.uploads.path(source.root), path, {
+        limit: deps.limits.maxSize,
+        signal,
+      });
+  }
+}
+
+async function expectDigest(deps: ImportDeps, context: JobContext, path: string, sha256: string | null): Promise<void> {
+  if (sha256 === null) return;
+  const actual = await deps.unpacker.digest(path, {
+    signal: context.signal,
+    progress: (done, total) => context.progress({ step: 'check', done, total, unit: 'bytes' }),
+  });
+  if (actual.digest !== sha256) throw mismatch(sha256, actual.digest);
+}
+
+const mismatch = (expected: string, actual: string) =>
+  new RefusedError(
+    refusal('image.digest-mismatch', `The bytes have sha256 ${actual}, not ${expected}.`, {
+      remedy: 'Download or copy the file again, and compare with the digest its publisher gives.',
+      errors: [{ field: 'sha256', message: 'does not match' }],
+    }),
+  );
+
+async function makeInitramfs(
+  deps: ImportDeps,
+  context: JobContext,
+  path: string,
+  facts: ImageFacts,
+): Promise<{ parts: InitramfsPart[]; warnings: string[]; usable: boolean }> {
+  if (facts.rootModes.length === 0)
+    return {
+      parts: [],
+      warnings: ['there is no root file system with modules for one of its kernels, so no root mode is possible'],
+      usable: false,
+    };
+  const made = await deps.initramfs.make(path, facts, {
+    signal: context.signal,
+    progress: (done, total) => context.progress({ step: 'compose', done, total, unit: 'files' }),
+  });
+  if (made.ok) return { parts: made.value.parts, warnings: made.value.warnings, usable: true };
+  if (made.code !== 'image.unfit') throw new RefusedError(made);
+  return { parts: [], warnings: [made.detail], usable: false };
+}
+
+interface Imported {
+  readonly input: Input;
+  readonly disk: BlobInfo;
+  readonly treeBlob: BlobInfo;
+  readonly recipe: string;
+  readonly parts: readonly InitramfsPart[];
+  readonly facts: ImageFacts;
+}
+
+/** The one moment an image becomes real. Repeating it after a crash changes nothing. */
+async function finish(
+  deps: ImportDeps,
+  tx: Transaction,
+  { input, disk, treeBlob, recipe, parts, facts }: Imported,
+): Promise<void> {
+  const image = await tx.images.get(input.image);
+  if (image === undefined)
+    throw new RefusedError(refusal('image.not-found', 'The image was deleted while it was imported.'));
+  if (image.state === 'ready') return;
+  const at = new Date(deps.clock.now()).toISOString();
+  for (const blob of [disk, treeBlob, ...parts.map((part) => ({ digest: part.blob, size: part.size }))])
+    await tx.blobs.record(blob, at);
+  await tx.images.saveDerivative({
+    image: image.id,
+    kind: 'boot-tree',
+    variant: '',
+    blob: treeBlob.digest,
+    size: treeBlob.size,
+    recipe: '1',
+    createdAt: at,
+  });
+  for (const part of parts) {
+    await tx.images.saveDerivative({
+      image: image.id,
+      kind: 'initramfs',
+      variant: partVariant(part),
+      blob: part.blob,
+      size: part.size,
+      recipe,
+      createdAt: at,
+    });
+  }
+  const change = { state: 'ready' as const, digest: disk.digest, size: disk.size, facts, updatedAt: at };
+  if (!(await tx.images.update(image.id, image.revision, change)))
+    throw new Error(`image ${image.id} changed under its own import`);
+  for (const upload of uploadsOf(input.source)) await tx.uploads.delete(upload);
+  await tx.events.append({
+    type: 'image.ready',
+    at,
+    tenant: image.tenant,
+    subject: image.id,
+    data: { ref: `${image.name}:${image.version}`, digest: disk.digest, size: disk.size },
+  });
+}
+
+const uploadsOf = (source: ImageSource): string[] =>
+  source.kind === 'upload' ? [source.upload] : source.kind === 'tars' ? [source.boot, source.root] : [];
+
+async function dropUploads(deps: ImportDeps, source: ImageSource): Promise<void> {
+  for (const id of uploadsOf(source)) await deps.uploads.delete(id);
+}
+
+/** Nothing of a refused or cancelled import stays; the job keeps the reason. */
+async function forget(deps: ImportDeps, input: Input, reason: string): Promise<void> {
+  await deps.store.transaction(async (tx) => {
+    const image = await tx.images.get(input.image);
+    if (image?.state === 'importing') {
+      const ref = `${image.name}:${image.version}`;
+      await tx.images.delete(image.id);
+      await tx.events.append({
+        type: 'image.failed',
+        at: new Date(deps.clock.now()).toISOString(),
+        tenant: image.tenant,
+        subject: image.id,
+        data: { ref, reason },
+      });
+    }
+    for (const upload of uploadsOf(input.source)) await tx.uploads.delete(upload);
+  });
+  await dropUploads(deps, input.source);
+}
+
+async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
+  yield Buffer.from(text, 'utf8');
+}

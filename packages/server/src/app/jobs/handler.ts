@@ -1,0 +1,32 @@
+import type { JobKind, Progress, Result } from '@drover/contract';
+import type { Transaction } from '../store/ports.js';
+
+/** What the runner hands to the work of one job. */
+export interface JobContext {
+  readonly id: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** What an earlier attempt saved with {@link saveCheckpoint}. */
+  readonly checkpoint: Readonly<Record<string, unknown>>;
+  /** Replaces the checkpoint durably; rejects when the lease was lost. */
+  saveCheckpoint(checkpoint: Record<string, unknown>): Promise<void>;
+  /** Cheap: stored at most once a second, shown live more often. */
+  progress(progress: Progress): void;
+  /** Aborted on cancel, lost lease and orderly stop; why is in `signal.reason`. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The work behind one kind of job. `run` may be called again after a crash at any moment, with the checkpoint of the attempt before; a refusal ends the job
+ * as failed, an exception is a fault and tried again. `undo` runs when the job was cancelled, and may run more than once.
+ */
+export interface JobHandler {
+  readonly kind: JobKind;
+  run(context: JobContext): Promise<Result<Record<string, unknown>>>;
+  undo?(context: JobContext): Promise<void>;
+}
+
+/** Queues a job in the caller's transaction, with its event; returns its id. */
+export type EnqueueJob = (
+  tx: Transaction,
+  job: { kind: JobKind; tenant: string | null; subject: string | null; input: Record<string, unknown> },
+) => Promise<string>;
