@@ -183,14 +183,14 @@ async function checkPath(folders: ImportFolders, who: Principal, source: ImageSo
   return real.ok ? success({ kind: 'path', path: real.value.path }) : real;
 }
 
+/** Upload ids a source names, by the field that names them. */
+function namedUploads(source: ImageSource): Record<string, string> {
+  if (source.kind === 'upload') return { 'source.upload': source.upload };
+  return source.kind === 'tars' ? { 'source.boot': source.boot, 'source.root': source.root } : {};
+}
+
 async function checkUploads(tx: Transaction, who: Principal, source: ImageSource): Promise<Result<null>> {
-  const named =
-    source.kind === 'upload'
-      ? { 'source.upload': source.upload }
-      : source.kind === 'tars'
-        ? { 'source.boot': source.boot, 'source.root': source.root }
-        : {};
-  for (const [field, id] of Object.entries(named)) {
+  for (const [field, id] of Object.entries(namedUploads(source))) {
     const upload = await tx.uploads.get(id);
     if (upload === undefined || (who.tenant !== null && upload.tenant !== who.tenant)) {
       return refusal('upload.not-found', `There is no upload ${id}.`, {
