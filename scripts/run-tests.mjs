@@ -1,0 +1,112 @@
+// Runs types, lint, import rules and every vitest project, and ends with one line that sums them all: `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, cpus } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const soak = process.argv.includes('--soak');
+const only = process.argv.filter((word) => word.startsWith('--only=')).flatMap((word) => word.slice(7).split(','));
+const projects = ['unit', 'contract', 'interop', 'system', 'e2e'];
+const folder = mkdtempSync(join(tmpdir(), 'drover-test-'));
+const environment = {
+  ...process.env,
+  // How often a loop runs, against the gate's count. Tests read both and print what they did.
+  DROVER_TEST_RUNS_FACTOR: process.env.DROVER_TEST_RUNS_FACTOR ?? (soak ? '20' : '1'),
+  DROVER_TEST_SEED: process.env.DROVER_TEST_SEED ?? (soak ? String(Date.now() % 2 ** 31) : '20261122'),
+};
+/** Lines such as `fuzz protocols/tftp: 2000 cases` and `loop kill-9 import: 25 moments, 0 failures`. */
+const counts = [];
+
+/** Runs a command, shows what it prints, and keeps the lines that count loops. */
+function run(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: environment });
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      console.log(line);
+      const plain = line.replace(/\u001b\[[0-9;]*m/g, '').trim();
+      if (/^(fuzz|loop) .+: \d+ /.test(plain)) counts.push(plain);
+    });
+    child.on('error', () => resolve(127));
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
+
+/** Passed and failed tests of one project; a file that could not be loaded counts as one failed test. */
+function tally(report, code) {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+    const unloaded = testResults.filter(
+      (file) => file.status === 'failed' && file.assertionResults.length === 0,
+    ).length;
+    if (numPendingTests > 0) console.log(`${numPendingTests} tests were skipped, which counts as failed here`);
+    const failed = numFailedTests + unloaded + numPendingTests;
+    return { passed: numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
+  } catch {
+    return { passed: 0, failed: 1 };
+  }
+}
+
+const rows = [];
+const started = Date.now();
+const wanted = (name) => only.length === 0 || only.includes(name);
+
+for (const name of ['types', 'lint', 'arch']) {
+  if (!wanted(name)) continue;
+  const at = Date.now();
+  const code = await run('npm', ['run', '--silent', name]);
+  rows.push({ name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, seconds: (Date.now() - at) / 1000 });
+}
+for (const name of projects) {
+  if (!wanted(name)) continue;
+  const at = Date.now();
+  const report = join(folder, `${name}.json`);
+  const vitest = [
+    'vitest',
+    'run',
+    '--project',
+    name,
+    '--passWithNoTests=false',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
+  const code = await run('npx', vitest);
+  rows.push({ name, ...tally(report, code), seconds: (Date.now() - at) / 1000 });
+}
+rmSync(folder, { recursive: true, force: true });
+
+console.log('');
+for (const { name, passed, failed, seconds } of rows) {
+  console.log(
+    `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${seconds.toFixed(0).padStart(6)} s`,
+  );
+}
+for (const line of counts) console.log(line);
+
+if (soak) {
+  const cases = counts
+    .filter((line) => line.startsWith('fuzz '))
+    .reduce((sum, line) => sum + Number(/: (\d+) /.exec(line)?.[1] ?? 0), 0);
+  const page = [
+    '# Soak',
+    '',
+    `${new Date().toISOString()}, seed ${environment.DROVER_TEST_SEED}, ${cpus().length} cores, Node ${process.version}, ${((Date.now() - started) / 60000).toFixed(0)} min.`,
+    `Made by \`./test --soak\`. Fuzz cases in all: ${cases}.`,
+    '',
+    '| tests | passed | failed | seconds |',
+    '| --- | --- | --- | --- |',
+    ...rows.map((row) => `| ${row.name} | ${row.passed} | ${row.failed} | ${row.seconds.toFixed(0)} |`),
+    '',
+    '## Loops',
+    '',
+    ...counts.map((line) => `- ${line}`),
+    '',
+  ];
+  writeFileSync('bench/SOAK.md', page.join('\n'));
+}
+
+const passed = rows.reduce((sum, row) => sum + row.passed, 0);
+const failed = rows.reduce((sum, row) => sum + row.failed, 0);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);
