@@ -22,6 +22,10 @@ export interface DebianArm {
   readonly arch: DebianArch;
   /** What the lists offer, in the order asked. No network once the lists are there. Throws naming what does not exist. */
   show(names: readonly string[]): Promise<DebianPackage[]>;
+  /**
+   * These and whatever they depend on that a system does not have, going by its dpkg status file; no recommended ones.
+   */
+  withDependencies(names: readonly string[], dpkgStatus: string): Promise<DebianPackage[]>;
   /** Unpacks packages (only these: dependencies are yours to list) into `dir`. Downloads what the cache does not hold. */
   unpack(packages: readonly DebianPackage[], dir: string): Promise<void>;
 }
@@ -62,7 +66,12 @@ async function update(arch: DebianArch): Promise<void> {
   // raspi-firmware, what a Pi runs before any kernel, is in non-free-firmware.
   const lines = (await debianSources()).map((source) => aptSourceLine(source, ['main', 'non-free-firmware']));
   await writeFile(path.join(home, 'sources.list'), lines.join('\n') + '\n');
-  await run(['apt-get', ...privately(arch), '-q', 'update', '--error-on=any']);
+  // A mirror in the middle of an update may lack one list (updates, security); the others do.
+  const { stderr } = await run(['apt-get', ...privately(arch), '-q', 'update'], { okCodes: [0, 100] });
+  const lists = await readdir(path.join(home, 'state/lists'));
+  if (!lists.some((name) => name.includes('_main_') && name.includes('_Packages'))) {
+    throw new Error(`no package lists for ${arch} could be fetched:\n${stderr}`);
+  }
   await writeFile(path.join(home, 'updated'), new Date().toISOString());
 }
 
@@ -128,7 +137,7 @@ export async function openDebianArm(arch: DebianArch): Promise<DebianArm> {
   await withLock(lockOf(arch), async () => {
     if (!existsSync(path.join(homeOf(arch), 'updated'))) await update(arch);
   });
-  return {
+  const debian: DebianArm = {
     arch,
     async show(names) {
       const { stdout } = await run(['apt-cache', ...privately(arch), '--no-all-versions', 'show', ...names]);
@@ -138,6 +147,12 @@ export async function openDebianArm(arch: DebianArch): Promise<DebianArm> {
         if (entry === undefined) throw new Error(`Debian has no package ${name} for ${arch}`);
         return entry;
       });
+    },
+    async withDependencies(names, dpkgStatus) {
+      const simulate = ['-o', `Dir::State::status=${dpkgStatus}`, '--simulate', '--no-install-recommends', 'install'];
+      const { stdout } = await run(['apt-get', ...privately(arch), ...simulate, ...names]);
+      const needed = [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
+      return debian.show(needed);
     },
     async unpack(packages, dir) {
       await mkdir(dir, { recursive: true });
@@ -149,6 +164,7 @@ export async function openDebianArm(arch: DebianArch): Promise<DebianArm> {
       for (const deb of debs) await run(['dpkg-deb', '-x', deb, dir]);
     },
   };
+  return debian;
 }
 
 /** `name=version` of each, for a recipe's digest. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { aptSourceLine, debianCodename, debianSources } from './aptSources.js';
 import { cached } from './cache.js';
@@ -51,7 +51,8 @@ async function depersonalise(tree: string): Promise<void> {
 
 /**
  * Debian arm64 with systemd, as a tar (`tree.tar.zst`) in the cache: minutes to build, because its maintainer scripts run
- * under emulation, seconds to unpack. It has no kernel, no fstab and no network settings yet.
+ * under emulation, seconds to unpack. It has no kernel, no fstab and no network settings yet. Beside it, `dpkg-status`
+ * is its package database.
  */
 export async function fullTree(): Promise<string> {
   const dir = await cached({
@@ -63,6 +64,7 @@ export async function fullTree(): Promise<string> {
       await ensureArm64Programs();
       await bootstrap(tree);
       await depersonalise(tree);
+      await cp(path.join(tree, 'var/lib/dpkg/status'), path.join(into, 'dpkg-status'));
       await run([
         'tar',
         '--zstd',

@@ -1,11 +1,15 @@
 import { fastImage } from './fastImage.js';
+import { adverseImage } from './adverseImage.js';
 import { fastCompressed, fastUnclean } from './fastVariants.js';
+import { fullImage } from './fullImage.js';
 
 /** Real inputs, each built once and then taken from the cache. See the README beside. */
 export const inputs = {
   fast: fastImage,
   fastCompressed,
   fastUnclean,
+  full: fullImage,
+  adverse: adverseImage,
 };
 
 export type { CompressedInput, Compression, UncleanInput } from './fastVariants.js';

@@ -87,8 +87,8 @@ function closure(index: ModuleIndex, names: readonly string[], release: string):
 }
 
 export interface ModuleChoice {
-  /** Modules by name; what they need comes along. */
-  readonly names: readonly string[];
+  /** Modules by name; what they need comes along. A name the kernel has neither as a module nor built in is an error. */
+  readonly names?: readonly string[];
   /** Every module in these folders, e.g. `kernel/drivers/usb`; what they need comes along. */
   readonly folders?: readonly string[];
   /** Compress each module with xz, as Raspberry Pi OS does. */
@@ -103,7 +103,7 @@ export async function installModules(files: KernelFiles, root: string, choice: M
   const inFolders = [...index.paths.values()].filter((file) =>
     (choice.folders ?? []).some((folder) => file.startsWith(`${folder}/`)),
   );
-  const chosen = closure(index, [...choice.names, ...inFolders], files.release);
+  const chosen = closure(index, [...(choice.names ?? []), ...inFolders], files.release);
   await mkdir(to, { recursive: true });
   for (const file of chosen) await cp(path.join(from, file), path.join(to, file));
   if (choice.xz === true) {
