@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Page } from '@drover/contract';
 
 export interface BlobInfo {
   /** sha256, 64 hex digits. */
@@ -27,15 +28,19 @@ export interface BlobStore {
   touch(digest: string): Promise<boolean>;
   /** A fresh private file path on the blobs' own file system, for work that ends in {@link adopt}; swept at start when left behind. */
   scratch(name: string): Promise<string>;
+  /** Removes a scratch file and anything that was made beside it; no error when it is gone. */
+  discard(path: string): Promise<void>;
   sweepScratch(): Promise<void>;
 }
 
 /** Which blobs are known and wanted. References are computed from the tables that hold digests, never counted. */
 export interface BlobRepository {
+  /** Notes a blob, or renews the moment of one that is known, so that the collector leaves it until something names it. */
   record(blob: BlobInfo, at: string): Promise<void>;
   get(digest: string): Promise<(BlobInfo & { createdAt: string }) | undefined>;
-  list(page: { limit: number; cursor?: string }): Promise<(BlobInfo & { createdAt: string })[]>;
-  /** True when an image, a derivative or anything else names the digest. */
+  /** By digest. */
+  list(page: { limit: number; cursor?: string }): Promise<Page<BlobInfo & { createdAt: string }>>;
+  /** True when an image or a derivative names the digest. */
   isReferenced(digest: string): Promise<boolean>;
   /** Known blobs older than `before` that nothing names. */
   unreferenced(before: string, limit: number): Promise<BlobInfo[]>;

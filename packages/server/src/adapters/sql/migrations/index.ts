@@ -1,0 +1,8 @@
+import type { Migration } from 'kysely';
+import type { Traits } from '../traits.js';
+import { foundation } from './0001-foundation.js';
+
+/** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
+export const migrations = (traits: Traits): Record<string, Migration> => ({
+  '0001-foundation': foundation(traits),
+});

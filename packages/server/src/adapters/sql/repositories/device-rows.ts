@@ -1,0 +1,113 @@
+import type { Assignment, Identity } from '@drover/contract';
+import type { DeviceChange, DeviceRecord } from '../../../app/devices/ports.js';
+import { defined } from '../codec.js';
+import type { DeviceRow } from '../schema.js';
+
+type AssignmentColumns = Pick<
+  DeviceRow,
+  'image' | 'image_name' | 'root_mode' | 'kernel_parameters' | 'assignment_generation' | 'assigned_at'
+>;
+
+const assignmentColumns = (assignment: Assignment | null): AssignmentColumns => ({
+  image: assignment?.image ?? null,
+  image_name: assignment?.imageName ?? null,
+  root_mode: assignment?.rootMode ?? null,
+  kernel_parameters: assignment?.kernelParameters ?? null,
+  assignment_generation: assignment?.generation ?? null,
+  assigned_at: assignment?.assignedAt ?? null,
+});
+
+const toAssignment = (row: DeviceRow): Assignment | null =>
+  row.image === null ||
+  row.image_name === null ||
+  row.root_mode === null ||
+  row.kernel_parameters === null ||
+  row.assignment_generation === null ||
+  row.assigned_at === null
+    ? null
+    : {
+        image: row.image,
+        imageName: row.image_name,
+        rootMode: row.root_mode,
+        kernelParameters: row.kernel_parameters,
+        generation: row.assignment_generation,
+        assignedAt: row.assigned_at,
+      };
+
+export const toDevice = (
+  row: DeviceRow,
+  identities: readonly Identity[],
+  labels: Record<string, string>,
+): DeviceRecord => ({
+  id: row.id,
+  tenant: row.tenant,
+  site: row.site,
+  name: row.name,
+  state: row.state,
+  stateReason: row.state_reason,
+  model: row.model,
+  modelName: row.model_name,
+  firmware: row.firmware,
+  mac: row.mac,
+  serial: row.serial,
+  bootPrefix: row.boot_prefix,
+  identities: [...identities],
+  labels,
+  assignment: toAssignment(row),
+  lastAddress: row.last_address,
+  lastSeenAt: row.last_seen_at,
+  lastSession: row.last_session,
+  upGeneration: row.up_generation,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+  revision: row.revision,
+  generation: row.generation,
+});
+
+export const toDeviceRow = (device: DeviceRecord): DeviceRow => ({
+  id: device.id,
+  tenant: device.tenant,
+  site: device.site,
+  name: device.name,
+  state: device.state,
+  state_reason: device.stateReason,
+  model: device.model,
+  model_name: device.modelName,
+  firmware: device.firmware,
+  mac: device.mac,
+  serial: device.serial,
+  boot_prefix: device.bootPrefix,
+  ...assignmentColumns(device.assignment),
+  last_address: device.lastAddress,
+  last_seen_at: device.lastSeenAt,
+  last_session: device.lastSession,
+  up_generation: device.upGeneration,
+  created_at: device.createdAt,
+  updated_at: device.updatedAt,
+  revision: device.revision,
+  generation: device.generation,
+});
+
+/** The columns that a change names; labels have a table of their own. */
+export const toDeviceColumns = (change: DeviceChange): Partial<DeviceRow> => ({
+  ...defined({
+    tenant: change.tenant,
+    site: change.site,
+    name: change.name,
+    state: change.state,
+    state_reason: change.stateReason,
+    model: change.model,
+    model_name: change.modelName,
+    firmware: change.firmware,
+    mac: change.mac,
+    serial: change.serial,
+    boot_prefix: change.bootPrefix,
+    last_address: change.lastAddress,
+    last_seen_at: change.lastSeenAt,
+    last_session: change.lastSession,
+    up_generation: change.upGeneration,
+    updated_at: change.updatedAt,
+    generation: change.generation,
+  }),
+  ...(change.assignment === undefined ? {} : assignmentColumns(change.assignment)),
+});

@@ -1,0 +1,260 @@
+import type { Generated } from 'kysely';
+import type {
+  DeviceState,
+  EventType,
+  FirmwareKind,
+  IdentityKind,
+  ImageState,
+  JobKind,
+  JobState,
+  Model,
+  Role,
+  RootMode,
+  SessionOutcome,
+  SessionStage,
+} from '@drover/contract';
+
+/**
+ * The tables as both databases hold them. Moments are RFC 3339 text in UTC with milliseconds, which sorts as time does; `*_until` and other moments
+ * that are compared with a clock are milliseconds since the epoch. JSON is text. Booleans are 0 and 1. Sizes are 64-bit integers, read back as numbers.
+ */
+export interface Tables {
+  tenants: TenantRow;
+  keys: KeyRow;
+  audit: AuditRow;
+  idempotency: IdempotencyRow;
+  events: EventRow;
+  jobs: JobRow;
+  blobs: BlobRow;
+  images: ImageRow;
+  derivatives: DerivativeRow;
+  uploads: UploadRow;
+  devices: DeviceRow;
+  identities: IdentityRow;
+  device_labels: DeviceLabelRow;
+  device_secrets: DeviceSecretRow;
+  sessions: SessionRow;
+  timeline: TimelineRow;
+  telemetry_batches: TelemetryBatchRow;
+  leases: LeaseRow;
+  settings: SettingRow;
+}
+
+/** JSON kept as text. */
+export type Json = string;
+/** 0 or 1. */
+export type Bit = number;
+
+export interface TenantRow {
+  id: string;
+  name: string;
+  created_at: string;
+}
+
+export interface KeyRow {
+  id: string;
+  tenant: string | null;
+  name: string;
+  role: Role;
+  hint: string;
+  hash: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
+export interface AuditRow {
+  seq: Generated<number>;
+  at: string;
+  key: string | null;
+  key_name: string;
+  tenant: string | null;
+  operation: string;
+  subject: string | null;
+  outcome: string;
+  address: string;
+  request_id: string;
+}
+
+export interface IdempotencyRow {
+  scope: string;
+  key: string;
+  fingerprint: string;
+  status: number | null;
+  answer: string | null;
+  created_at: string;
+}
+
+export interface EventRow {
+  id: Generated<number>;
+  type: EventType;
+  at: string;
+  tenant: string | null;
+  subject: string;
+  data: Json;
+}
+
+export interface JobRow {
+  id: string;
+  tenant: string | null;
+  kind: JobKind;
+  subject: string | null;
+  state: JobState;
+  progress: Json | null;
+  attempts: number;
+  stalls: number;
+  cancel_requested: Bit;
+  error: Json | null;
+  result: Json | null;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  input: Json;
+  checkpoint: Json;
+  lease_owner: string | null;
+  lease_until: number | null;
+  not_before: number;
+}
+
+export interface BlobRow {
+  digest: string;
+  size: number;
+  created_at: string;
+}
+
+export interface ImageRow {
+  id: string;
+  tenant: string | null;
+  name: string;
+  version: string;
+  state: ImageState;
+  state_reason: string | null;
+  digest: string | null;
+  size: number | null;
+  facts: Json | null;
+  job: string | null;
+  created_at: string;
+  updated_at: string;
+  revision: number;
+  source: Json;
+}
+
+export interface DerivativeRow {
+  image: string;
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs';
+  variant: string;
+  blob: string;
+  size: number;
+  recipe: string;
+  created_at: string;
+}
+
+export interface UploadRow {
+  id: string;
+  tenant: string;
+  filename: string;
+  size: number | null;
+  offset: number;
+  complete: Bit;
+  expires_at: string;
+  created_at: string;
+}
+
+export interface DeviceRow {
+  id: string;
+  tenant: string | null;
+  site: string;
+  name: string;
+  state: DeviceState;
+  state_reason: string | null;
+  model: Model;
+  model_name: string | null;
+  firmware: FirmwareKind;
+  mac: string | null;
+  serial: string | null;
+  boot_prefix: string | null;
+  /** The assignment: all of these are null where there is none. */
+  image: string | null;
+  image_name: string | null;
+  root_mode: RootMode | null;
+  kernel_parameters: string | null;
+  assignment_generation: number | null;
+  assigned_at: string | null;
+  last_address: string | null;
+  last_seen_at: string | null;
+  last_session: string | null;
+  up_generation: number | null;
+  created_at: string;
+  updated_at: string;
+  revision: number;
+  generation: number;
+}
+
+export interface IdentityRow {
+  site: string;
+  kind: IdentityKind;
+  value: string;
+  device: string;
+}
+
+export interface DeviceLabelRow {
+  device: string;
+  key: string;
+  value: string;
+}
+
+export interface DeviceSecretRow {
+  device: string;
+  machine_id: string;
+  ssh_host_keys: Json;
+}
+
+export interface SessionRow {
+  id: string;
+  device: string;
+  stage: SessionStage;
+  outcome: SessionOutcome;
+  verdict: Json | null;
+  firmware: FirmwareKind;
+  model: Model;
+  mac: string | null;
+  boot_prefix: string | null;
+  address: string | null;
+  generation: number | null;
+  started_at: string;
+  up_at: string | null;
+  ended_at: string | null;
+  bytes: number;
+  nonce_hash: string | null;
+  exchanged_at: string | null;
+  secret_expires_at: number;
+  /** Moment of the latest timeline entry, and how many there are. */
+  last_entry_at: string;
+  entries: number;
+}
+
+export interface TimelineRow {
+  session: string;
+  seq: number;
+  entry: Json;
+}
+
+export interface TelemetryBatchRow {
+  batch: string;
+  at: string;
+}
+
+export interface LeaseRow {
+  site: string;
+  client_id: string;
+  mac: string;
+  address: string;
+  expires_at: number;
+  state: 'offered' | 'bound' | 'declined' | 'released';
+}
+
+export interface SettingRow {
+  name: string;
+  value: string;
+}

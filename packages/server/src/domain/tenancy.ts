@@ -1,0 +1,30 @@
+import { roles, type EventType, type Principal, type Role } from '@drover/contract';
+
+/** True when `role` may do what asks for `least`: admin may everything an operator may, and so on down to device. */
+export const allows = (role: Role, least: Role): boolean => roles.indexOf(role) <= roles.indexOf(least);
+
+/** What a repository is asked for on behalf of this key: its tenant's things, or (undefined) everybody's for a key of the installation. */
+export const tenantFilter = (principal: Principal): string | undefined => principal.tenant ?? undefined;
+
+/** Whether this key may see a thing of that tenant. Things of no tenant are judged by their own rules. */
+export const mayTouch = (principal: Principal, tenant: string | null): boolean =>
+  principal.tenant === null || principal.tenant === tenant;
+
+/**
+ * Events of no tenant that every tenant may read: boards that were seen and belong to nobody yet, images that are shared, the server itself. The
+ * others (keys and tenants of the installation, its jobs, damaged blobs) are for keys of the installation.
+ */
+export const concerningTenants: ReadonlySet<EventType> = new Set<EventType>([
+  'server.started',
+  'device.discovered',
+  'device.updated',
+  'device.deleted',
+  'device.conflict',
+  'session.started',
+  'session.ended',
+  'session.revoked',
+  'image.import-started',
+  'image.ready',
+  'image.failed',
+  'image.deleted',
+]);
