@@ -9,6 +9,8 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds of wall time since an arbitrary start; for measuring, never scaled. */
   now(): number;
+  /** Wall milliseconds as the board would have counted them. */
+  boardTime(wallMs: number): number;
   /** Calls `run` after `ms` of board time. */
   timer(ms: number, run: () => void): Timer;
   /** Resolves after `ms` of board time, or rejects with the signal's reason. */
@@ -46,6 +48,7 @@ export const createClock = (scale = 1): Clock => {
   if (!(scale > 0)) throw new RangeError(`clockScale must be a positive number, not ${scale}`);
   return {
     now: () => performance.now(),
+    boardTime: (wallMs) => wallMs / scale,
     timer: (ms, run) => createTimer(ms * scale, run),
     sleep: (ms, signal) => sleep(ms * scale, signal),
   };

@@ -3,3 +3,35 @@ export { createClock, type Clock, type Timer } from './clock.js';
 export { createRandom, seedOf, type Random } from './random.js';
 export { boardTypeOf, isModelName, modelNames, models, type BoardModel, type ModelName } from './models.js';
 export { createIdentity, randomIdentity, type BoardIdentity, type IdentityOptions } from './identity.js';
+export { createBoard } from './board.js';
+export {
+  emulatedPi,
+  type EmulatedPi,
+  type EmulatedPiEnd,
+  type EmulatedPiOptions,
+  type EmulatedPiResult,
+} from './emulated-pi.js';
+export {
+  fleetBoards,
+  runFleet,
+  summarize,
+  type FleetBoardResult,
+  type FleetNetwork,
+  type FleetOptions,
+  type FleetSummary,
+} from './fleet.js';
+export {
+  joinInitramfs,
+  qemuCommand,
+  unpackKernel,
+  writeHandoff,
+  type GuestNetwork,
+  type HandoffFiles,
+  type Machine,
+  type QemuOptions,
+} from './handoff.js';
+export { noOsStage, type OsBoard, type OsOutcome, type OsStage } from './os-stage.js';
+export { percentilesOf, type Percentiles } from './percentiles.js';
+export { runQemu, type QemuExit, type QemuRun } from './qemu.js';
+export { httpGet, type HttpFetch } from './http-client.js';
+export { createSink, type ByteSink } from './byte-sink.js';

@@ -16,6 +16,8 @@ export interface BroadcastNetwork {
    * the interface must have an address already, and the board sets the broadcast flag because the host would drop a unicast OFFER.
    */
   readonly configureInterface?: boolean;
+  /** Leave the link up when the firmware ends; needed when the interface is a bridge a guest's tap is on. Otherwise a guest may take the MAC. */
+  readonly keepLink?: boolean;
   /** Port DHCP servers listen on; 67. */
   readonly dhcpPort?: number;
   /** The board's own DHCP port; 68. */
@@ -113,6 +115,8 @@ export interface BoardOptions {
   readonly onStep?: (step: BoardStep) => void;
 }
 
+export type TransportName = 'tftp' | 'http' | 'ramdisk';
+
 export type RequestPurpose = 'probe' | 'read' | 'duplicate';
 
 /**
@@ -125,7 +129,8 @@ export type RequestOutcome = 'ok' | 'terminated' | 'not-found' | 'refused' | 'ti
 export interface FileRequest {
   /** As asked, prefix and all. */
   readonly path: string;
-  readonly transport: 'tftp' | 'http';
+  /** `ramdisk`: out of a boot.img fetched before; nothing went over the network. */
+  readonly transport: TransportName;
   readonly purpose: RequestPurpose;
   readonly outcome: RequestOutcome;
   /** Bytes received; for a probe the size the server announced, if it did. */
@@ -257,4 +262,6 @@ export interface Board {
    * signal, a bad option or a host fault (address not available, no right to bind) is thrown.
    */
   boot(options?: { readonly signal?: AbortSignal; readonly tryboot?: boolean }): Promise<BootResult>;
+  /** Gives a configured interface back: the firmware is over, the operating system brings its own network. Does nothing otherwise. */
+  release(): Promise<void>;
 }

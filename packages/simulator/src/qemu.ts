@@ -1,0 +1,80 @@
+/** Runs QEMU as a child and streams its serial console line by line. */
+import { spawn } from 'node:child_process';
+import { StringDecoder } from 'node:string_decoder';
+
+export interface QemuRun {
+  /** Program and arguments; `ip netns exec NAME` may stand in front. */
+  readonly command: readonly [string, ...string[]];
+  readonly onLine?: (line: string) => void;
+}
+
+export interface QemuExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly ms: number;
+  /** The kernel said it powers down or halts, rather than restarts. */
+  readonly poweredOff: boolean;
+  /** Last lines QEMU itself wrote to standard error. */
+  readonly errors: string;
+}
+
+const longestLine = 16_384;
+const keptErrors = 4_096;
+const killAfterMs = 5_000;
+
+/** Splits a byte stream into lines without carriage returns; a line that does not end is cut. */
+export const lineSplitter = (onLine: (line: string) => void) => {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  const flush = (): void => {
+    if (rest !== '') onLine(rest.replace(/\r/g, ''));
+    rest = '';
+  };
+  return {
+    write: (chunk: Buffer): void => {
+      const lines = (rest + decoder.write(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onLine(line.replace(/\r/g, ''));
+      if (rest.length > longestLine) flush();
+    },
+    end: flush,
+  };
+};
+
+/**
+ * Runs it to its end. An aborted signal ends it, first gently.
+ * @throws Error when the program cannot be started.
+ */
+export const runQemu = ({ command, onLine }: QemuRun, signal?: AbortSignal): Promise<QemuExit> =>
+  new Promise((resolve, reject) => {
+    const started = performance.now();
+    const [program, ...args] = command;
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let poweredOff = false;
+    let errors = '';
+    const console = lineSplitter((line) => {
+      poweredOff ||= /reboot: (Power down|System halted)/.test(line);
+      onLine?.(line);
+    });
+    let forced: NodeJS.Timeout | undefined;
+    const stop = (): void => {
+      child.kill('SIGTERM');
+      forced = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    };
+    child.stdout.on('data', (chunk: Buffer) => console.write(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      errors = (errors + chunk.toString()).slice(-keptErrors);
+    });
+    child.once('error', (error) => {
+      signal?.removeEventListener('abort', stop);
+      reject(error);
+    });
+    child.once('close', (code, exitSignal) => {
+      clearTimeout(forced);
+      signal?.removeEventListener('abort', stop);
+      console.end();
+      resolve({ code, signal: exitSignal, ms: Math.round(performance.now() - started), poweredOff, errors });
+    });
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+  });
