@@ -16,7 +16,10 @@ export type { Partition, PartitionTable, PartitionTableOptions } from './partiti
 export { readPartitionTable } from './partition/table.js';
 export { openFat } from './fat/volume.js';
 export type { FatEntry, FatVolume } from './fat/types.js';
+export { openExt4 } from './ext4/volume.js';
+export { decodeName, encodeName } from './ext4/names.js';
 export type { DirectoryEntry, Ext4Stat, Ext4Volume, FileKind, Timestamp, WalkEntry, Xattr } from './ext4/types.js';
+export { packTar, squashfsRootOptions } from './tar/pack.js';
 export type { PackTarOptions } from './tar/types.js';
 export type { CpioEntry, CpioRecord, PackCpioOptions } from './cpio/types.js';
 export type { KernelArchitecture, KernelFacts, KernelFormat, ModuleFile, ResolvedModules } from './kernel/types.js';

@@ -56,7 +56,7 @@ function requireChecksum(s: Superblock, bytes: Uint8Array, view: DataView, inode
   viewOf(number).setUint32(0, inode, true);
   const seed = crc32c(crc32c(s.checksumSeed, number), bytes.subarray(0x64, 0x68));
   const wide = bytes.length > 128 && extraSize >= 4;
-  const covered = bytes.slice();
+  const covered = new Uint8Array(bytes);
   covered.fill(0, 0x7c, 0x7e);
   if (wide) covered.fill(0, 0x82, 0x84);
   const sum = crc32c(seed, covered);

@@ -66,7 +66,7 @@ function parseValue(inode: number, bytes: Uint8Array, at: number, base: number):
   if (size === 0) return new Uint8Array(0);
   const start = base + view.getUint16(at + 2, true);
   if (start + size > bytes.length) throw corrupt(inode, 'a value leads past their end');
-  return bytes.slice(start, start + size);
+  return new Uint8Array(bytes.subarray(start, start + size));
 }
 
 async function readStored(source: RandomAccess, s: Superblock, inode: Inode): Promise<StoredAttribute[]> {

@@ -16,7 +16,7 @@ function decodeField(bytes: Uint8Array, lower: boolean): string {
 
 /** The 8.3 name of a directory entry. `flags` are the NT bits that say which half is lower case. */
 export function decodeShortName(raw: Uint8Array, flags: number): string {
-  const bytes = raw.slice(0, 11);
+  const bytes = new Uint8Array(raw.subarray(0, 11));
   // A leading E5 would mean "deleted", so it is kept as 05.
   if (bytes[0] === 0x05) bytes[0] = 0xe5;
   const base = decodeField(bytes.subarray(0, 8), (flags & lowerBase) !== 0);

@@ -30,7 +30,7 @@ function parseHeader(block: Uint8Array, lba: number, sectorSize: number): Attemp
   if (bufferOf(block).toString('latin1', 0, 8) !== signature) return fail('no signature');
   const size = view.getUint32(12, true);
   if (size < 92 || size > block.length) return fail(`a header of ${size} bytes`);
-  const covered = block.slice(0, size);
+  const covered = new Uint8Array(block.subarray(0, size));
   covered.fill(0, 16, 20);
   if (crc32(covered) !== view.getUint32(16, true)) return fail('a wrong checksum');
   const myLba = getUint64(view, 24, 'The place of the GPT header');
