@@ -1,0 +1,145 @@
+import { refusal } from '@drover/contract';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Ids, Log } from '../../../app/ports.js';
+import { registerHealth, type Check } from '../health.js';
+import { registerMetrics, type HttpMetrics } from '../metrics.js';
+import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
+import { authenticateRequest } from './authentication.js';
+import { registerOpenApi } from './openapi.js';
+import type { ApiDeps } from './operation.js';
+import { methodsOf, registerApi } from './register.js';
+
+export interface ApiAppDeps {
+  readonly api: ApiDeps;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly checks: readonly Check[];
+  readonly metrics: HttpMetrics;
+  /** Whether /metrics needs no key. */
+  readonly openMetrics: boolean;
+  readonly version: string;
+  readonly maxBodySize: number;
+  readonly trustProxy: boolean;
+}
+
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
+
+/** A caller's own request id is kept where it is short and plain, so that it can be followed through proxies. */
+const requestIdOf = (header: string | string[] | undefined, ids: Ids): string =>
+  typeof header === 'string' && /^[A-Za-z0-9._-]{8,64}$/.test(header) ? header : ids.next('req');
+
+const answerError = (log: Log) => (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+  const refused = refusalOf(error);
+  if (refused !== undefined) return sendProblem(reply, refused, request.id);
+  const status = (error as { statusCode?: number }).statusCode;
+  if (status !== undefined && status >= 400 && status < 500) {
+    return sendProblem(reply, refusal('request.invalid', (error as Error).message), request.id);
+  }
+  log.error({ err: error, route: request.routeOptions.url, requestId: request.id }, 'a request failed');
+  return sendProblem(reply, faultRefusal(), request.id);
+};
+
+const answerNotFound = (request: FastifyRequest, reply: FastifyReply) => {
+  const allowed = methodsOf(pathOf(request));
+  if (allowed.length > 0) {
+    void reply.header('allow', allowed.join(', '));
+    return sendProblem(
+      reply,
+      refusal('method.not-allowed', `${request.method} is not something this address does.`, {
+        remedy: `It does ${allowed.join(', ')}.`,
+      }),
+      request.id,
+    );
+  }
+  return sendProblem(
+    reply,
+    refusal('route.not-found', 'There is nothing at this address.', {
+      remedy: 'See /api/v2/openapi.json for what there is.',
+    }),
+    request.id,
+  );
+};
+
+/** A line for each request: what changes or fails at info and above, reading at debug. Paths only, so no key and no secret gets in. */
+const logAnswers = (app: FastifyInstance, log: Log, metrics: HttpMetrics): void => {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    metrics.observe({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1000 });
+    const fields = {
+      method: request.method,
+      path: pathOf(request),
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+      requestId: request.id,
+      address: request.ip,
+      key: request.principal?.key,
+    };
+    if (reply.statusCode >= 500) log.warn(fields, 'request');
+    else if (request.method === 'GET' || request.method === 'HEAD') log.debug(fields, 'request');
+    else log.info(fields, 'request');
+  });
+};
+
+const welcome = (version: string): string =>
+  [
+    `Drover ${version}: Raspberry Pis as cattle.`,
+    '',
+    'API          /api/v2 (every request needs a key: Authorization: Bearer <key>)',
+    'Description  /api/v2/openapi.json',
+    'Health       /healthz  /readyz  /metrics',
+    'Command line drover --help',
+    '',
+  ].join('\n');
+
+/** /metrics counts boards and jobs, so it takes a key as everything does, unless the settings open it. */
+const registerGuardedMetrics = async (
+  app: FastifyInstance,
+  { api, metrics, openMetrics }: ApiAppDeps,
+): Promise<void> => {
+  await app.register(async (scope) => {
+    if (!openMetrics) {
+      scope.addHook('onRequest', async (request, reply) => {
+        const attempt = { headers: request.headers, address: request.ip, needed: 'reader' } as const;
+        const result = await authenticateRequest(api, attempt);
+        return result.ok ? undefined : sendProblem(reply, result.refused, request.id);
+      });
+    }
+    registerMetrics(scope, metrics);
+  });
+};
+
+/** The control plane's HTTP application: API, health, metrics, description. Not listening yet; see ../server.ts. */
+export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> => {
+  const { api, ids, log, metrics } = deps;
+  const app = fastify({
+    logger: false,
+    bodyLimit: deps.maxBodySize,
+    trustProxy: deps.trustProxy,
+    genReqId: (request) => requestIdOf(request.headers['x-request-id'], ids),
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 255, ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => {
+      void answerError(log)(error, request, reply);
+    },
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    if (api.stopping.aborted) {
+      void reply.header('connection', 'close');
+      return sendProblem(reply, refusal('server.busy', 'The server is stopping.'), request.id);
+    }
+    return undefined;
+  });
+  app.setErrorHandler(answerError(log));
+  app.setNotFoundHandler(answerNotFound);
+  logAnswers(app, log, metrics);
+  await registerOpenApi(app, deps.version);
+  await registerApi(app, api);
+  registerHealth(app, { checks: deps.checks, stopping: api.stopping });
+  await registerGuardedMetrics(app, deps);
+  app.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome(deps.version)));
+  app.get('/api/v2/openapi.json', async (_request, reply) =>
+    reply.type('application/json').send(JSON.stringify(app.swagger())),
+  );
+  return app;
+};

@@ -1,0 +1,56 @@
+import type {
+  AnswerOf,
+  EventOf,
+  OperationId,
+  ParsedBodyOf,
+  ParsedParamsOf,
+  ParsedQueryOf,
+  Principal,
+  Result,
+  StreamOperation,
+} from '@drover/contract';
+
+/** Who asks, and what a use case needs to know of the request. */
+export interface RequestContext {
+  readonly principal: Principal;
+  readonly requestId: string;
+  /** IP address of the caller. */
+  readonly address: string;
+  /** ETag the caller expects the resource to have. */
+  readonly ifMatch: string | undefined;
+  /** Aborted when the caller goes away or the server stops. */
+  readonly signal: AbortSignal;
+  /** The body of an operation that takes bytes; empty for the others. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** The parsed request of one operation. */
+export interface RequestOf<O extends OperationId> {
+  readonly params: ParsedParamsOf<O>;
+  readonly query: ParsedQueryOf<O>;
+  readonly body: ParsedBodyOf<O>;
+}
+
+/** Carries out one operation: a value or a refusal; what it throws is a fault, RefusedError apart. */
+export type Handler<O extends OperationId> = (
+  context: RequestContext,
+  request: RequestOf<O>,
+) => Promise<Result<AnswerOf<O>>>;
+
+/** One handler for each row of the route table: a route without one does not compile. */
+export type Handlers = { readonly [O in OperationId]: Handler<O> };
+
+/** One server-sent event. `id` null: live only, nothing to resume from. */
+export interface StreamMessage<T> {
+  readonly id: string | null;
+  readonly type: string;
+  readonly data: T;
+}
+
+/** Follows one operation's stream from where `lastEventId` left off, until `context.signal` aborts. */
+export type StreamHandler<O extends StreamOperation> = (
+  context: RequestContext,
+  request: RequestOf<O> & { readonly lastEventId: string | undefined },
+) => Promise<Result<AsyncIterable<StreamMessage<EventOf<O>>>>>;
+
+export type StreamHandlers = { readonly [O in StreamOperation]: StreamHandler<O> };

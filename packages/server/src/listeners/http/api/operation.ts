@@ -1,0 +1,80 @@
+import type { AuditEntry, OperationId, Principal, Route } from '@drover/contract';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock, Log } from '../../../app/ports.js';
+import { sendProblem } from '../problem.js';
+import { authenticateRequest, type AuthenticationDeps } from './authentication.js';
+import type { Handlers, StreamHandlers } from './handlers.js';
+import type { IdempotencyStore } from './idempotency.js';
+
+export interface ApiDeps extends AuthenticationDeps {
+  readonly handlers: Handlers;
+  readonly streams: StreamHandlers;
+  readonly idempotency: IdempotencyStore;
+  /** Writes one row of the audit trail. */
+  audit(entry: Omit<AuditEntry, 'seq'>): Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stopping: AbortSignal;
+  /** Event streams open at once, so that a flood of readers cannot take every socket. */
+  readonly maxEventStreams: number;
+  readonly heartbeatMs: number;
+  streamOpened(): void;
+  streamClosed(): void;
+}
+
+/** One row of the route table with what carries it out. */
+export interface Operation {
+  readonly id: OperationId;
+  readonly route: Route;
+  readonly deps: ApiDeps;
+}
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+/** What a change was about: the thing that came out, else the one that was named. */
+const subjectOf = (request: FastifyRequest, answer: unknown): string | null => {
+  const params = (request.params ?? {}) as Record<string, unknown>;
+  const id = typeof answer === 'object' && answer !== null && 'id' in answer ? answer.id : undefined;
+  return text(id) ?? text(params['id']) ?? text(params['ref']);
+};
+
+/** One row of the audit trail. `outcome` is `ok` or the code of the refusal. */
+export const auditRequest = async (
+  { id, deps }: Operation,
+  request: FastifyRequest,
+  { who, outcome, answer }: { who: Principal | undefined; outcome: string; answer?: unknown },
+): Promise<void> => {
+  try {
+    await deps.audit({
+      at: new Date(deps.clock.now()).toISOString(),
+      key: who?.key ?? null,
+      keyName: who?.name ?? 'unknown',
+      tenant: who?.tenant ?? null,
+      operation: id,
+      subject: subjectOf(request, answer),
+      outcome,
+      address: request.ip,
+      requestId: request.id,
+    });
+  } catch (error) {
+    deps.log.error({ err: error, operation: id, requestId: request.id }, 'the audit trail could not be written');
+  }
+};
+
+/** Before a body is read: whose key is this, and does its role suffice. */
+export const authenticateOperation =
+  (operation: Operation) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const { deps, route } = operation;
+    const attempt = { headers: request.headers, address: request.ip, needed: route.role };
+    const result = await authenticateRequest(deps, attempt);
+    if (result.ok) {
+      request.principal = result.principal;
+      return undefined;
+    }
+    // Throttled attempts leave no row: a flood must not fill the disk.
+    if (result.refused.code !== 'auth.throttled') {
+      await auditRequest(operation, request, { who: result.principal, outcome: result.refused.code });
+    }
+    return sendProblem(reply, result.refused, request.id);
+  };

@@ -1,0 +1,108 @@
+import { routes, success, type OperationId, type Principal, type StreamOperation } from '@drover/contract';
+import type { FastifyInstance } from 'fastify';
+import { createMetrics } from '../metrics.js';
+import { createApiApp, type ApiAppDeps } from './app.js';
+import type { Handlers, StreamHandlers } from './handlers.js';
+import type { StoredAnswer } from './idempotency.js';
+import { createThrottle } from './throttle.js';
+
+/** Everything the API needs, in memory: for tests of the listener alone, and to write its description without a store. */
+export interface FakeApi {
+  readonly deps: ApiAppDeps;
+  readonly app: FastifyInstance;
+  readonly audited: { operation: string; outcome: string; subject: string | null; keyName: string }[];
+  readonly logged: { level: string; fields: object; message: string }[];
+  readonly stopping: AbortController;
+}
+
+const people: Record<string, Principal> = Object.fromEntries(
+  (['admin', 'operator', 'reader', 'device'] as const).map((role, index) => [
+    role,
+    { key: `key_0000000000000000000000000${index}`, name: role, tenant: null, role },
+  ]),
+);
+
+const fakeIdempotency = (): ApiAppDeps['api']['idempotency'] => {
+  const known = new Map<string, { fingerprint: string; answer: StoredAnswer | undefined }>();
+  return {
+    begin: async (scope, key, fingerprint) => {
+      const entry = known.get(scope + key);
+      if (entry === undefined) {
+        known.set(scope + key, { fingerprint, answer: undefined });
+        return { state: 'begun' };
+      }
+      if (entry.fingerprint !== fingerprint) return { state: 'other' };
+      return entry.answer === undefined ? { state: 'busy' } : { state: 'done', answer: entry.answer };
+    },
+    complete: async (scope, key, answer) => {
+      const entry = known.get(scope + key);
+      if (entry !== undefined) entry.answer = answer;
+    },
+    forget: async (scope, key) => {
+      known.delete(scope + key);
+    },
+  };
+};
+
+const absent = async (): Promise<never> => Promise.reject(new Error('no handler in this test'));
+
+/** Keys are the names of the roles: `Authorization: Bearer operator`. */
+export const createFakeApi = async (
+  handlers: Partial<Handlers> = {},
+  streams: Partial<StreamHandlers> = {},
+  more: Partial<ApiAppDeps['api']> = {},
+): Promise<FakeApi> => {
+  const audited: FakeApi['audited'] = [];
+  const logged: FakeApi['logged'] = [];
+  const stopping = new AbortController();
+  const clock = { now: () => Date.now() };
+  const write = (level: string) => (fields: object, message: string) => {
+    logged.push({ level, fields, message });
+  };
+  const log: ApiAppDeps['log'] = {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: () => log,
+  };
+  const all = Object.fromEntries((Object.keys(routes) as OperationId[]).map((id) => [id, absent]));
+  const allStreams = Object.fromEntries(
+    (['listEvents', 'watchTimelines'] as StreamOperation[]).map((id) => [id, absent]),
+  );
+  let count = 0;
+  const deps: ApiAppDeps = {
+    api: {
+      handlers: { ...all, ...handlers } as Handlers,
+      streams: { ...allStreams, ...streams } as StreamHandlers,
+      idempotency: fakeIdempotency(),
+      throttle: createThrottle({ clock }),
+      authenticate: async (key) => {
+        const principal = people[key];
+        return principal === undefined
+          ? { ok: false, code: 'auth.invalid', detail: 'This key is not known, expired or revoked.' }
+          : success(principal);
+      },
+      audit: async ({ operation, outcome, subject, keyName }) => {
+        audited.push({ operation, outcome, subject, keyName });
+      },
+      clock,
+      log,
+      stopping: stopping.signal,
+      maxEventStreams: 2,
+      heartbeatMs: 15_000,
+      streamOpened: () => undefined,
+      streamClosed: () => undefined,
+      ...more,
+    },
+    ids: { next: (prefix) => `${prefix}_${String((count += 1)).padStart(26, '0')}`, randomHex: () => '00' },
+    log,
+    checks: [],
+    metrics: createMetrics([]),
+    openMetrics: false,
+    version: '0.1.0',
+    maxBodySize: 10_000,
+    trustProxy: false,
+  };
+  return { deps, app: await createApiApp(deps), audited, logged, stopping };
+};

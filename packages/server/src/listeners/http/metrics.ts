@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** A number read when the metrics are asked for. */
+export interface GaugeSource {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  read(): Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
+}
+
+export interface HttpMetrics {
+  readonly registry: Registry;
+  /** One answered request; `route` is the pattern, never the path with its names. */
+  observe(request: { method: string; route: string; status: number; seconds: number }): void;
+  streamOpened(): void;
+  streamClosed(): void;
+}
+
+/** Prometheus metrics of one process: Node's own (event loop lag, memory, CPU), HTTP, and whatever `sources` tell. */
+export const createMetrics = (sources: readonly GaugeSource[]): HttpMetrics => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const duration = new Histogram({
+    name: 'drover_http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the end of its answer',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers: [registry],
+  });
+  const streams = new Gauge({
+    name: 'drover_http_event_streams',
+    help: 'Event streams that are open',
+    registers: [registry],
+  });
+  for (const source of sources) {
+    const gauge: Gauge = new Gauge({
+      name: source.name,
+      help: source.help,
+      labelNames: [...source.labels],
+      registers: [registry],
+      async collect() {
+        gauge.reset();
+        for (const { labels, value } of await source.read()) gauge.set({ ...labels }, value);
+      },
+    });
+  }
+  return {
+    registry,
+    observe: ({ method, route, status, seconds }) => {
+      duration.observe({ method, route, status: String(status) }, seconds);
+    },
+    streamOpened: () => {
+      streams.inc();
+    },
+    streamClosed: () => {
+      streams.dec();
+    },
+  };
+};
+
+/** `GET /metrics` in Prometheus' text format; the caller decides beforehand who may read it. */
+export const registerMetrics = (app: FastifyInstance, { registry }: HttpMetrics): void => {
+  app.get('/metrics', async (_request, reply) =>
+    reply
+      .type(registry.contentType)
+      .header('cache-control', 'no-store')
+      .send(await registry.metrics()),
+  );
+};
