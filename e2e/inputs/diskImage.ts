@@ -37,7 +37,10 @@ async function fillBoot(image: CardImage): Promise<void> {
   const { dir, sizeMiB, label } = image.boot;
   const startBytes = bootStartMiB * mib;
   const offset = String(startBytes / sectorBytes);
-  await run(['mkfs.vfat', '-F', '32', '-n', label, '--offset', offset, image.file, String(sizeMiB * 1024)]);
+  // Said outright, because mkfs.vfat would go by the whole file's size: few enough clusters is no FAT32 any more.
+  const clusterSectors = sizeMiB < 256 ? '2' : '4';
+  const options = ['-F', '32', '-s', clusterSectors, '-n', label, '--offset', offset];
+  await run(['mkfs.vfat', ...options, image.file, String(sizeMiB * 1024)]);
   const entries = (await readdir(dir)).sort().map((name) => path.join(dir, name));
   await run(['mcopy', '-Q', '-m', '-s', '-i', `${image.file}@@${startBytes}`, ...entries, '::/']);
 }
