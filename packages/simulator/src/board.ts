@@ -14,7 +14,7 @@ import {
   type OperatingSystem,
   type Stage,
 } from './firmware-context.js';
-import { createFirmwareFiles, FirmwareHalt, type FileTransport, type FirmwareFiles } from './firmware-files.js';
+import { createFirmwareFiles, FirmwareHalt, tenths, type FileTransport, type FirmwareFiles } from './firmware-files.js';
 import { runBootcode, runRom } from './firmware-legacy.js';
 import { bootModeTransport, fetchBootImage } from './http-boot.js';
 import { httpTransport } from './http-client.js';
@@ -56,7 +56,13 @@ const repeatRequest = (run: Run, transport: FileTransport, path: string): void =
     await clock.sleep(random.between(5, 9), run.signal);
     const started = clock.now();
     const result = await transport.request(path);
-    record(run, { path, transport: transport.name, purpose: 'duplicate', ms: clock.now() - started, ...result });
+    record(run, {
+      path,
+      transport: transport.name,
+      purpose: 'duplicate',
+      ms: tenths(clock.now() - started),
+      ...result,
+    });
   };
   run.duplicates.push(repeat().catch(() => undefined));
 };
@@ -201,7 +207,7 @@ export const createBoard = (options: BoardOptions): Board => {
   const access = createNetworkAccess(options.network, { ...baseContext, tryboot: false });
 
   const runOnce = async (run: Run): Promise<BootResult> => {
-    const since = (): number => clock.now() - poweredOn;
+    const since = (): number => tenths(clock.now() - poweredOn);
     try {
       const loaded = await (identity.model.firstStage === 'ee' ? bootEeprom(run) : bootLegacy(run));
       const image = imageOf(run, loaded, since());

@@ -67,7 +67,7 @@ const openLink = async (
   network: BroadcastNetwork | RelayNetwork,
   onPacket: (packet: Buffer) => void,
 ): Promise<Link> => {
-  const socket = createSocket({ type: 'udp4', reuseAddr: network.mode === 'broadcast', lookup: numericLookup });
+  const socket = createSocket({ type: 'udp4', reuseAddr: true, lookup: numericLookup });
   socket.on('message', onPacket);
   const serverPort = network.dhcpPort ?? 67;
   try {

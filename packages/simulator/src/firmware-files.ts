@@ -29,6 +29,9 @@ export class FirmwareHalt extends Error {
   }
 }
 
+/** Milliseconds with one decimal. */
+export const tenths = (ms: number): number => Math.round(ms * 10) / 10;
+
 export interface FirmwareFiles {
   /** Directory prefix with its slash, or nothing. */
   readonly prefix: string;
@@ -94,7 +97,7 @@ export const createFirmwareFiles = (options: FirmwareFilesOptions): FirmwareFile
       path,
       transport: transport.name,
       purpose,
-      ms: clock.now() - started,
+      ms: tenths(clock.now() - started),
       ...result,
       ...(result.outcome === 'ok' && finished?.sha256 !== undefined ? { sha256: finished.sha256 } : {}),
     };

@@ -42,24 +42,26 @@ const acceptAnyAddress = async (name: string): Promise<void> => {
   await writeFile(`/proc/sys/net/ipv4/conf/${name}/rp_filter`, '0');
   await ipIfPossible('rule', 'del', 'iif', name, 'lookup', anyAddressTable);
   await ip('rule', 'add', 'iif', name, 'lookup', anyAddressTable);
+};
+
+/** Removing the last address takes all routes of the interface with it, so they are set each time. */
+const withoutAddress = async (name: string): Promise<void> => {
+  await ip('-4', 'address', 'flush', 'dev', name);
+  await ip('route', 'replace', '255.255.255.255/32', 'dev', name);
   await ip('route', 'replace', 'local', 'default', 'dev', name, 'table', anyAddressTable);
 };
 
 /** @throws RangeError when the name cannot be one of an interface. */
 export const createHostInterface = (name: string): HostInterface => {
   if (!interfaceName.test(name)) throw new RangeError(`interface "${name}" is not an interface name`);
-  const clear = async (): Promise<void> => {
-    await ip('-4', 'address', 'flush', 'dev', name);
-    await ip('route', 'replace', '255.255.255.255/32', 'dev', name);
-  };
   return {
-    clear,
+    clear: () => withoutAddress(name),
     prepare: async (mac) => {
       await ip('link', 'set', name, 'down');
       await ip('link', 'set', name, 'address', mac);
       await ip('link', 'set', name, 'up');
-      await clear();
       await acceptAnyAddress(name);
+      await withoutAddress(name);
     },
     assign: async (lease) => {
       const length = prefixLength(lease.mask ?? '255.255.255.0');

@@ -1,22 +1,31 @@
 /** `node dist/main.js`: boards from the command line, one JSON object per line on standard output. */
+import { randomInt } from 'node:crypto';
 import { readArguments, usage, type Command } from './arguments.js';
 import { createBoard } from './board.js';
 import { emulatedPi } from './emulated-pi.js';
 import { runFleet } from './fleet.js';
+import { createRandom, type Random } from './random.js';
 
 const print = (value: unknown): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 };
 
+/** A board switched on again does not repeat its transaction ids. */
+const freshRandom = (): Random => createRandom(randomInt(2 ** 32));
+
 const runBoard = async (command: Extract<Command, { kind: 'board' }>, signal: AbortSignal): Promise<number> => {
-  const board = createBoard({ ...command.board, onStep: print });
+  const board = createBoard({ ...command.board, random: freshRandom(), onStep: print });
   const result = await board.boot({ signal });
   await board.release();
   return result.ok ? 0 : 1;
 };
 
 const runGuest = async (command: Extract<Command, { kind: 'guest' }>, signal: AbortSignal): Promise<number> => {
-  const result = await emulatedPi({ board: command.board, ...command.guest, onStep: print }).run(signal);
+  const result = await emulatedPi({
+    board: { ...command.board, random: freshRandom() },
+    ...command.guest,
+    onStep: print,
+  }).run(signal);
   print({ type: 'end', end: result.end, boots: result.boots, errors: result.lastExit?.errors ?? '' });
   return result.boots > 0 && result.end !== 'qemu-failed' && result.end !== 'failures' ? 0 : 1;
 };
