@@ -1,0 +1,74 @@
+# shellcheck shell=sh
+# The one-use secret of the command line becomes a credential of this session. Uses $session, $secret, $nonce, $mac, $serial.
+
+# Longest wait for a root that is being made, in seconds: xz of a large image takes a server half an hour.
+exchange_root_limit=7200
+
+# parse_exchange FILE: takes the answer apart into credential, mode, hostname, root_sha256, root_size and overlay_size. Fails
+# with a reason in exchange_wrong when a value is absent or not of its form.
+parse_exchange() {
+  exchange_wrong=credential
+  credential=$(value_of credential "$1")
+  is_hex 32 "${credential%%.*}" || return 1
+  is_hex 64 "${credential#*.}" || return 1
+  exchange_wrong=mode
+  mode=$(value_of mode "$1") || return 1
+  case $mode in ram | stream | nbd | nfs | sd) ;; *) return 1 ;; esac
+  exchange_wrong=hostname
+  hostname=$(value_of hostname "$1") || return 1
+  case $hostname in '' | -* | *[!a-zA-Z0-9.-]*) return 1 ;; esac
+  exchange_wrong=rootSha256
+  root_sha256=$(value_of rootSha256 "$1")
+  is_hex 64 "$root_sha256" || return 1
+  exchange_wrong=rootSize
+  root_size=$(value_of rootSize "$1")
+  is_number "$root_size" || return 1
+  exchange_wrong=overlaySize
+  overlay_size=$(value_of overlaySize "$1") || return 1
+  case ${overlay_size%[%kmg]} in '' | *[!0-9]*) return 1 ;; esac
+  exchange_wrong=''
+}
+
+# The server said 503: the root is being made, or a part of the server is away.
+exchange_wait() {
+  exchange_after=$(http_header http retry-after)
+  if ! is_number "$exchange_after" || [ "$exchange_after" -gt 300 ]; then exchange_after=5; fi
+  exchange_why=$(http_reason http)
+  [ "$exchange_why" = "$exchange_said" ] || report exchange progress "waiting for the root to be made ($exchange_why)"
+  exchange_said=$exchange_why
+  # Chance keeps a hundred boards from coming back in the same second.
+  sleep $((exchange_after + $(random_below 3)))
+}
+
+# step_exchange: the same nonce in every attempt, so that an answer lost on the way can be asked for again.
+step_exchange() {
+  exchange_said=''
+  exchange_attempt=0
+  exchange_until=$(($(uptime_seconds) + patience))
+  exchange_root_until=$(($(uptime_seconds) + exchange_root_limit))
+  printf %s "secret=$secret&nonce=$nonce&mac=$(url_encode "$mac")&serial=$serial&release=$(url_encode "$(uname -r)")" \
+    >"$run/exchange.form"
+  while :; do
+    http POST "/device/v1/sessions/$session/exchange" "$run/exchange.form" application/x-www-form-urlencoded
+    case $http_status in
+      200) break ;;
+      503)
+        [ "$(uptime_seconds)" -lt "$exchange_root_until" ] || fail "the root was not ready in $exchange_root_limit s"
+        exchange_wait
+        exchange_until=$(($(uptime_seconds) + patience))
+        continue
+        ;;
+      4??)
+        fail_delay=60
+        fail "the server refuses this boot: $(http_reason http)"
+        ;;
+    esac
+    [ "$(uptime_seconds)" -lt "$exchange_until" ] || fail "the exchange failed: $(http_reason http) (tried $patience s)"
+    exchange_attempt=$((exchange_attempt + 1))
+    sleep "$(back_off "$exchange_attempt" 16)"
+  done
+  rm -f "$run/exchange.form"
+  parse_exchange "$run/http.body" || fail "the server's answer has no usable $exchange_wrong"
+  rm -f "$run/http.body"
+  http_auth="Bearer $credential"
+}

@@ -1,0 +1,47 @@
+# shellcheck shell=sh
+# The end of a boot that cannot go on: say why, leave the logs with the server, and start over. A board is never left with
+# a dead prompt. Uses $step, $run.
+
+# Seconds before a restart, and up to as many again by chance. Raised where trying again soon will not help.
+fail_delay=15
+
+# The kernel's own panic setting as we found it: 0 says nothing, a negative one means at once.
+fail_panic=0
+
+# A crash of the runtime itself restarts the board too; the running root gets the image's own setting back (see up).
+guard_against_panic() {
+  read -r fail_panic </proc/sys/kernel/panic
+  [ "$fail_panic" -ne 0 ] || echo 30 >/proc/sys/kernel/panic
+}
+
+# fail MESSAGE: never returns.
+fail() {
+  trap - EXIT
+  say "failed at $step: $1"
+  report "$step" failed "$1"
+  report_retry_at=0
+  report_insist 4 && report_kernel_log "$step"
+  report_log "$step" initramfs "$run/log"
+  if has_parameter drover.debug; then
+    say 'drover.debug: a shell on the console; the board restarts when it ends'
+    setsid cttyhack sh
+  fi
+  restart
+}
+
+# restart: waits as `panic=` says, or the default with its share of chance, and reboots.
+restart() {
+  if [ "$fail_panic" -gt 0 ]; then
+    fail_wait=$fail_panic
+  elif [ "$fail_panic" -lt 0 ]; then
+    fail_wait=0
+  else
+    fail_wait=$((fail_delay + $(random_below "$fail_delay")))
+  fi
+  say "restarting in $fail_wait s"
+  sleep "$fail_wait"
+  reboot -f
+  sleep 10
+  echo b >/proc/sysrq-trigger
+  while :; do sleep 60; done
+}

@@ -1,0 +1,101 @@
+# shellcheck shell=sh
+# Keeps the image's system from waiting for disks that are not there, and from first-boot work that is done already or never
+# will be. Everything is written to the upper layer, in memory. Uses $root (a prefix, empty in the root itself) and $run.
+
+# Units that repartition or grow a card, make swap files on it, or ask a person something on the console. Names are those of
+# Raspberry Pi OS, Debian's Pi images, Ubuntu, DietPi and Armbian.
+mask_disk_units='rpi-resize.service rpi-resizerootfs.service resize2fs_once.service
+  systemd-growfs-root.service systemd-growfs@.service systemd-repart.service
+  dphys-swapfile.service rpi-setup-loop@.service rpi-resize-swap-file.service rpi-zram-writeback.service
+  dietpi-fs_partition_resize.service armbian-resize-filesystem.service'
+mask_first_boot_units='userconfig.service systemd-firstboot.service
+  regenerate_ssh_host_keys.service rpi-generate-ssh-host-keys.service dietpi-firstboot.service armbian-firstrun.service'
+mask_init_scripts='resize2fs_once dphys-swapfile regenerate_ssh_host_keys'
+
+mask_unit_folders='etc/systemd/system usr/local/lib/systemd/system usr/lib/systemd/system lib/systemd/system'
+
+# rewrite_table KIND: fstab or crypttab. Its owner and mode stay. Prints how many lines are gone.
+rewrite_table() {
+  if [ ! -f "$root/etc/$1" ]; then
+    echo 0
+    return 0
+  fi
+  awk -v kind="$1" -v count="$run/count" -f "$lib/fstab.awk" "$root/etc/$1" >"$run/table"
+  cmp -s "$run/table" "$root/etc/$1" || cat "$run/table" >"$root/etc/$1"
+  cat "$run/count"
+}
+
+# has_unit NAME: whether the image has it, as a unit or as a script that systemd makes one of.
+has_unit() {
+  for mask_folder in $mask_unit_folders; do
+    [ ! -e "$root/$mask_folder/$1" ] || return 0
+  done
+  [ -e "$root/etc/init.d/${1%.service}" ]
+}
+
+# mask_unit NAME: systemd will not start it, whoever wants it.
+mask_unit() {
+  mkdir -p "$root/etc/systemd/system"
+  rm -f "$root/etc/systemd/system/$1"
+  ln -s /dev/null "$root/etc/systemd/system/$1"
+  masked="$masked $1"
+}
+
+# mask_units NAME...: those of them that are there.
+mask_units() {
+  for mask_name in "$@"; do
+    if has_unit "$mask_name"; then mask_unit "$mask_name"; fi
+  done
+}
+
+# Mount and swap units an image brings as files, for disks as fstab would name them and for swap files.
+mask_disk_mounts() {
+  for mask_folder in $mask_unit_folders; do
+    for mask_path in "$root/$mask_folder"/*.mount "$root/$mask_folder"/*.swap; do
+      [ -f "$mask_path" ] || continue
+      mask_what=$(sed -n 's/^What *= *//p' "$mask_path" | head -n 1)
+      case $mask_what in
+        /dev/disk/by-id/drover-* | /dev/zram*) continue ;;
+        /dev/disk/* | /dev/mmcblk* | /dev/sd* | /dev/nvme* | *UUID=* | *LABEL=*) ;;
+        *) case $mask_path in *.swap) ;; *) continue ;; esac ;;
+      esac
+      mask_unit "${mask_path##*/}"
+    done
+  done
+}
+
+# For init systems without units: the scripts are not run at start.
+mask_scripts() {
+  for mask_name in $mask_init_scripts; do
+    for mask_path in "$root"/etc/rc[0-9S].d/S[0-9][0-9]"$mask_name" "$root"/etc/runlevels/*/"$mask_name"; do
+      [ -e "$mask_path" ] || [ -L "$mask_path" ] || continue
+      rm -f "$mask_path"
+      masked="$masked ${mask_path##*/}"
+    done
+  done
+}
+
+# rpi-swap (Raspberry Pi OS 13) puts a file behind its compressed swap in memory; only the file is in the way.
+mask_swap_file() {
+  [ -e "$root/etc/rpi/swap.conf" ] || return 0
+  mkdir -p "$root/etc/rpi/swap.conf.d"
+  printf '# Written by drover: the root is in memory, a swap file would be too.\n[Main]\nMechanism=zram\n' \
+    >"$root/etc/rpi/swap.conf.d/90-drover.conf"
+}
+
+# mask_disks: for roots without the image's own disks. Sets mask_lines, adds to masked.
+mask_disks() {
+  mask_lines=$(($(rewrite_table fstab) + $(rewrite_table crypttab)))
+  # Words.
+  # shellcheck disable=SC2086
+  mask_units $mask_disk_units
+  mask_disk_mounts
+  mask_scripts
+  mask_swap_file
+}
+
+# mask_first_boot: on every network root: the identity comes from the server.
+mask_first_boot() {
+  # shellcheck disable=SC2086
+  mask_units $mask_first_boot_units
+}
