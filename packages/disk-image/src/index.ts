@@ -21,7 +21,13 @@ export { decodeName, encodeName } from './ext4/names.js';
 export type { DirectoryEntry, Ext4Stat, Ext4Volume, FileKind, Timestamp, WalkEntry, Xattr } from './ext4/types.js';
 export { packTar, squashfsRootOptions } from './tar/pack.js';
 export type { PackTarOptions } from './tar/types.js';
+export { packCpio } from './cpio/pack.js';
+export { readCpio } from './cpio/read.js';
 export type { CpioEntry, CpioRecord, PackCpioOptions } from './cpio/types.js';
+export { detectCompression, detectContainer, type Compression, type ContainerFormat } from './compression/container.js';
+export { decompress, type DecompressOptions } from './compression/decompress.js';
+export { inspectKernel } from './kernel/inspect.js';
+export { listKernelModules, moduleName, resolveModules } from './kernel/modules.js';
 export type { KernelArchitecture, KernelFacts, KernelFormat, ModuleFile, ResolvedModules } from './kernel/types.js';
 export {
   piModels,

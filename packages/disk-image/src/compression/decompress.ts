@@ -1,0 +1,106 @@
+import { ReadableStream } from 'node:stream/web';
+import { gunzip } from 'node:zlib';
+import { Decompress } from 'fzstd';
+import { XzReadableStream } from 'xz-decompress';
+import { ImageError } from '../errors.js';
+import { detectCompression, type Compression } from './container.js';
+
+export interface DecompressOptions {
+  /** The most bytes that may come out; above it `image.too-large`. */
+  limit: number;
+}
+
+const tooLarge = (limit: number): ImageError =>
+  new ImageError('image.too-large', `Decompressed it has more than the ${limit} bytes allowed here`);
+
+function damaged(compression: Compression, cause: unknown): ImageError {
+  if (cause instanceof ImageError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ImageError('image.compression.corrupt', `The ${compression} data cannot be decompressed: ${why}`, {
+    cause,
+  });
+}
+
+/** Collects output up to a limit. */
+class Output {
+  private readonly chunks: Uint8Array[] = [];
+  private length = 0;
+  private readonly limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  add(chunk: Uint8Array): void {
+    this.length += chunk.length;
+    if (this.length > this.limit) throw tooLarge(this.limit);
+    this.chunks.push(chunk);
+  }
+
+  bytes(): Uint8Array {
+    return Buffer.concat(this.chunks, this.length);
+  }
+}
+
+function fromGzip(bytes: Uint8Array, limit: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    gunzip(bytes, { maxOutputLength: limit }, (error, result) => {
+      if (error === null) return resolve(result);
+      const full = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+      reject(full ? tooLarge(limit) : error);
+    });
+  });
+}
+
+async function fromXz(bytes: Uint8Array, limit: number): Promise<Uint8Array> {
+  const input = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+  const output = new Output(limit);
+  // Leaving the loop early cancels the stream, which frees the decoder for the next caller.
+  for await (const chunk of new XzReadableStream(input)) output.add(chunk);
+  return output.bytes();
+}
+
+function fromZstd(bytes: Uint8Array, limit: number): Uint8Array {
+  const output = new Output(limit);
+  let finished = false;
+  const decoder = new Decompress((chunk, final) => {
+    output.add(chunk);
+    finished ||= final === true;
+  });
+  decoder.push(bytes, true);
+  if (!finished) throw new Error('it ends too early');
+  return output.bytes();
+}
+
+/**
+ * Decompresses a small thing as a whole: a kernel, a kernel module. Detects gzip, xz and zstd by their first
+ * bytes; what has none of the known marks is returned as it is. Throws `image.too-large` above the limit,
+ * `image.compression.corrupt`, and `image.compression.unsupported` for lz4, bzip2 and lzma.
+ */
+export async function decompress(bytes: Uint8Array, options: DecompressOptions): Promise<Uint8Array> {
+  const { limit } = options;
+  const compression = detectCompression(bytes);
+  try {
+    switch (compression) {
+      case 'none':
+        return bytes;
+      case 'gzip':
+        return await fromGzip(bytes, limit);
+      case 'xz':
+        return await fromXz(bytes, limit);
+      case 'zstd':
+        return fromZstd(bytes, limit);
+      default:
+        throw new ImageError('image.compression.unsupported', `It is compressed with ${compression}`, {
+          remedy: 'Recompress it with gzip, xz or zstd.',
+        });
+    }
+  } catch (error) {
+    throw damaged(compression, error);
+  }
+}
