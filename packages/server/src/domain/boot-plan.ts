@@ -38,6 +38,11 @@ export interface BootTree {
   /** Text of config.txt and cmdline.txt, null where the image has none. */
   readonly config: string | null;
   readonly cmdline: string | null;
+  /**
+   * Text files by path, one character per byte, before `config` and `cmdline`: `include` and `os_prefix` lead to others. Filled in by whoever loads
+   * the tree, from the image itself.
+   */
+  readonly texts?: Readonly<Record<string, string>>;
   readonly kernels: readonly BootTreeKernel[];
 }
 

@@ -1,0 +1,72 @@
+import { kernelParameters, type RootMode } from '@drover/contract';
+import type { SessionIdentity } from './boot-plan.js';
+
+/** Parameters that name a root Drover replaces, or start what would repartition a card. Matched with `=` or as a whole word. */
+const dropped = new Set([
+  'root',
+  'rootfstype',
+  'rootflags',
+  'rootwait',
+  'rootdelay',
+  'ro',
+  'rw',
+  'init',
+  'rdinit',
+  'initrd',
+  'noinitrd',
+  'resume',
+  'resume_offset',
+  'noresume',
+  'ip',
+  'nfsroot',
+  'nfsrootdebug',
+  'nbdroot',
+  'overlayroot',
+  'resize',
+]);
+
+/** Words with a value are dropped only where the value is meant: raspi-imager and cloud images run their first boot through these. */
+const droppedWith: readonly RegExp[] = [
+  /^systemd\.run(_[a-z_]+)?(=|$)/,
+  /^systemd\.unit=kernel-command-line\.target$/,
+  /^systemd\.(firstboot|wants=firstboot)/,
+  /^(boot|cryptopts)=/,
+  /^drover\./,
+];
+
+/** A parameter may hold blanks in double quotes (the kernel's own rule, Documentation/admin-guide/kernel-parameters). */
+const words = (line: string): string[] => line.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
+
+const isDropped = (word: string): boolean =>
+  dropped.has(/^[^=]*/.exec(word)![0]) || droppedWith.some((form) => form.test(word));
+
+/** The image's own line without what would look for a root of its own; `rest` is what comes after `--` and belongs to init. */
+function keep(line: string): { parameters: string[]; rest: string[] } {
+  const all = words(line).filter((word) => !/[^\x20-\x7e]/.test(word));
+  const end = all.indexOf('--');
+  const parameters = end < 0 ? all : all.slice(0, end);
+  return { parameters: parameters.filter((word) => !isDropped(word)), rest: end < 0 ? [] : all.slice(end) };
+}
+
+/** The firmware reads the first line only. */
+const firstLine = (text: string): string => /^[^\r\n]*/.exec(text)![0];
+
+/**
+ * The command line of one boot: what the image asks for (consoles above all), what our initramfs needs, what the assignment adds. One line of printable
+ * ASCII, without its end.
+ */
+export function renderCmdline(
+  text: string,
+  plan: { readonly rootMode: RootMode; readonly kernelParameters: string },
+  session: SessionIdentity,
+): string {
+  const { parameters, rest } = keep(firstLine(text));
+  const ours = [
+    `${kernelParameters.url}=${session.serverUrl}`,
+    `${kernelParameters.session}=${session.id}`,
+    `${kernelParameters.secret}=${session.secret}`,
+    `${kernelParameters.mode}=${plan.rootMode}`,
+  ];
+  const added = words(plan.kernelParameters).filter((word) => !/[^\x20-\x7e]/.test(word) && word !== '--');
+  return [...parameters, ...ours, ...added, ...rest].join(' ');
+}
