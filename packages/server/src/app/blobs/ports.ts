@@ -19,11 +19,16 @@ export interface BlobStore {
   stat(digest: string): Promise<(BlobInfo & { modifiedAt: number }) | undefined>;
   /** Exactly `length` bytes; throws when the blob is absent or shorter. */
   read(digest: string, offset: number, length: number): Promise<Uint8Array>;
+  /** `start` and `end` are the first and the last byte, as in HTTP; without a range all of it. */
   stream(digest: string, range?: { start: number; end: number }): Readable;
   /** Where the bytes are on this machine, for tools and sendfile; undefined for stores that are not local. */
   localPath(digest: string): string | undefined;
   list(): AsyncIterable<BlobInfo & { modifiedAt: number }>;
-  delete(digest: string): Promise<void>;
+  /**
+   * Removes a blob; no error when it is gone. `unlessModifiedSince` (ms since the epoch) leaves one that was put or touched since then: false. That is what
+   * keeps the collector from taking a blob that somebody puts at this very moment.
+   */
+  delete(digest: string, options?: { unlessModifiedSince?: number }): Promise<boolean>;
   /** Renews the age of a blob that is about to be referred to again, so that the collector leaves it. False when absent. */
   touch(digest: string): Promise<boolean>;
   /** A fresh private file path on the blobs' own file system, for work that ends in {@link adopt}; swept at start when left behind. */

@@ -71,7 +71,7 @@ const lookups = ({ db }: Context): Part<'get' | 'find' | 'list' | 'usedBy'> => (
     const row = await db
       .selectFrom('images')
       .selectAll()
-      .where(visibleTo(tenant))
+      .where(visibleTo(tenant ?? undefined))
       .where('name', '=', name)
       .where(equals('version', version))
       .$if(version === undefined, (query) => query.where('state', '=', 'ready'))
