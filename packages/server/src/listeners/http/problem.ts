@@ -52,6 +52,7 @@ export const sendProblem = (reply: FastifyReply, refused: Refusal, requestId: st
     .code(problem.status)
     .header('content-type', 'application/problem+json')
     .header('cache-control', 'no-store')
+    .header('x-request-id', requestId)
     .send(JSON.stringify(problem));
 };
 

@@ -5,7 +5,7 @@ import { registerHealth, type Check } from '../health.js';
 import { registerMetrics, type HttpMetrics } from '../metrics.js';
 import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { authenticateRequest } from './authentication.js';
-import { registerOpenApi } from './openapi.js';
+import { openApiDocument, registerOpenApi } from './openapi.js';
 import type { ApiDeps } from './operation.js';
 import { methodsOf, registerApi } from './register.js';
 
@@ -139,7 +139,7 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   await registerGuardedMetrics(app, deps);
   app.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome(deps.version)));
   app.get('/api/v2/openapi.json', async (_request, reply) =>
-    reply.type('application/json').send(JSON.stringify(app.swagger())),
+    reply.type('application/json').send(JSON.stringify(openApiDocument(app))),
   );
   return app;
 };

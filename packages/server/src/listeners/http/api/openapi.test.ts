@@ -1,11 +1,12 @@
 import { routes } from '@drover/contract';
 import { expect, it } from 'vitest';
+import { openApiDocument } from './openapi.js';
 import { createFakeApi } from './testing.js';
 
 const describeApi = async () => {
   const { app } = await createFakeApi();
   await app.ready();
-  return app.swagger() as unknown as {
+  return openApiDocument(app) as {
     openapi: string;
     paths: Record<string, Record<string, { operationId: string; responses: object; security: object[] }>>;
   };

@@ -171,3 +171,6 @@ export const registerOpenApi = async (app: FastifyInstance, version: string): Pr
     transformObject: (document) => finish(transformObject(document)),
   });
 };
+
+/** The OpenAPI 3.1 document of an application that is ready. */
+export const openApiDocument = (app: FastifyInstance): object => app.swagger();
