@@ -28,6 +28,9 @@ export interface Transaction {
   readonly settings: SettingRepository;
 }
 
+/** More that is to happen in the transaction of a use case, with what it answers: how a request keeps its answer for a repeated idempotency key. */
+export type Also<T> = (tx: Transaction, answer: T) => Promise<void>;
+
 /** The one place of mutable state. Everything in `work` is committed together and durable when the promise resolves, or not at all. */
 export interface Store {
   /**

@@ -1,9 +1,18 @@
 import type { ApiKey, AuditEntry, Page, Role, Tenant } from '@drover/contract';
 
+/** sha256 for what has 256 bits of chance in it, or needs none: API keys and fingerprints of requests. Not for passwords. */
+export interface Hashing {
+  /** 64 hex digits over the UTF-8 of `text`. */
+  sha256(text: string): string;
+  /** Compares in a time that does not depend on where two texts differ. */
+  equal(a: string, b: string): boolean;
+}
+
 export interface TenantRepository {
   insert(tenant: Tenant): Promise<void>;
   get(id: string): Promise<Tenant | undefined>;
   findByName(name: string): Promise<Tenant | undefined>;
+  /** Newest first. */
   list(page: { limit: number; cursor?: string }): Promise<Page<Tenant>>;
 }
 
@@ -17,6 +26,7 @@ export interface KeyRepository {
   findByHash(hash: string): Promise<KeyRecord | undefined>;
   /** Keys of one tenant, or every key when `tenant` is undefined. */
   list(filter: { tenant?: string | null }, page: { limit: number; cursor?: string }): Promise<Page<KeyRecord>>;
+  /** A key that is revoked already keeps its moment. */
   revoke(id: string, at: string): Promise<void>;
   touch(id: string, at: string): Promise<void>;
   /** Keys of that role without a tenant that are neither revoked nor expired. */
@@ -25,6 +35,7 @@ export interface KeyRepository {
 
 export interface AuditRepository {
   append(entry: Omit<AuditEntry, 'seq'>): Promise<void>;
+  /** Newest first. */
   list(filter: { tenant?: string | null }, page: { limit: number; cursor?: string }): Promise<Page<AuditEntry>>;
 }
 

@@ -1,0 +1,31 @@
+import { success, type AuditEntry, type Page, type Principal, type Result } from '@drover/contract';
+import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
+import type { Clock } from '../ports.js';
+import type { Store } from '../store/ports.js';
+
+export interface Audit {
+  /** Notes who did what, now. Never hand it a key or a whole URL. */
+  append(entry: Omit<AuditEntry, 'seq' | 'at'>): Promise<void>;
+  /** Newest first; a key of a tenant sees what keys of that tenant did. */
+  list(who: Principal, page: { limit: number; cursor?: string | undefined }): Promise<Result<Page<AuditEntry>>>;
+}
+
+export const createAudit = ({ store, clock }: { readonly store: Store; readonly clock: Clock }): Audit => ({
+  append: async (entry) => {
+    const at = new Date(clock.now()).toISOString();
+    await store.transaction((tx) => tx.audit.append({ ...entry, at }));
+  },
+  list: async (who, { limit, cursor }) => {
+    const refused = refuseBelow(who, 'admin');
+    if (refused !== undefined) return refused;
+    const tenant = tenantFilter(who);
+    return store.read(async (tx) =>
+      success(
+        await tx.audit.list(tenant === undefined ? {} : { tenant }, {
+          limit,
+          ...(cursor === undefined ? {} : { cursor }),
+        }),
+      ),
+    );
+  },
+});

@@ -1,0 +1,56 @@
+import { refusal, success, type Principal, type Result } from '@drover/contract';
+import { apiKeyPattern, endOf } from '../../domain/api-key.js';
+import type { Clock, Log } from '../ports.js';
+import type { Store } from '../store/ports.js';
+import type { Hashing, KeyRecord } from './ports.js';
+
+/** `lastUsedAt` is renewed at most this often, so that a busy key does not write with every request. */
+const touchEveryMs = 60_000;
+
+export interface Authentication {
+  /** Who a key belongs to. Refuses with auth.invalid, the same for a key never seen, revoked or expired. */
+  authenticate(key: string): Promise<Result<Principal>>;
+}
+
+export const createAuthentication = (deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly hashing: Hashing;
+  readonly log: Log;
+}): Authentication => {
+  const { store, clock, hashing, log } = deps;
+  /** Keys whose touch is under way, so that many requests at once write once. */
+  const touching = new Set<string>();
+
+  const touch = async (key: KeyRecord, now: number): Promise<void> => {
+    if (key.lastUsedAt !== null && now - Date.parse(key.lastUsedAt) < touchEveryMs) return;
+    if (touching.has(key.id)) return;
+    touching.add(key.id);
+    try {
+      await store.transaction((tx) => tx.keys.touch(key.id, new Date(now).toISOString()));
+    } catch (error) {
+      // Who may come in does not depend on whether we can note it.
+      log.warn({ err: error, key: key.id }, 'could not note the use of an API key');
+    } finally {
+      touching.delete(key.id);
+    }
+  };
+
+  return {
+    authenticate: async (key) => {
+      if (!apiKeyPattern.test(key)) return invalid();
+      const hash = hashing.sha256(key);
+      const found = await store.read((tx) => tx.keys.findByHash(hash));
+      const now = clock.now();
+      if (found === undefined || !hashing.equal(found.hash, hash)) return invalid();
+      if (endOf(found, new Date(now).toISOString()) !== undefined) return invalid();
+      await touch(found, now);
+      return success({ key: found.id, name: found.name, tenant: found.tenant, role: found.role });
+    },
+  };
+};
+
+const invalid = () =>
+  refusal('auth.invalid', 'The API key is not known here, has expired or was revoked', {
+    remedy: 'Check DROVER_KEY or the Authorization header; an admin makes a new key with `drover key create`.',
+  });

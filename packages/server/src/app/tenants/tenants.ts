@@ -1,0 +1,65 @@
+import { refusal, success, type Page, type Principal, type Result, type Tenant } from '@drover/contract';
+import { refuseBelow } from '../../domain/tenancy.js';
+import type { Clock, Ids } from '../ports.js';
+import type { Also, Store, Transaction } from '../store/ports.js';
+
+export interface Tenants {
+  create(who: Principal, wanted: { name: string }, also?: Also<Tenant>): Promise<Result<Tenant>>;
+  /** Every tenant for a key of the installation, its own for another. */
+  list(who: Principal, page: { limit: number; cursor?: string | undefined }): Promise<Result<Page<Tenant>>>;
+}
+
+interface Deps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export const createTenants = (deps: Deps): Tenants => ({
+  create: async (who, { name }, also) => {
+    const refused = refuseBelow(who, 'admin') ?? refuseTenantKey(who);
+    if (refused !== undefined) return refused;
+    return deps.store.transaction(async (tx) => {
+      if ((await tx.tenants.findByName(name)) !== undefined) return taken(name);
+      const tenant = await addTenant(deps, tx, name);
+      await also?.(tx, tenant);
+      return success(tenant);
+    });
+  },
+  list: async (who, { limit, cursor }) => {
+    const refused = refuseBelow(who, 'admin');
+    if (refused !== undefined) return refused;
+    const own = who.tenant;
+    return deps.store.read(async (tx) => {
+      if (own === null) return success(await tx.tenants.list({ limit, ...(cursor === undefined ? {} : { cursor }) }));
+      const tenant = await tx.tenants.get(own);
+      return success({ items: tenant === undefined ? [] : [tenant], next: null });
+    });
+  },
+});
+
+/** Makes a tenant in the caller's transaction, with its event. The name must be free. */
+export const addTenant = async (
+  { clock, ids }: Pick<Deps, 'clock' | 'ids'>,
+  tx: Transaction,
+  name: string,
+): Promise<Tenant> => {
+  const at = new Date(clock.now()).toISOString();
+  const tenant: Tenant = { id: ids.next('ten'), name, createdAt: at };
+  await tx.tenants.insert(tenant);
+  await tx.events.append({ type: 'tenant.created', at, tenant: tenant.id, subject: tenant.id, data: { name } });
+  return tenant;
+};
+
+const refuseTenantKey = (who: Principal) =>
+  who.tenant === null
+    ? undefined
+    : refusal('auth.forbidden', 'Tenants are made with an admin key of the installation', {
+        remedy: 'Use a key that belongs to no tenant.',
+      });
+
+const taken = (name: string) =>
+  refusal('tenant.exists', `There is a tenant ${name} already`, {
+    remedy: 'Choose another name.',
+    errors: [{ field: 'name', message: 'is taken' }],
+  });
