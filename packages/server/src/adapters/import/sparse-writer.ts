@@ -5,7 +5,10 @@ import { refusal, RefusedError } from '@drover/contract';
 const holeSize = 64 * 1024;
 const zeros = Buffer.alloc(holeSize);
 
-const isZero = (bytes: Buffer): boolean => bytes.length === holeSize && zeros.equals(bytes);
+/** A hole shorter than a block of the file system would save nothing. */
+const leastHole = 4096;
+
+const isZero = (bytes: Buffer): boolean => bytes.length >= leastHole && bytes.equals(zeros.subarray(0, bytes.length));
 
 /** Writes a stream into a file, leaving holes for runs of zero, with its sha256. Refuses more than `limit` bytes. */
 export async function writeSparse(

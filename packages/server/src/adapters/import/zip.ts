@@ -1,4 +1,5 @@
 import { promisify } from 'node:util';
+import { crc32 } from 'node:zlib';
 import { refusal, RefusedError } from '@drover/contract';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 
@@ -68,7 +69,7 @@ export async function openZippedDisk(
     )(disk);
     return {
       size: disk.uncompressedSize,
-      stream: guarded(stream as AsyncIterable<Uint8Array>),
+      stream: checked(stream as AsyncIterable<Uint8Array>, disk.crc32),
       close: () => zip.close(),
     };
   } catch (fault) {
@@ -77,11 +78,16 @@ export async function openZippedDisk(
   }
 }
 
-/** Faults of the archive become refusals. */
-async function* guarded(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+/** Faults of the archive become refusals; yauzl compares the size, we the CRC-32 (APPNOTE 4.4.7). */
+async function* checked(stream: AsyncIterable<Uint8Array>, expected: number): AsyncIterable<Uint8Array> {
+  let sum = 0;
   try {
-    yield* stream;
+    for await (const chunk of stream) {
+      sum = crc32(chunk, sum);
+      yield chunk;
+    }
   } catch (fault) {
-    throw broken((fault as Error).message);
+    throw fault instanceof RefusedError ? fault : broken((fault as Error).message);
   }
+  if (sum !== expected) throw broken('its bytes do not match their checksum');
 }
