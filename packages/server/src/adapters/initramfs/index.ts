@@ -1,0 +1,4 @@
+export { createInitramfsComposer, type ComposerDeps, type InitramfsComposer, type ModulesPart } from './composer.js';
+export { createInitramfsMaker, type InitramfsMakerDeps } from './maker.js';
+export { createHelperStore, type Helper, type HelperStore, type HelperStoreDeps } from './helpers/store.js';
+export { rootCompression, type CompressionChoice } from './compression.js';

@@ -1,0 +1,111 @@
+import { refusal, RefusedError, success, type ImageFacts, type Result } from '@drover/contract';
+import { cachedSource, ImageError, openExt4, windowOf, type Ext4Volume } from '@drover/disk-image';
+import type { InitramfsMaker } from '../../app/images/ports.js';
+import type { InitramfsPart } from '../../domain/boot-plan.js';
+import { rootCompression } from './compression.js';
+import type { InitramfsComposer } from './composer.js';
+import type { Architecture, OpenSource } from './ports.js';
+
+export interface InitramfsMakerDeps {
+  readonly composer: InitramfsComposer;
+  readonly openSource: OpenSource;
+}
+
+interface Target {
+  readonly release: string;
+  readonly architecture: Architecture;
+}
+
+/**
+ * Helpers are chosen by the kernel, not by the root. A 32-bit kernel tells by its name for which boards it is: `v7`, `v7l` and
+ * Debian's `armmp` run on ARMv7 and later; every other may run on the ARMv6 of a Pi 1 or Zero.
+ */
+export function architectureOf(kernel: ImageFacts['kernels'][number]): Architecture | undefined {
+  if (kernel.architecture === 'arm64') return 'arm64';
+  if (kernel.architecture === 'other') return undefined;
+  return /(^|[-+.])v[78]l?([-+.]|$)|armmp/.test(kernel.release ?? '') ? 'armhf' : 'armel';
+}
+
+function targetsOf(facts: ImageFacts): Target[] {
+  const targets = new Map<string, Target>();
+  for (const kernel of facts.kernels) {
+    const architecture = architectureOf(kernel);
+    if (architecture !== undefined && kernel.release !== null && kernel.modules)
+      targets.set(`${architecture} ${kernel.release}`, { architecture, release: kernel.release });
+  }
+  return [...targets.values()];
+}
+
+const noRoot = refusal('image.unfit', 'The image has no root partition with a file system Drover can read.', {
+  remedy: 'Import an image with an ext4 root.',
+});
+
+async function withRoot<T>(
+  openSource: OpenSource,
+  path: string,
+  facts: ImageFacts,
+  work: (volume: Ext4Volume) => Promise<T>,
+): Promise<T> {
+  const place = facts.partitions.find(({ number }) => number === facts.rootPartition);
+  if (place === undefined) throw new RefusedError(noRoot);
+  const source = await openSource(path);
+  try {
+    const partition = windowOf(source, place.offset, place.length);
+    return await work(await openExt4(cachedSource(partition, { pageSize: 64 * 1024, pages: 256 })));
+  } catch (fault) {
+    if (!(fault instanceof ImageError)) throw fault;
+    throw new RefusedError(refusal('image.broken', `${fault.message} (${fault.code})`));
+  } finally {
+    await source.close();
+  }
+}
+
+type MakeOptions = Parameters<InitramfsMaker['make']>[2];
+
+async function makeParts(
+  composer: InitramfsComposer,
+  volume: Ext4Volume,
+  targets: readonly Target[],
+  options: MakeOptions,
+): Promise<Result<{ parts: InitramfsPart[]; warnings: string[] }>> {
+  const parts: InitramfsPart[] = [];
+  const warnings: string[] = [];
+  if (volume.needsRecovery)
+    warnings.push('the root was not cleanly unmounted; its kernel modules are read as they are on the disk');
+  let done = 0;
+  for (const { release, architecture } of targets) {
+    options.progress(done++, targets.length);
+    const made = await composer.composeModules(volume, release, architecture, options.signal);
+    if (made.ok) parts.push(made.value.part);
+    else warnings.push(made.detail);
+  }
+  if (parts.length === 0)
+    return refusal('image.unfit', ['No kernel of the image can be booted from the network.', ...warnings].join(' '), {
+      remedy: 'Use an image whose root has the modules of its kernel.',
+    });
+  const architectures = new Set(parts.map(({ architecture }) => architecture));
+  for (const architecture of architectures) parts.push(await composer.composeCommon(architecture, options.signal));
+  options.progress(targets.length, targets.length);
+  return success({ parts, warnings });
+}
+
+export function createInitramfsMaker({ composer, openSource }: InitramfsMakerDeps): InitramfsMaker {
+  return {
+    recipe: () => composer.recipe(),
+    make: async (path, facts, options) => {
+      try {
+        return await withRoot(openSource, path, facts, (volume) =>
+          makeParts(composer, volume, targetsOf(facts), options),
+        );
+      } catch (fault) {
+        if (fault instanceof RefusedError) return fault.refusal;
+        throw fault;
+      }
+    },
+    compression: (path, facts) =>
+      withRoot(openSource, path, facts, async (volume) => {
+        const releases = new Set(targetsOf(facts).map(({ release }) => release));
+        return (await rootCompression(volume, [...releases])).compression;
+      }),
+  };
+}

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { refusal, RefusedError } from '@drover/contract';
+import {
+  cachedSource,
+  ImageError,
+  openExt4,
+  packTar,
+  squashfsRootOptions,
+  windowOf,
+  type Ext4Volume,
+  type RandomAccess,
+} from '@drover/disk-image';
+import type { BlobInfo } from '../../app/blobs/ports.js';
+import type { RootPacker, SquashfsCompression } from '../../app/images/ports.js';
+import { copySparse, replayJournal } from './ext4-copy.js';
+import type { ToolRunner } from './runner.js';
+
+export interface RootPackerDeps {
+  readonly tools: ToolRunner;
+  openSource(path: string): Promise<RandomAccess & { close(): Promise<void> }>;
+  /** Processors sqfstar may use. Default: all but one. */
+  readonly processors?: number;
+}
+
+/**
+ * Compressor options of mksquashfs(1). zstd: a level beyond which a Pi's root shrinks by little and takes much longer; gzip: the
+ * same reasoning. Blocks stay at 128 KiB, so that a small read on the board decompresses little.
+ */
+const compressorOptions: Readonly<Record<SquashfsCompression, readonly string[]>> = {
+  zstd: ['-comp', 'zstd', '-Xcompression-level', '6'],
+  gzip: ['-comp', 'gzip', '-Xcompression-level', '6'],
+  xz: ['-comp', 'xz'],
+  lzo: ['-comp', 'lzo'],
+  lz4: ['-comp', 'lz4', '-Xhc'],
+};
+
+const cache = { pageSize: 64 * 1024, pages: 512 };
+
+const openVolume = (source: RandomAccess): Promise<Ext4Volume> => openExt4(cachedSource(source, cache));
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function digestOf(path: string, signal: AbortSignal): Promise<BlobInfo> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
+    hash.update(chunk as Buffer);
+    size += (chunk as Buffer).length;
+  }
+  return { digest: hash.digest('hex'), size };
+}
+
+function refuseImageError(fault: unknown): never {
+  if (!(fault instanceof ImageError)) throw fault;
+  const code = fault.code.endsWith('.unsupported') ? 'image.unsupported' : 'image.broken';
+  throw new RefusedError(
+    refusal(code, `${fault.message} (${fault.code})`, fault.remedy === undefined ? {} : { remedy: fault.remedy }),
+  );
+}
+
+type PackOptions = Parameters<RootPacker['pack']>[2];
+
+async function makeSquashfs(
+  deps: RootPackerDeps,
+  volume: Ext4Volume,
+  output: string,
+  options: PackOptions,
+): Promise<BlobInfo> {
+  const total = volume.usedBytes;
+  const input = packTar(volume, {
+    target: 'squashfs',
+    // Holes count in a tar, so it may be longer than what the file system uses.
+    onProgress: (bytes) => options.progress(Math.min(bytes, total), total),
+  });
+  const root = await volume.stat('/');
+  if (root === undefined) throw new ImageError('image.not-found', 'The volume has no root folder');
+  const processors = deps.processors ?? Math.max(1, availableParallelism() - 1);
+  const args = [
+    ...compressorOptions[options.compression],
+    ...squashfsRootOptions(root),
+    ...['-mkfs-time', '0', '-reproducible'],
+    ...['-processors', String(processors), '-mem', '256M', '-exit-on-error', '-quiet', '-no-progress', '-force'],
+    output,
+  ];
+  await rm(output, { force: true });
+  await deps.tools.run('sqfstar', args, { input, signal: options.signal, nice: 10 });
+  await flush(output);
+  options.progress(total, total);
+  return digestOf(output, options.signal);
+}
+
+/** A volume whose journal was not replayed is repaired in a copy of its partition, beside the output. */
+async function withReadableVolume<T>(
+  deps: RootPackerDeps,
+  partition: RandomAccess,
+  copy: string,
+  signal: AbortSignal,
+  work: (volume: Ext4Volume) => Promise<T>,
+): Promise<T> {
+  const volume = await openVolume(partition);
+  if (!volume.needsRecovery) return work(volume);
+  try {
+    await copySparse(partition, copy, signal);
+    await replayJournal(deps.tools, copy, signal);
+    const source = await deps.openSource(copy);
+    try {
+      return await work(await openVolume(source));
+    } finally {
+      await source.close();
+    }
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+/**
+ * Packs an image's root partition with `sqfstar` from a tar that is made on the fly: nothing is mounted and no root right is
+ * needed, and owners, modes, links, device nodes, holes and extended attributes (capabilities) are kept. Only the content of
+ * lost+found stays out.
+ */
+export const createRootPacker = (deps: RootPackerDeps): RootPacker => ({
+  pack: async (image, output, options) => {
+    const source = await deps.openSource(image.path);
+    try {
+      const partition = windowOf(source, image.offset, image.length);
+      return await withReadableVolume(deps, partition, `${output}.ext4`, options.signal, (volume) =>
+        makeSquashfs(deps, volume, output, options),
+      );
+    } catch (fault) {
+      return refuseImageError(fault);
+    } finally {
+      await source.close();
+    }
+  },
+});
