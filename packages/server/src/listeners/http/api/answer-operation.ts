@@ -1,10 +1,10 @@
-import { refusal, type Principal, type Refusal, type Result } from '@drover/contract';
+import { refusal, type Principal, type Refusal, type Result, type Route } from '@drover/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { sendAnswer } from './answer.js';
 import { contextOf, ifMatchOf, requestSignal } from './context.js';
 import type { RequestContext } from './handlers.js';
-import { fingerprintOf, idempotencyKeyOf, idempotencyRefusal, type StoredAnswer } from './idempotency.js';
+import { answerOnce, idempotencyKeyOf, type StoredAnswer } from './idempotency.js';
 import { auditRequest, type Operation } from './operation.js';
 
 type AnyHandler = (context: RequestContext, request: unknown) => Promise<Result<unknown>>;
@@ -13,7 +13,7 @@ const isRefusal = (value: unknown): value is Refusal =>
   typeof value === 'object' && value !== null && 'ok' in value && value.ok === false;
 
 /** Runs the handler; a fault becomes a refusal that tells nothing, and a line in the log that tells all. */
-const carryOut = async (
+const runHandler = async (
   operation: Operation,
   context: RequestContext,
   request: FastifyRequest,
@@ -32,15 +32,16 @@ const carryOut = async (
   }
 };
 
-/** Carries a request out, leaves its row in the audit trail, and gives its answer as it will be sent. */
-const answerFresh = async (
+/** Carries a request out and leaves its row in the audit trail. */
+const carryOut = async (
   operation: Operation,
   context: RequestContext,
   request: FastifyRequest,
-): Promise<Result<StoredAnswer>> => {
-  const { route } = operation;
-  const result = await carryOut(operation, context, request);
-  if (route.method !== 'GET' && route.streams === undefined) {
+): Promise<Result<unknown>> => {
+  const result = await runHandler(operation, context, request);
+  const { method, streams } = operation.route;
+  // The parts of an upload are not worth a row each: its creation and its import have theirs.
+  if (method !== 'GET' && streams === undefined) {
     const who = context.principal;
     await auditRequest(
       operation,
@@ -48,45 +49,41 @@ const answerFresh = async (
       result.ok ? { who, outcome: 'ok', answer: result.value } : { who, outcome: result.code },
     );
   }
-  if (!result.ok) return result;
-  // Parsing drops whatever a record has beyond the contract, hashes above all.
-  const body = route.status === 204 ? '' : JSON.stringify(route.answer.parse(result.value));
-  return { ok: true, value: { status: route.status, body } };
-};
-
-/** As {@link answerFresh}, but one effect however often the caller repeats itself under one Idempotency-Key. */
-const answerOnce = async (
-  operation: Operation,
-  context: RequestContext,
-  request: FastifyRequest,
-  key: string,
-): Promise<Result<StoredAnswer & { replayed?: true }>> => {
-  const { idempotency } = operation.deps;
-  const scope = context.principal.key;
-  const begun = await idempotency.begin(scope, key, fingerprintOf(operation.id, request.params, request.body));
-  if (begun.state === 'done') return { ok: true, value: { ...begun.answer, replayed: true } };
-  if (begun.state !== 'begun') return idempotencyRefusal(begun.state, key);
-  const result = await answerFresh(operation, context, request);
-  if (result.ok) await idempotency.complete(scope, key, result.value);
-  else await idempotency.forget(scope, key);
   return result;
 };
+
+/** Parsing drops whatever a record has beyond the contract, hashes above all. */
+const storedAnswer =
+  (route: Route) =>
+  (value: unknown): StoredAnswer => ({
+    status: route.status,
+    body: route.status === 204 ? '' : JSON.stringify(route.answer.parse(value)),
+  });
 
 /** The fastify handler of an operation that answers with JSON, or with nothing. */
 export const answerOperation =
   (operation: Operation) =>
-  async (request: FastifyRequest, reply: FastifyReply, principal: Principal): Promise<FastifyReply> => {
+  async (request: FastifyRequest, reply: FastifyReply, who: Principal): Promise<FastifyReply> => {
     const { route, deps } = operation;
     const ifMatch = route.etag === true && route.method !== 'GET' ? ifMatchOf(request.headers['if-match']) : undefined;
     if (isRefusal(ifMatch)) return sendProblem(reply, ifMatch, request.id);
     const key = route.idempotent === true ? idempotencyKeyOf(request.headers['idempotency-key']) : undefined;
     if (isRefusal(key)) return sendProblem(reply, key, request.id);
-    const context = contextOf(request, principal, ifMatch, requestSignal(reply, deps.stopping));
-    const result =
-      key === undefined
-        ? await answerFresh(operation, context, request)
-        : await answerOnce(operation, context, request, key);
+
+    const context = contextOf(request, who, ifMatch, requestSignal(reply, deps.stopping));
+    const answer = storedAnswer(route);
+    if (key === undefined) {
+      const result = await carryOut(operation, context, request);
+      if (!result.ok) return sendProblem(reply, result, request.id);
+      return sendAnswer(reply, request, route, answer(result.value));
+    }
+    const { method, url: path, body } = request;
+    const result = await answerOnce(
+      deps.idempotency,
+      { who, key, method, path, body },
+      { run: (also) => carryOut(operation, { ...context, also }, request), answer },
+    );
     if (!result.ok) return sendProblem(reply, result, request.id);
-    if ('replayed' in result.value) void reply.header('idempotency-replayed', 'true');
+    if (result.value.replayed) void reply.header('idempotency-replayed', 'true');
     return sendAnswer(reply, request, route, result.value);
   };

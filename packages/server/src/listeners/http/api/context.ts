@@ -52,5 +52,6 @@ export const contextOf = (
   address: request.ip,
   ifMatch,
   signal,
+  also: undefined,
   bytes: isIterable(request.body) ? request.body : nothing(),
 });

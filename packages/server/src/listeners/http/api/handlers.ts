@@ -9,6 +9,7 @@ import type {
   Result,
   StreamOperation,
 } from '@drover/contract';
+import type { Also } from '../../../app/store/ports.js';
 
 /** Who asks, and what a use case needs to know of the request. */
 export interface RequestContext {
@@ -20,6 +21,8 @@ export interface RequestContext {
   readonly ifMatch: string | undefined;
   /** Aborted when the caller goes away or the server stops. */
   readonly signal: AbortSignal;
+  /** For the transaction that creates something: keeps the answer for a repeated Idempotency-Key, so that no crash comes between the two. */
+  readonly also: Also<unknown> | undefined;
   /** The body of an operation that takes bytes; empty for the others. */
   readonly bytes: AsyncIterable<Uint8Array>;
 }

@@ -1,24 +1,12 @@
-import { createHash } from 'node:crypto';
-import { refusal, type Refusal } from '@drover/contract';
+import { refusal, type Principal, type Refusal, type Result } from '@drover/contract';
+import type { Also } from '../../../app/store/ports.js';
+import type { Idempotency } from '../../../app/tenants/idempotency.js';
 
 /** An answer as it went out, to be sent again word for word. */
 export interface StoredAnswer {
   readonly status: number;
   /** JSON text; empty for an answer without a body. */
   readonly body: string;
-}
-
-/** Remembers what creations answered. One scope an API key, so that callers cannot meet in each other's keys. */
-export interface IdempotencyStore {
-  /** `begun`: ours to carry out. `done`: carried out before. `busy`: the first one is at work. `other`: the key was used for another request. */
-  begin(
-    scope: string,
-    key: string,
-    fingerprint: string,
-  ): Promise<{ state: 'begun' | 'busy' | 'other' } | { state: 'done'; answer: StoredAnswer }>;
-  complete(scope: string, key: string, answer: StoredAnswer): Promise<void>;
-  /** It came to nothing: the same key may try again. */
-  forget(scope: string, key: string): Promise<void>;
 }
 
 const maxLength = 128;
@@ -33,27 +21,51 @@ export const idempotencyKeyOf = (header: string | string[] | undefined): string 
   });
 };
 
-const canonical = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, canonical(inner)]),
+/** The same JSON text for the same value, however its keys were ordered. */
+export const canonicalJson = (value: unknown): string =>
+  JSON.stringify(value ?? null, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   );
+
+export interface OnceRequest {
+  readonly who: Principal;
+  readonly key: string;
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+}
+
+export interface OnceWork {
+  /** Does the work, handing `also` to its transaction where it can. */
+  readonly run: (also: Also<unknown>) => Promise<Result<unknown>>;
+  readonly answer: (value: unknown) => StoredAnswer;
+}
+
+/** One effect however often a caller repeats itself under one Idempotency-Key: the first answer is kept and sent again. */
+export const answerOnce = async (
+  idempotency: Idempotency,
+  { who, key, method, path, body }: OnceRequest,
+  { run, answer }: OnceWork,
+): Promise<Result<StoredAnswer & { readonly replayed: boolean }>> => {
+  const begun = await idempotency.begin(who, key, { method, path, body: canonicalJson(body) });
+  if (!begun.ok) return begun;
+  if (begun.value.kind === 'replay') {
+    return { ok: true, value: { status: begun.value.status, body: begun.value.answer, replayed: true } };
+  }
+  const { token } = begun.value;
+  let kept = false;
+  const result = await run(async (tx, value) => {
+    const { status, body: text } = answer(value);
+    await idempotency.complete(token, status, text, tx);
+    kept = true;
+  });
+  if (!result.ok) {
+    await idempotency.abandon(token);
+    return result;
+  }
+  const stored = answer(result.value);
+  if (!kept) await idempotency.complete(token, stored.status, stored.body);
+  return { ok: true, value: { ...stored, replayed: false } };
 };
-
-/** Same operation on the same thing with the same body, however the JSON was written. */
-export const fingerprintOf = (operation: string, params: unknown, body: unknown): string =>
-  createHash('sha256')
-    .update(JSON.stringify([operation, canonical(params ?? null), canonical(body ?? null)]))
-    .digest('hex');
-
-export const idempotencyRefusal = (state: 'busy' | 'other', key: string): Refusal =>
-  state === 'busy'
-    ? refusal('idempotency.in-progress', `The first request with Idempotency-Key ${key} has not been answered yet.`, {
-        remedy: 'Try again in a second with the same key.',
-      })
-    : refusal('idempotency.mismatch', `Idempotency-Key ${key} was used for another request.`, {
-        remedy: 'Use a fresh key for each new creation, and the same one only to repeat it.',
-      });

@@ -1,18 +1,18 @@
-import type { AuditEntry, OperationId, Principal, Route } from '@drover/contract';
+import type { OperationId, Principal, Route } from '@drover/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Clock, Log } from '../../../app/ports.js';
+import type { Log } from '../../../app/ports.js';
+import type { Audit } from '../../../app/tenants/audit.js';
+import type { Idempotency } from '../../../app/tenants/idempotency.js';
 import { sendProblem } from '../problem.js';
 import { authenticateRequest, type AuthenticationDeps } from './authentication.js';
 import type { Handlers, StreamHandlers } from './handlers.js';
-import type { IdempotencyStore } from './idempotency.js';
 
 export interface ApiDeps extends AuthenticationDeps {
   readonly handlers: Handlers;
   readonly streams: StreamHandlers;
-  readonly idempotency: IdempotencyStore;
-  /** Writes one row of the audit trail. */
-  audit(entry: Omit<AuditEntry, 'seq'>): Promise<void>;
-  readonly clock: Clock;
+  readonly idempotency: Idempotency;
+  /** Writes one row of the audit trail, now. */
+  readonly audit: Pick<Audit, 'append'>;
   readonly log: Log;
   readonly stopping: AbortSignal;
   /** Event streams open at once, so that a flood of readers cannot take every socket. */
@@ -45,8 +45,7 @@ export const auditRequest = async (
   { who, outcome, answer }: { who: Principal | undefined; outcome: string; answer?: unknown },
 ): Promise<void> => {
   try {
-    await deps.audit({
-      at: new Date(deps.clock.now()).toISOString(),
+    await deps.audit.append({
       key: who?.key ?? null,
       keyName: who?.name ?? 'unknown',
       tenant: who?.tenant ?? null,

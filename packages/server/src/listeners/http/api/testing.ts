@@ -1,9 +1,8 @@
-import { routes, success, type OperationId, type Principal, type StreamOperation } from '@drover/contract';
+import { refusal, routes, success, type OperationId, type Principal, type StreamOperation } from '@drover/contract';
 import type { FastifyInstance } from 'fastify';
 import { createMetrics } from '../metrics.js';
 import { createApiApp, type ApiAppDeps } from './app.js';
 import type { Handlers, StreamHandlers } from './handlers.js';
-import type { StoredAnswer } from './idempotency.js';
 import { createThrottle } from './throttle.js';
 
 /** Everything the API needs, in memory: for tests of the listener alone, and to write its description without a store. */
@@ -23,24 +22,28 @@ const people: Record<string, Principal> = Object.fromEntries(
 );
 
 const fakeIdempotency = (): ApiAppDeps['api']['idempotency'] => {
-  const known = new Map<string, { fingerprint: string; answer: StoredAnswer | undefined }>();
+  const known = new Map<string, { request: string; answer?: { status: number; answer: string } }>();
+  const refused = (code: 'idempotency.mismatch' | 'idempotency.in-progress') => refusal(code, 'Refused.');
   return {
-    begin: async (scope, key, fingerprint) => {
-      const entry = known.get(scope + key);
+    begin: async (who, key, request) => {
+      const entry = known.get(who.key + key);
       if (entry === undefined) {
-        known.set(scope + key, { fingerprint, answer: undefined });
-        return { state: 'begun' };
+        known.set(who.key + key, { request: JSON.stringify(request) });
+        return success({ kind: 'first', token: { scope: who.key, key } });
       }
-      if (entry.fingerprint !== fingerprint) return { state: 'other' };
-      return entry.answer === undefined ? { state: 'busy' } : { state: 'done', answer: entry.answer };
+      if (entry.request !== JSON.stringify(request)) return refused('idempotency.mismatch');
+      return entry.answer === undefined
+        ? refused('idempotency.in-progress')
+        : success({ kind: 'replay', ...entry.answer });
     },
-    complete: async (scope, key, answer) => {
+    complete: async ({ scope, key }, status, answer) => {
       const entry = known.get(scope + key);
-      if (entry !== undefined) entry.answer = answer;
+      if (entry !== undefined) entry.answer = { status, answer };
     },
-    forget: async (scope, key) => {
+    abandon: async ({ scope, key }) => {
       known.delete(scope + key);
     },
+    prune: async () => 0,
   };
 };
 
@@ -83,10 +86,11 @@ export const createFakeApi = async (
           ? { ok: false, code: 'auth.invalid', detail: 'This key is not known, expired or revoked.' }
           : success(principal);
       },
-      audit: async ({ operation, outcome, subject, keyName }) => {
-        audited.push({ operation, outcome, subject, keyName });
+      audit: {
+        append: async ({ operation, outcome, subject, keyName }) => {
+          audited.push({ operation, outcome, subject, keyName });
+        },
       },
-      clock,
       log,
       stopping: stopping.signal,
       maxEventStreams: 2,
