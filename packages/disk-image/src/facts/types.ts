@@ -85,6 +85,8 @@ export interface ModelVerdict {
   deviceTree?: string;
   /** Why not, in plain words. Set when `boots` is false. */
   reason?: string;
+  /** What to know although it boots: `only on a Pi 2 of version 1.2`. */
+  note?: string;
 }
 
 export interface ImageFacts {

@@ -74,7 +74,11 @@ function inLoadOrder({ byName }: Dependencies, wanted: readonly string[]): strin
   const stack = wanted.map((name) => ({ name, ready: false })).reverse();
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const module = byName.get(next.name);
-    if (module === undefined) continue;
+    if (module === undefined) {
+      throw new ImageError('image.modules.corrupt', `modules.dep needs ${next.name}, but does not list it`, {
+        remedy: 'Run depmod for this kernel in the image.',
+      });
+    }
     if (next.ready) {
       ordered.push(module.file);
       continue;
