@@ -1,0 +1,126 @@
+import type { FirmwareKind } from '@drover/contract';
+
+/**
+ * Whether what a board does on the wire belongs to the boot that is under way or begins a new one. A board never says "I start now": it repeats
+ * DISCOVERs, asks the same files several times, runs through two or three DHCP clients in one boot (ROM, bootcode.bin, iPXE), or skips DHCP because its
+ * address is in its EEPROM. What an operating system says (DHCP without PXE options) never comes here: it is no new boot.
+ */
+
+/**
+ * How far the boot plane saw a boot come. `bootcode`: only what the boot ROM fetches. `kernel`: a kernel was fetched whole. `running`: our initramfs
+ * spoke. `ended`: up, failed, or revoked.
+ */
+export type BootPhase = 'dhcp' | 'bootcode' | 'firmware' | 'kernel' | 'running' | 'ended';
+const phases: readonly BootPhase[] = ['dhcp', 'bootcode', 'firmware', 'kernel', 'running', 'ended'];
+
+/** A boot under way, as the boot plane keeps it. Plain data: it survives a restart as JSON. Times in ms since the epoch. */
+export interface BootTrack {
+  readonly id: string;
+  readonly openedAt: number;
+  /** Generation of the assignment it boots; null: nothing to boot. */
+  readonly generation: number | null;
+  readonly firmware: FirmwareKind;
+  readonly phase: BootPhase;
+  /** Last DISCOVER, request or end of a transfer by firmware. */
+  readonly lastAt: number;
+  /** Of the last DISCOVER. */
+  readonly xid: number | null;
+}
+
+export type BootSignal =
+  | {
+      readonly kind: 'discover';
+      readonly at: number;
+      readonly xid: number;
+      readonly firmware: FirmwareKind;
+      readonly generation: number | null;
+    }
+  /** `path` folded, below the board's folder. `busy`: transfers of this board are under way. */
+  | {
+      readonly kind: 'file';
+      readonly at: number;
+      readonly path: string;
+      readonly generation: number | null;
+      readonly busy: boolean;
+    };
+
+/** A firmware's DHCP tries are at most this far apart: EE boards pause 5 s between rounds of 45 s (wire reference, section 3). */
+const retryMs = 60_000;
+/** A DISCOVER repeated with its xid is the same one on another way. */
+const repeatMs = 5_000;
+/** A board that asks its first file again after this long a pause started over. */
+const firmwarePauseMs = 15_000;
+const kernelPauseMs = 8_000;
+
+/** Files a firmware asks first; a board with a static address shows a new boot by nothing else. */
+const firstFiles = /^(bootcode\.bin|start\w*\.elf|config\.txt|boot\.sig)$/;
+const romFiles = /^(bootcode|bootsig)\.bin$/;
+
+const later: readonly FirmwareKind[] = ['rom', 'bc', 'unknown', 'edk2', 'uboot', 'ipxe'];
+/** One program handed over to the next within a boot. */
+const handedOver = (from: FirmwareKind, to: FirmwareKind): boolean =>
+  from !== to && later.includes(from) && later.indexOf(to) > later.indexOf(from);
+
+export type OpenDecision = { readonly open: boolean; readonly because: string };
+const open = (because: string): OpenDecision => ({ open: true, because });
+const goOn = (because: string): OpenDecision => ({ open: false, because });
+
+/**
+ * @param current the board's latest boot, null when it has none
+ * @param secretMs how long a session's secret is good for: one that waits for its first file past half of it is renewed while nothing was read yet
+ */
+export function decideOpen(current: BootTrack | null, signal: BootSignal, secretMs: number): OpenDecision {
+  if (current === null) return open('the first sign of this board');
+  return signal.kind === 'discover' ? onDiscover(current, signal, secretMs) : onFile(current, signal, secretMs);
+}
+
+const isStale = (current: BootTrack, at: number, secretMs: number): boolean => at - current.openedAt > secretMs / 2;
+
+function onDiscover(current: BootTrack, signal: BootSignal & { kind: 'discover' }, secretMs: number): OpenDecision {
+  const gap = signal.at - current.lastAt;
+  if (current.phase === 'ended' || current.phase === 'running') return open('a DISCOVER after the boot');
+  if (signal.generation !== current.generation) return open('the assignment changed');
+  if (signal.xid === current.xid && gap <= repeatMs) return goOn('the same DISCOVER');
+  if (gap > retryMs) return open('a DISCOVER after a long silence');
+  if (current.phase === 'dhcp') {
+    return isStale(current, signal.at, secretMs) ? open('the secret grows old') : goOn('another try');
+  }
+  if (current.phase === 'bootcode') return goOn('bootcode.bin asks after the ROM');
+  if (handedOver(current.firmware, signal.firmware)) return goOn('one boot program starts the next');
+  return open('a DISCOVER after files were read');
+}
+
+function onFile(current: BootTrack, signal: BootSignal & { kind: 'file' }, secretMs: number): OpenDecision {
+  if (current.phase === 'dhcp') {
+    if (signal.generation !== current.generation) return open('the assignment changed');
+    return isStale(current, signal.at, secretMs) ? open('the secret grows old') : goOn('the first file');
+  }
+  if (!firstFiles.test(signal.path)) return goOn('a file of this boot');
+  if (current.phase === 'ended' || current.phase === 'running') return open('a first file after the boot');
+  const pause = current.phase === 'kernel' ? kernelPauseMs : firmwarePauseMs;
+  if (!signal.busy && signal.at - current.lastAt > pause) return open('a first file after a pause');
+  return goOn('firmware reads files several times');
+}
+
+const furthest = (a: BootPhase, b: BootPhase): BootPhase => (phases.indexOf(a) >= phases.indexOf(b) ? a : b);
+
+/** The track with the signal noted. */
+export const follow = (current: BootTrack, signal: BootSignal): BootTrack =>
+  signal.kind === 'discover'
+    ? { ...current, lastAt: signal.at, xid: signal.xid, firmware: signal.firmware }
+    : {
+        ...current,
+        lastAt: signal.at,
+        phase: furthest(current.phase, romFiles.test(signal.path) ? 'bootcode' : 'firmware'),
+      };
+
+/** The track moved on to a phase that something else told of: a kernel read whole, a report. Never backwards. */
+export const reach = (current: BootTrack, phase: BootPhase, at: number): BootTrack => ({
+  ...current,
+  phase: furthest(current.phase, phase),
+  lastAt: Math.max(current.lastAt, at),
+});
+
+const kernelFile = /(^|\/)(kernel[^/]*\.img|vmlinu[xz][^/]*|u?image(\.gz)?|zimage)$/i;
+/** Whether a path names a kernel, by the names firmware and distributions give it. */
+export const isKernelPath = (path: string): boolean => kernelFile.test(path);
