@@ -17,12 +17,13 @@ export interface JobContext {
 
 /**
  * The work behind one kind of job. `run` may be called again after a crash at any moment, with the checkpoint of the attempt before; a refusal ends the job
- * as failed, an exception is a fault and tried again. `undo` runs when the job was cancelled, and may run more than once.
+ * as failed, an exception is a fault and tried again. `undo` runs when the job was cancelled, or given up after too many faults, and may run more than
+ * once; it also runs for a job that never began.
  */
 export interface JobHandler {
   readonly kind: JobKind;
   run(context: JobContext): Promise<Result<Record<string, unknown>>>;
-  undo?(context: JobContext): Promise<void>;
+  undo?(context: JobContext, why: 'cancelled' | 'given-up'): Promise<void>;
 }
 
 /** Queues a job in the caller's transaction, with its event; returns its id. */

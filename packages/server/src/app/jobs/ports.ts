@@ -1,4 +1,4 @@
-import type { Job, JobKind, JobState, Page, Problem, Progress } from '@drover/contract';
+import type { DomainEvent, Job, JobKind, JobState, Page, Problem, Progress } from '@drover/contract';
 
 /** A job with what only the worker needs. `leaseUntil` is in ms since the epoch. */
 export interface JobRecord extends Job {
@@ -45,8 +45,16 @@ export interface JobRepository {
   requeue(id: string, owner: string, notBefore: number, stalled: boolean): Promise<boolean>;
   /** Ends the leases of owners that begin with `prefix`: what an earlier life of this server left behind. Returns how many. */
   takeBack(prefix: string): Promise<number>;
+  /** Asks a job that has not ended to stop; one that waits for its next attempt is to be claimed at once. */
   requestCancel(id: string): Promise<void>;
   /** Queued, or running under a lease: for subjects that allow one job at a time. */
   unfinished(kind: JobKind, subject: string | null): Promise<JobRecord | undefined>;
   prune(before: string): Promise<number>;
+}
+
+/** Progress as it happens: `job.progress` events (id null), live only. Lossy: a listener that fails or is slow holds nobody up. */
+export interface ProgressFeed {
+  publish(event: DomainEvent): void;
+  /** Returns the way to end it. */
+  subscribe(listener: (event: DomainEvent) => void): () => void;
 }

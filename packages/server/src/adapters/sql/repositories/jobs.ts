@@ -102,7 +102,7 @@ const records = ({ db }: Context): Part<'insert' | 'get' | 'list' | 'unfinished'
   requestCancel: async (id) => {
     await db
       .updateTable('jobs')
-      .set({ cancel_requested: 1 })
+      .set({ cancel_requested: 1, not_before: 0 })
       .where('id', '=', id)
       .where('state', 'in', ['queued', 'running'])
       .execute();

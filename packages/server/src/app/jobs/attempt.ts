@@ -1,0 +1,162 @@
+import { problemOf, refusal, RefusedError, type Problem, type Refusal, type Result } from '@drover/contract';
+import type { Clock, Log } from '../ports.js';
+import type { Store } from '../store/ports.js';
+import type { JobContext, JobHandler } from './handler.js';
+import { JobStopped, type Lease } from './lease.js';
+import type { JobRecord } from './ports.js';
+
+/** Attempts in a row without a new checkpoint before a job is given up. */
+const maxStalls = 5;
+const longestBackOffMs = 60_000;
+
+/** Wait before the next attempt: 2 s, 4 s, 8 s ... a minute at most. */
+export const backOffMs = (stalls: number): number => Math.min(longestBackOffMs, 1000 * 2 ** Math.max(1, stalls));
+
+export interface AttemptDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly owner: string;
+}
+
+type Ending = {
+  readonly state: 'succeeded' | 'failed' | 'cancelled';
+  readonly error: Problem | null;
+  readonly result: Record<string, unknown> | null;
+};
+
+/** Runs a claimed job once, and writes how it ended. Rejects only when the database fails; the job is then claimed again when its lease ends. */
+export const attemptJob = async (
+  deps: AttemptDeps,
+  handler: JobHandler,
+  job: JobRecord,
+  lease: Lease,
+): Promise<void> => {
+  const context: JobContext = {
+    id: job.id,
+    input: job.input,
+    checkpoint: job.checkpoint,
+    saveCheckpoint: lease.saveCheckpoint,
+    progress: lease.progress,
+    signal: lease.signal,
+  };
+  if (job.cancelRequested) return undo(deps, handler, job, lease, context, cancelled);
+  if (job.stalls > maxStalls) return undo(deps, handler, job, lease, context, givenUp(job, undefined));
+  try {
+    const result = await runHandler(handler, context);
+    if (result.ok) {
+      await finish(deps, job, lease, { state: 'succeeded', error: null, result: result.value });
+      return;
+    }
+    const stopped = stopReasonOf(lease);
+    if (stopped !== undefined) return await stop(deps, handler, job, lease, context, stopped);
+    await finish(deps, job, lease, { state: 'failed', error: problemOf(result), result: null });
+  } catch (error) {
+    const stopped = stopReasonOf(lease);
+    if (stopped !== undefined) return stop(deps, handler, job, lease, context, stopped);
+    await fault(deps, handler, job, lease, context, error);
+  }
+};
+
+const runHandler = async (handler: JobHandler, context: JobContext): Promise<Result<Record<string, unknown>>> => {
+  try {
+    return await handler.run(context);
+  } catch (error) {
+    if (error instanceof RefusedError) return error.refusal;
+    throw error;
+  }
+};
+
+const stopReasonOf = ({ signal }: Lease): JobStopped | undefined =>
+  signal.aborted && signal.reason instanceof JobStopped ? signal.reason : undefined;
+
+const stop = async (
+  deps: AttemptDeps,
+  handler: JobHandler,
+  job: JobRecord,
+  lease: Lease,
+  context: JobContext,
+  { reason }: JobStopped,
+): Promise<void> => {
+  if (reason === 'cancelled') return undo(deps, handler, job, lease, context, cancelled);
+  if (reason === 'stopping') {
+    await deps.store.transaction((tx) => tx.jobs.requeue(job.id, deps.owner, deps.clock.now(), false));
+    return;
+  }
+  deps.log.warn({ job: job.id }, 'the lease of a job was lost; whoever has it now goes on');
+};
+
+const fault = async (
+  deps: AttemptDeps,
+  handler: JobHandler,
+  job: JobRecord,
+  lease: Lease,
+  context: JobContext,
+  error: unknown,
+): Promise<void> => {
+  const row = await deps.store.read((tx) => tx.jobs.get(job.id));
+  const stalls = row?.stalls ?? job.stalls;
+  deps.log.error({ err: error, job: job.id, kind: job.kind, stalls }, 'a job failed by a fault of ours');
+  if (stalls >= maxStalls) return undo(deps, handler, job, lease, context, givenUp(job, error));
+  const notBefore = deps.clock.now() + backOffMs(stalls);
+  await deps.store.transaction((tx) => tx.jobs.requeue(job.id, deps.owner, notBefore, true));
+};
+
+const cancelled: Ending = {
+  state: 'cancelled',
+  error: problemOf(refusal('job.cancelled', 'The job was cancelled, and what it had done was undone')),
+  result: null,
+};
+
+const givenUp = (job: JobRecord, error: unknown): Ending => {
+  const cause = error instanceof Error ? `: ${error.message}` : '';
+  const step = job.progress === null ? '' : ` at the step "${job.progress.step}"`;
+  const refused: Refusal = refusal(
+    'server.fault',
+    `The job did not get on in ${maxStalls} attempts${step} and was given up${cause}`,
+    { remedy: 'Look into the log of the server for the cause, then start the work again.' },
+  );
+  return { state: 'failed', error: problemOf(refused), result: null };
+};
+
+/** Lets the handler take back what it did, then ends the job. A fault here is tried again as any other, and after too many the job ends all the same. */
+const undo = async (
+  deps: AttemptDeps,
+  handler: JobHandler,
+  job: JobRecord,
+  lease: Lease,
+  context: JobContext,
+  ending: Ending,
+): Promise<void> => {
+  const never = new AbortController();
+  try {
+    const why = ending.state === 'cancelled' ? 'cancelled' : 'given-up';
+    await handler.undo?.({ ...context, signal: never.signal }, why);
+  } catch (error) {
+    deps.log.error({ err: error, job: job.id, kind: job.kind }, 'what a job had done could not be undone');
+    if (job.stalls < maxStalls) {
+      const notBefore = deps.clock.now() + backOffMs(job.stalls);
+      await deps.store.transaction((tx) => tx.jobs.requeue(job.id, deps.owner, notBefore, true));
+      return;
+    }
+  }
+  await finish(deps, job, lease, ending);
+};
+
+const finish = async (deps: AttemptDeps, job: JobRecord, lease: Lease, ending: Ending): Promise<void> => {
+  const at = new Date(deps.clock.now()).toISOString();
+  const progress = lease.unsaved();
+  const ours = await deps.store.transaction(async (tx) => {
+    if (progress !== null) await tx.jobs.renew(job.id, deps.owner, deps.clock.now(), progress);
+    if (!(await tx.jobs.finish(job.id, deps.owner, { ...ending, at }))) return false;
+    await tx.events.append({
+      type: 'job.ended',
+      at,
+      tenant: job.tenant,
+      subject: job.id,
+      data: { kind: job.kind, subject: job.subject, state: ending.state, error: ending.error, result: ending.result },
+    });
+    return true;
+  });
+  if (!ours) deps.log.warn({ job: job.id }, 'a job ended after its lease was lost; whoever has it now decides');
+};
