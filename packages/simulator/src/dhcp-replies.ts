@@ -1,5 +1,4 @@
 /** Reads what servers send, with a parser of the simulator's own (RFC 2131 section 2, RFC 2132). */
-import { macBytes } from './identity.js';
 
 export type DhcpReplyType = 'offer' | 'ack' | 'nak';
 
@@ -66,8 +65,7 @@ export const readReply = (packet: Buffer): DhcpReply | undefined => {
 };
 
 /** True when this packet answers that board's transaction. */
-export const answers = (reply: DhcpReply, xid: number, mac: string): boolean =>
-  reply.xid === xid && macBytes(reply.mac).equals(macBytes(mac));
+export const answers = (reply: DhcpReply, xid: number, mac: string): boolean => reply.xid === xid && reply.mac === mac;
 
 /** An option of four bytes as an address. */
 export const addressOption = (reply: DhcpReply, code: number): string | undefined => {

@@ -11,6 +11,7 @@ export interface FatImage {
 interface Layout {
   readonly bits: 12 | 16 | 32;
   readonly clusterBytes: number;
+  /** Clusters the image really holds, whatever its header claims. */
   readonly clusters: number;
   readonly fatAt: number;
   readonly rootAt: number;
@@ -42,7 +43,7 @@ const readLayout = (image: Buffer): Layout | undefined => {
   return {
     bits: clusters < 4085 ? 12 : clusters < 65_525 ? 16 : 32,
     clusterBytes: perCluster * sector,
-    clusters,
+    clusters: Math.min(clusters, Math.ceil((image.length - dataSector * sector) / (perCluster * sector))),
     fatAt: reserved * sector,
     rootAt: (dataSector - rootSectors) * sector,
     rootBytes: rootSectors * sector,
