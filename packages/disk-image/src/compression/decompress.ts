@@ -1,7 +1,7 @@
 import { ReadableStream } from 'node:stream/web';
 import { gunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
-import { XzReadableStream } from 'xz-decompress';
+import xz from 'xz-decompress';
 import { ImageError } from '../errors.js';
 import { detectCompression, type Compression } from './container.js';
 
@@ -61,7 +61,7 @@ async function fromXz(bytes: Uint8Array, limit: number): Promise<Uint8Array> {
   });
   const output = new Output(limit);
   // Leaving the loop early cancels the stream, which frees the decoder for the next caller.
-  for await (const chunk of new XzReadableStream(input)) output.add(chunk);
+  for await (const chunk of new xz.XzReadableStream(input)) output.add(chunk);
   return output.bytes();
 }
 
