@@ -22,11 +22,12 @@ test('EDK2 takes its address from the router, the file from the proxy’s port 4
   const server = await startDnsmasqNetboot(lab, { root, efiFile: 'boot.efi' });
   const guest = await edk2({ lab });
   await guest.console.expect('Start PXE over IPv4', 120_000);
-  const address = await guest.console.expect(/Station IP address is (\S+)/, 60_000);
-  const from = await guest.console.expect(/Server IP address is (\S+)/, 30_000);
+  const address = await guest.console.expect(/Station IP address is (\S+)\r?\n/, 60_000);
+  const from = await guest.console.expect(/Server IP address is (\S+)\r?\n/, 30_000);
   await guest.console.expect(/EFI stub: Booting Linux Kernel/, 180_000);
   expect(from[1]).toBe(lab.net.server);
   expect(await lab.router?.leases()).toMatchObject([{ mac: guest.mac, address: address[1] }]);
-  expect(server.console.text()).toMatch(/sent .*boot\.efi to/);
+  // An ACK (type 5) with the file's name is the answer from port 4011; the OFFER before had none.
+  expect(server.console.text()).toMatch(/bootfile name: boot\.efi[^]*message-type {2}5[^]*sent .*boot\.efi to/);
   await guest.kill();
 });

@@ -7,7 +7,8 @@ export interface Transcript {
   /** Everything so far. */
   text(): string;
   /**
-   * The first match after the previous expect's match, now or once it appears. Throws after `timeoutMs`, or when the
+   * The first match after the previous expect's match, now or once it appears. Text is looked at as it arrives, in pieces:
+   * a group at the end of a pattern needs what follows it (`/address (\\S+)\\r?\\n/`), or it may be cut short. Throws after `timeoutMs`, or when the
    * transcript is closed without it, showing the end of what there was.
    */
   expect(pattern: RegExp | string, timeoutMs: number): Promise<RegExpExecArray>;

@@ -1,0 +1,111 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Device, Image } from '@drover/contract';
+import { createClient, type Client } from '@drover/sdk';
+import { stringify } from 'yaml';
+import type { Lab } from '../lab/lab.js';
+import type { LabProcess } from '../lab/process.js';
+
+const cli = fileURLToPath(new URL('../../packages/cli/bin/drover.js', import.meta.url));
+
+export interface DroverOptions {
+  /** Merged over the lab's own settings, section by section. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** A folder outside the lab, for one that lives longer. */
+  readonly dataDir?: string;
+  /** Where helpers (busybox for the boards) are kept between tests. */
+  readonly helpersDir?: string;
+}
+
+/** The built server as a user starts it, in the lab's server namespace, with the SDK ready to talk to it. */
+export interface Drover {
+  readonly client: Client;
+  readonly key: string;
+  readonly dataDir: string;
+  /** On 127.0.0.1 out here. */
+  readonly url: string;
+  readonly process: LabProcess;
+  /** Pid of one of the planes, as /proc tells. */
+  pidOf(plane: 'control' | 'boot'): Promise<number>;
+  /** Imports a local image through an upload and waits until it is ready. */
+  importImage(file: string, name: string, version: string): Promise<Image>;
+  /** Waits until the device is as wanted. */
+  deviceUntil(ref: string, wanted: (device: Device) => boolean, timeoutMs: number): Promise<Device>;
+  stop(): Promise<void>;
+}
+
+const defaultHelpers = '/var/cache/drover-lab/helpers';
+
+async function waitReady(url: string, process: LabProcess): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+    if (answer?.ok === true) return;
+    if (Date.now() > deadline) throw new Error(`the server is not ready:\n${process.console.text().slice(-4000)}`);
+    await sleep(200);
+  }
+}
+
+/** Children of the supervisor carry their plane's name among their arguments. */
+async function findPlane(supervisor: number, plane: string): Promise<number> {
+  const children = (await readFile(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8'))
+    .trim()
+    .split(' ')
+    .filter(Boolean);
+  for (const pid of children) {
+    const line = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');
+    if (line.includes(plane)) return Number(pid);
+  }
+  throw new Error(`no ${plane} plane below pid ${supervisor}`);
+}
+
+export async function startDrover(lab: Lab, options: DroverOptions = {}): Promise<Drover> {
+  const dataDir = options.dataDir ?? path.join(lab.dir, 'data');
+  const settings = {
+    dataDir,
+    http: { listen: ['127.0.0.1:8080'] },
+    boot: { http: { listen: ['0.0.0.0:8081'] }, interfaces: ['eth0'] },
+    helpers: { cacheDir: options.helpersDir ?? defaultHelpers },
+    log: { level: 'debug' },
+    ...options.settings,
+  };
+  const file = path.join(lab.dir, 'drover.yaml');
+  await writeFile(file, stringify(settings));
+  const process = await lab.spawn(['node', cli, 'serve', '--config', file], {
+    at: 'server',
+    name: 'drover serve',
+    env: { HOME: lab.dir },
+  });
+  const { port } = await lab.forward(8080);
+  const url = `http://127.0.0.1:${port}`;
+  await waitReady(url, process);
+  const key = (await readFile(path.join(dataDir, 'admin.key'), 'utf8')).trim();
+  const client = createClient({ baseUrl: url, key });
+  return {
+    ...{ client, key, dataDir, url, process },
+    pidOf: (plane) => findPlane(process.pid, plane),
+    async importImage(image, name, version) {
+      const { openAsBlob } = await import('node:fs');
+      const upload = await client.upload(await openAsBlob(image), { filename: path.basename(image) });
+      const created = await client.call('createImage', {
+        body: { name, version, source: { kind: 'upload', upload: upload.id } },
+      });
+      const job = await client.waitForJob(created.job ?? '');
+      if (job.state !== 'succeeded') throw new Error(`import: ${JSON.stringify(job.error)}`);
+      return client.call('getImage', { params: { ref: created.id } });
+    },
+    async deviceUntil(ref, wanted, timeoutMs) {
+      const deadline = Date.now() + timeoutMs;
+      for (;;) {
+        const device = await client.call('getDevice', { params: { ref } }).catch(() => undefined);
+        if (device !== undefined && wanted(device)) return device;
+        if (Date.now() > deadline)
+          throw new Error(`${ref} is ${JSON.stringify(device)}\n${process.console.text().slice(-4000)}`);
+        await sleep(250);
+      }
+    },
+    stop: async () => void (await process.stop(30_000)),
+  };
+}
