@@ -1,4 +1,6 @@
-import type { Device, DeviceState, Identity, IdentityKind, Model, Page } from '@drover/contract';
+import type { Device, DeviceState, Identity, IdentityKind, Model, Page, RootMode } from '@drover/contract';
+import type { ImageRecord } from '../images/ports.js';
+import type { Transaction } from '../store/ports.js';
 
 /**
  * `revision` counts changes of state (the etag is made from it); `generation` is the highest that any assignment of this device ever had, so that
@@ -49,8 +51,10 @@ export interface DeviceRepository {
   addIdentity(device: string, site: string, identity: Identity): Promise<{ ok: true } | { ok: false; heldBy: string }>;
   /** Takes an identity from the device: what a board no longer shows, or was recorded wrongly. */
   removeIdentity(site: string, identity: Identity): Promise<void>;
-  /** Moves every identity of one device to another of the same site, for two records that turned out to be one board. */
-  moveIdentities(from: string, to: string): Promise<void>;
+  /** Two records turned out to be one board: `to` takes over identities and boot sessions of `from`, which is deleted. */
+  absorb(from: string, to: string): Promise<void>;
+  /** Devices of a site whose boot prefix ends in these 6 hex digits, at most 2. */
+  findByPrefixTail(site: string, tail: string): Promise<DeviceRecord[]>;
   /** Discovered devices of no tenant, those not seen for longest first. */
   oldestDiscovered(limit: number): Promise<DeviceRecord[]>;
   /** True when a device of that tenant (null: of none) has the name. */
@@ -68,4 +72,10 @@ export interface DeviceSecrets {
   machineId: string;
   /** OpenSSH private and public host keys by file name: `ssh_host_ed25519_key`. */
   sshHostKeys: Record<string, string>;
+}
+
+/** What must have been derived from an image before a board can boot it. */
+export interface Prepare {
+  /** Starts what is missing, in the caller's transaction: `ready` when nothing is, else the job that makes it. */
+  ensure(tx: Transaction, image: ImageRecord, model: Model, rootMode: RootMode): Promise<'ready' | { job: string }>;
 }

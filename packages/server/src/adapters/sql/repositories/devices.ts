@@ -63,7 +63,7 @@ const labelled = (labels: Record<string, string> | undefined): Condition => {
   return sql<SqlBool>`(${sql.join(tests, sql` and `)})`;
 };
 
-const lookups = (context: Context): Part<'get' | 'findByIdentity' | 'resolve' | 'nameTaken'> => ({
+const lookups = (context: Context): Part<'get' | 'findByIdentity' | 'findByPrefixTail' | 'resolve' | 'nameTaken'> => ({
   get: async (id) =>
     completeOne(context, await context.db.selectFrom('devices').selectAll().where('id', '=', id).executeTakeFirst()),
   findByIdentity: async (site, kind, value) => {
@@ -76,6 +76,19 @@ const lookups = (context: Context): Part<'get' | 'findByIdentity' | 'resolve' | 
       .where('identities.value', '=', value)
       .executeTakeFirst();
     return completeOne(context, row);
+  },
+  findByPrefixTail: async (site, tail) => {
+    const rows = await context.db
+      .selectFrom('devices')
+      .innerJoin('identities', 'identities.device', 'devices.id')
+      .selectAll('devices')
+      .where('identities.site', '=', site)
+      .where('identities.kind', '=', 'boot-prefix')
+      .where(sql<SqlBool>`substr(identities.value, 3) = ${tail}`)
+      .orderBy('devices.id')
+      .limit(2)
+      .execute();
+    return complete(context, rows);
   },
   resolve: async (ref, tenant) => {
     const rows = await context.db
@@ -248,7 +261,7 @@ const addIdentity: (
   return holder.device === device ? { ok: true } : { ok: false, heldBy: holder.device };
 };
 
-const identities = (context: Context): Part<'addIdentity' | 'removeIdentity' | 'moveIdentities'> => ({
+const identities = (context: Context): Part<'addIdentity' | 'removeIdentity' | 'absorb'> => ({
   addIdentity: async (device, site, identity) => addIdentity(context, device, site, identity),
   removeIdentity: async (site, { kind, value }) => {
     await context.db
@@ -258,8 +271,10 @@ const identities = (context: Context): Part<'addIdentity' | 'removeIdentity' | '
       .where('value', '=', value)
       .execute();
   },
-  moveIdentities: async (from, to) => {
+  absorb: async (from, to) => {
     await context.db.updateTable('identities').set({ device: to }).where('device', '=', from).execute();
+    await context.db.updateTable('sessions').set({ device: to }).where('device', '=', from).execute();
+    await context.db.deleteFrom('devices').where('id', '=', from).execute();
   },
 });
 

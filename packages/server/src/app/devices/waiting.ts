@@ -1,0 +1,54 @@
+import type { Transaction } from '../store/ports.js';
+import { changeDevice } from './change.js';
+import type { DeviceRecord } from './ports.js';
+
+const atOnce = 200;
+
+/** Every device that waits for something of this image, as it is in this transaction. */
+const waitingFor = async (tx: Transaction, image: string): Promise<DeviceRecord[]> => {
+  const waiting: DeviceRecord[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await tx.devices.list(
+      { image, state: 'preparing' },
+      { limit: atOnce, ...(cursor === undefined ? {} : { cursor }) },
+    );
+    waiting.push(...page.items);
+    cursor = page.next ?? undefined;
+  } while (cursor !== undefined);
+  return waiting;
+};
+
+export interface Waiting {
+  /** What boards of this image need is there: those that wait for it are in use. Call it in the transaction that made it so. */
+  markReady(tx: Transaction, image: string): Promise<void>;
+  /** It cannot be made: those that wait for it have failed, with the reason. */
+  markFailed(tx: Transaction, image: string, reason: string): Promise<void>;
+}
+
+export const createWaiting = ({ clock }: { readonly clock: { now(): number } }): Waiting => {
+  const now = (): string => new Date(clock.now()).toISOString();
+  return {
+    markReady: async (tx, image) => {
+      for (const device of await waitingFor(tx, image)) {
+        const { imageName, generation } = device.assignment ?? {};
+        await changeDevice(
+          tx,
+          device,
+          { state: 'in-use', stateReason: null },
+          { type: 'device.ready', at: now(), data: { imageName, generation } },
+        );
+      }
+    },
+    markFailed: async (tx, image, reason) => {
+      for (const device of await waitingFor(tx, image)) {
+        await changeDevice(
+          tx,
+          device,
+          { state: 'failed', stateReason: reason },
+          { type: 'device.failed', at: now(), data: { imageName: device.assignment?.imageName, reason } },
+        );
+      }
+    },
+  };
+};
