@@ -41,6 +41,11 @@ export interface PiStep {
   readonly [field: string]: unknown;
 }
 
+/** What a board needs of the place it is plugged in: a lab, or the quickstart's segment. */
+export interface Plug extends Pick<Lab, 'dir' | 'tap'> {
+  netns(place: 'router'): string;
+}
+
 let plugged = 0;
 
 function parse(text: string): PiStep[] {
@@ -55,7 +60,7 @@ function parse(text: string): PiStep[] {
 }
 
 /** Its network card is a namespace of its own on the lab's bridge; the guest's is a tap there, so that only one of them uses the MAC at a time. */
-async function plugIn(lab: Lab): Promise<string> {
+async function plugIn(lab: Plug): Promise<string> {
   const name = `pi${plugged++}`;
   const router = lab.netns('router');
   const netns = router.replace(/-router$/, `-${name}`);
@@ -67,7 +72,7 @@ async function plugIn(lab: Lab): Promise<string> {
   return netns;
 }
 
-export async function powerOn(lab: Lab, options: PiOptions): Promise<Pi> {
+export async function powerOn(lab: Plug, options: PiOptions): Promise<Pi> {
   const netns = await plugIn(lab);
   const guest =
     options.firmwareOnly === true
