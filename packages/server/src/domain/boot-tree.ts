@@ -25,11 +25,20 @@ function indexOf(tree: BootTree): ReadonlyMap<string, BootTreeFile> {
 /** A file of the image itself. `path` folded by {@link foldPath}. */
 export const treeFile = (tree: BootTree, path: string): BootTreeFile | undefined => indexOf(tree).get(path);
 
-/** Where the bytes of an image's file are. What its extents leave out, as in a sparse or cut file, is zero. */
+const sources = new WeakMap<BootTreeFile, FileSource>();
+
+/** Where the bytes of an image's file are: the same value for the same file. What its extents leave out, as in a sparse or cut file, is zero. */
 export function sourceOf(tree: BootTree, file: BootTreeFile): FileSource {
+  const known = sources.get(file);
+  if (known !== undefined) return known;
   const segments = file.extents.map(([offset, length]) => ({ blob: tree.image, offset, length }));
   const missing = file.size - segments.reduce((sum, { length }) => sum + length, 0);
-  return { size: file.size, segments: missing > 0 ? [...segments, { zero: true, length: missing }] : segments };
+  const source = {
+    size: file.size,
+    segments: missing > 0 ? [...segments, { zero: true as const, length: missing }] : segments,
+  };
+  sources.set(file, source);
+  return source;
 }
 
 /** The file a board gets under this path: the session's own before the image's. Undefined: absent. */

@@ -90,7 +90,8 @@ export interface SessionOpened {
 
 export type Telemetry =
   | { readonly kind: 'opened'; readonly opened: SessionOpened }
-  | { readonly kind: 'entry'; readonly session: string; readonly device: string; readonly entry: TimelineEntry };
+  /** `device` null: the boot plane no longer knows whose session it is. */
+  | { readonly kind: 'entry'; readonly session: string; readonly device: string | null; readonly entry: TimelineEntry };
 
 export interface TelemetryReply {
   /** Sessions among those reported that were revoked: refuse their credentials. */

@@ -1,4 +1,5 @@
 import type { Model, TimelineEntry } from '@drover/contract';
+import type { FileSource } from '../../../domain/boot-plan.js';
 import type { StoredLease, WireIdentity } from '../ports.js';
 
 /**
@@ -8,21 +9,17 @@ import type { StoredLease, WireIdentity } from '../ports.js';
 
 /** A DHCP message of a board, as far as it matters to what the board gets. */
 export interface DhcpSighting {
-  readonly wire: WireIdentity;
-  readonly message: 'discover' | 'request' | 'inform';
-  /**
-   * True when firmware speaks: option 60 starts with `PXEClient` or option 93 is there, or a REQUEST follows such a DISCOVER (same MAC and xid). False for
-   * an operating system (udhcpc, dhclient) on a board we know, which is no new boot.
-   */
-  readonly pxe: boolean;
+  readonly wire: WireIdentity & { readonly mac: string };
+  readonly message: 'discover' | 'request' | 'inform' | 'other';
+  /** False when an operating system speaks (udhcpc, dhclient): on a board we know, that is no new boot. */
+  readonly firmware: boolean;
   readonly xid: number;
-  /** Interface it came in on, and our address there. */
+  /** Interface it came in on; all of those served where a broadcast does not tell. */
   readonly interface: string;
-  readonly localAddress: string;
   /** giaddr, when it came through a relay. */
   readonly relay?: string;
-  /** Option 50 or ciaddr. */
-  readonly requestedAddress?: string;
+  /** Address the client has or asks for. */
+  readonly address?: string;
 }
 
 export type DhcpDecision =
@@ -42,9 +39,11 @@ export type DhcpDecision =
 export type NewEntry = TimelineEntry extends infer E ? (E extends { at: string } ? Omit<E, 'at'> : never) : never;
 
 export interface BootAnswers {
-  /** Decides about one message and notes it on the board's timeline. Answers within 350 ms. */
+  /** Decides about one message of firmware and notes a DISCOVER on the board's timeline. Answers within 350 ms. */
   dhcp(sighting: DhcpSighting): Promise<DhcpDecision>;
-  /** Puts an entry (an OFFER that left, a rival's OFFER) on the running timeline of the board with this MAC; dropped when there is none. */
+  /** A message that needs no answer of ours: a REQUEST to another server, an operating system's DHCP. */
+  heard(sighting: DhcpSighting): void;
+  /** Puts an entry (an OFFER that left, a rival's OFFER) on the timeline of the board with this MAC; dropped when there is none. */
   note(mac: string, entry: NewEntry): void;
   /** Learnt on the wire: this MAC uses this address now (a lease, an ACK that was overheard). */
   learnAddress(mac: string, address: string): void;
@@ -66,8 +65,10 @@ export interface TransferEnd {
 /** A boot file opened for one transfer. */
 export interface OpenBootFile {
   readonly size: number;
-  /** Same bytes, same tag (no quotes): strong ETag of HTTP. */
+  /** Same bytes, same tag (no quotes): strong ETag of HTTP, key of shared caches. */
   readonly tag: string;
+  /** Where the bytes are, for those who send whole files. */
+  readonly source: FileSource;
   /**
    * `length` bytes at `offset`, fewer only at the end of the file. A view of a shared cache: never write to it. Answers at once when the bytes are at
    * hand, which is nearly always for reads in order, so callers on a hot path should test for a promise before awaiting.
@@ -101,6 +102,14 @@ export interface BootFiles {
 export interface LeaseBook {
   load(site: string): Promise<readonly StoredLease[]>;
   save(lease: StoredLease): void;
+}
+
+/** Remembers what the boot plane was told, across its restarts. */
+export interface PlaneMemory {
+  /** What was saved last; undefined when there is nothing or it cannot be read. */
+  load(): Promise<unknown>;
+  /** Replaces it whole or not at all. */
+  save(state: unknown): Promise<void>;
 }
 
 /** The machine's table of neighbours (ARP), for boards that ask for a file without saying who they are. */

@@ -1,0 +1,211 @@
+import type { BootPlan, PlannedDevice } from '../../../domain/boot-plan.js';
+import { reach, type BootTrack } from '../../../domain/session-open.js';
+import type { BootAnswer, ExchangeResult, KnownSession, StoredLease, WireIdentity } from '../ports.js';
+
+/** What a granted exchange gave this board: enough to serve its root while the control plane is away. */
+export type Grant = Omit<Extract<ExchangeResult, { kind: 'granted' }>, 'kind' | 'credential'>;
+
+/** One boot of a board as the boot plane serves it: everything that decides the rendered bytes is pinned when it opens. */
+export interface CurrentBoot {
+  track: BootTrack;
+  readonly device: PlannedDevice;
+  readonly plan: BootPlan | null;
+  /** Fixed by the first file that is asked for. */
+  serverUrl: string | null;
+  /** Timeline entries sent so far, to bound them. */
+  entries: number;
+  grant: Grant | null;
+  revoked: boolean;
+}
+
+export type KnownAnswer = Exclude<BootAnswer, { kind: 'ignore' }>;
+
+export interface Board {
+  answer: KnownAnswer;
+  /** When the answer was asked for last (ms), whether or not one came. */
+  askedAt: number;
+  wire: WireIdentity;
+  boot: CurrentBoot | null;
+  /** Transfers under way. */
+  transfers: number;
+}
+
+/** What survives a restart of the boot plane. */
+export interface PlaneState {
+  readonly version: 1;
+  readonly bootKey: string | null;
+  readonly boards: readonly Omit<Board, 'transfers'>[];
+  readonly addresses: readonly (readonly [address: string, device: string, at: number])[];
+  readonly leases: readonly StoredLease[];
+}
+
+/** Addresses change hands; one that was not seen for this long says nothing any more. */
+const addressMs = 30 * 60_000;
+/** Boards remembered at most; the one used longest ago goes first. */
+const most = 20_000;
+
+const phaseOf = (session: KnownSession): BootTrack['phase'] => {
+  if (session.outcome !== 'running') return 'ended';
+  switch (session.stage) {
+    case 'initramfs':
+    case 'root':
+      return 'running';
+    case 'up':
+      return 'ended';
+    default:
+      return session.stage;
+  }
+};
+
+/** Boards the boot plane knows, found by what they show on the wire. Memory only; {@link BoardBook.snapshot} is what is kept. */
+export interface BoardBook {
+  find(wire: Pick<WireIdentity, 'mac' | 'bootPrefix'>): Board | undefined;
+  byDevice(device: string): Board | undefined;
+  bySession(session: string): Board | undefined;
+  byAddress(address: string, now: number): Board | undefined;
+  /** Takes an answer of the control plane in, with a session it knows of that we do not. */
+  accept(answer: KnownAnswer, wire: WireIdentity, now: number): Board;
+  /** Registers the board's new boot, so that it is found by its session. */
+  open(board: Board, boot: CurrentBoot): void;
+  learnAddress(board: Board, address: string, now: number): void;
+  all(): Iterable<Board>;
+  snapshot(): Pick<PlaneState, 'boards' | 'addresses'>;
+  restore(state: Pick<PlaneState, 'boards' | 'addresses'>): void;
+}
+
+export const createBoardBook = (): BoardBook => new Book();
+
+class Book implements BoardBook {
+  /** Insertion order is order of use. */
+  private readonly boards = new Map<string, Board>();
+  private readonly keys = new Map<string, string>();
+  private readonly sessions = new Map<string, string>();
+  private readonly addresses = new Map<string, { readonly device: string; readonly at: number }>();
+
+  find({ mac, bootPrefix }: Pick<WireIdentity, 'mac' | 'bootPrefix'>): Board | undefined {
+    const device =
+      (bootPrefix === undefined ? undefined : this.keys.get(`prefix:${bootPrefix}`)) ??
+      (mac === undefined ? undefined : this.keys.get(`mac:${mac}`));
+    return device === undefined ? undefined : this.boards.get(device);
+  }
+
+  byDevice(device: string): Board | undefined {
+    return this.boards.get(device);
+  }
+
+  bySession(session: string): Board | undefined {
+    const board = this.boards.get(this.sessions.get(session) ?? '');
+    return board?.boot?.track.id === session ? board : undefined;
+  }
+
+  byAddress(address: string, now: number): Board | undefined {
+    const known = this.addresses.get(address);
+    return known === undefined || now - known.at > addressMs ? undefined : this.boards.get(known.device);
+  }
+
+  accept(answer: KnownAnswer, wire: WireIdentity, now: number): Board {
+    const { device } = answer;
+    const known = this.boards.get(device.id);
+    const board: Board = known ?? { answer, askedAt: now, wire, boot: null, transfers: 0 };
+    board.answer = answer;
+    board.askedAt = now;
+    board.wire = { ...board.wire, ...wire };
+    this.boards.delete(device.id);
+    this.boards.set(device.id, board);
+    this.link(board);
+    this.adopt(board, answer, now);
+    this.shrink();
+    return board;
+  }
+
+  private link({ answer: { device }, wire }: Board): void {
+    for (const mac of [device.mac, wire.mac]) if (mac != null) this.keys.set(`mac:${mac}`, device.id);
+    for (const prefix of [device.bootPrefix, wire.bootPrefix]) {
+      if (prefix != null) this.keys.set(`prefix:${prefix}`, device.id);
+    }
+  }
+
+  /** Goes on with a session that was opened before this boot plane started, or learns that ours is over. */
+  private adopt(board: Board, answer: KnownAnswer, now: number): void {
+    const { session } = answer;
+    if (session === null) return;
+    if (board.boot?.track.id === session.id) {
+      if (session.outcome !== 'running') board.boot.track = reach(board.boot.track, 'ended', board.boot.track.lastAt);
+      if (session.outcome === 'revoked') board.boot.revoked = true;
+      return;
+    }
+    if (board.boot !== null && board.boot.track.openedAt >= session.openedAt) return;
+    const plan = answer.kind === 'boot' ? answer.plan : null;
+    // What it booted with is no longer known: the next sign opens a new one.
+    if ((plan?.generation ?? null) !== session.generation) return;
+    this.open(board, {
+      track: {
+        id: session.id,
+        openedAt: session.openedAt,
+        generation: session.generation,
+        firmware: answer.device.firmware,
+        phase: phaseOf(session),
+        lastAt: now,
+        xid: null,
+      },
+      device: answer.device,
+      plan,
+      serverUrl: null,
+      entries: 0,
+      grant: null,
+      revoked: session.outcome === 'revoked',
+    });
+  }
+
+  open(board: Board, boot: CurrentBoot): void {
+    if (board.boot !== null) this.sessions.delete(board.boot.track.id);
+    board.boot = boot;
+    this.sessions.set(boot.track.id, board.answer.device.id);
+  }
+
+  learnAddress(board: Board, address: string, now: number): void {
+    this.addresses.delete(address);
+    this.addresses.set(address, { device: board.answer.device.id, at: now });
+    for (const [oldest] of this.addresses) {
+      if (this.addresses.size <= most) break;
+      this.addresses.delete(oldest);
+    }
+  }
+
+  all(): Iterable<Board> {
+    return this.boards.values();
+  }
+
+  private shrink(): void {
+    for (const [device, board] of this.boards) {
+      if (this.boards.size <= most) return;
+      this.boards.delete(device);
+      if (board.boot !== null) this.sessions.delete(board.boot.track.id);
+      for (const [key, holder] of this.keysOf(board)) if (holder === device) this.keys.delete(key);
+    }
+  }
+
+  private keysOf({ answer: { device }, wire }: Board): [string, string | undefined][] {
+    const keys = [device.mac, wire.mac].map((mac) => `mac:${mac}`);
+    const prefixes = [device.bootPrefix, wire.bootPrefix].map((prefix) => `prefix:${prefix}`);
+    return [...keys, ...prefixes].map((key) => [key, this.keys.get(key)]);
+  }
+
+  snapshot(): Pick<PlaneState, 'boards' | 'addresses'> {
+    return {
+      boards: [...this.boards.values()].map(({ answer, askedAt, wire, boot }) => ({ answer, askedAt, wire, boot })),
+      addresses: [...this.addresses].map(([address, { device, at }]) => [address, device, at] as const),
+    };
+  }
+
+  restore({ boards, addresses }: Pick<PlaneState, 'boards' | 'addresses'>): void {
+    for (const kept of boards) {
+      // Asked long ago: the control plane is asked again as soon as it is there.
+      const board: Board = { ...kept, askedAt: 0, transfers: 0 };
+      this.boards.set(board.answer.device.id, board);
+      this.link(board);
+      if (board.boot !== null) this.sessions.set(board.boot.track.id, board.answer.device.id);
+    }
+    for (const [address, device, at] of addresses) this.addresses.set(address, { device, at });
+  }
+}

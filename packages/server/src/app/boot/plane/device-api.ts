@@ -1,0 +1,166 @@
+import type { ExchangeForm, ReportQuery } from '@drover/contract';
+import { isSecret, nonceOfCredential, openedAtOf, secretExpiry, secretOf } from '../../../domain/boot-credential.js';
+import type { FileSource } from '../../../domain/boot-plan.js';
+import type { Clock, Log } from '../../ports.js';
+import type { BootBackend, ExchangeResult } from '../ports.js';
+import type { BoardBook, CurrentBoot, Grant } from './board-book.js';
+import type { Boots } from './boots.js';
+import type { NewEntry } from './ports.js';
+
+/** What a board that runs our initramfs may ask, see contract/device-api. Refusals are values. */
+export interface DeviceApi {
+  exchange(session: string, form: ExchangeForm, address: string): Promise<ExchangeAnswered>;
+  /** Opens the root for download. */
+  root(session: string, authorization: string | undefined): Promise<Granted<OpenRoot>>;
+  identity(session: string, authorization: string | undefined): Promise<Granted<Uint8Array>>;
+  report(
+    session: string,
+    authorization: string | undefined,
+    report: ReportQuery,
+    log: string,
+  ): DeviceRefusal | undefined;
+}
+
+export type DeviceRefusal =
+  /** 403. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** 503 with Retry-After. */
+  | { readonly kind: 'not-ready'; readonly retryAfter: number; readonly reason: string };
+
+export type Granted<T> = { readonly kind: 'granted'; readonly value: T } | DeviceRefusal;
+export type ExchangeAnswered = Extract<ExchangeResult, { kind: 'granted' }> | DeviceRefusal;
+
+export interface OpenRoot {
+  readonly source: FileSource;
+  readonly tag: string;
+  end(end: { readonly outcome: 'complete' | 'aborted' | 'failed'; readonly bytes: number; readonly ms: number }): void;
+}
+
+interface DeviceApiDeps {
+  readonly backend: Pick<BootBackend, 'exchange'>;
+  readonly book: BoardBook;
+  readonly boots: Boots;
+  readonly bootKey: () => string | undefined;
+  /** For sessions the boot plane no longer knows. */
+  readonly pushEntry: (session: string, entry: NewEntry) => void;
+  readonly changed: () => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sessionTtlSeconds: number;
+}
+
+const away: DeviceRefusal = { kind: 'not-ready', retryAfter: 2, reason: 'the control plane is away' };
+const refused = (reason: string): DeviceRefusal => ({ kind: 'refused', reason });
+
+export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
+  const { book, boots, clock } = deps;
+
+  const note = (session: string, entry: NewEntry): void => {
+    const boot = book.bySession(session)?.boot;
+    if (boot == null) deps.pushEntry(session, entry);
+    else boots.note(boot, entry);
+  };
+
+  const ask = async (session: string, form: ExchangeForm, address: string): Promise<ExchangeAnswered> => {
+    const board = book.bySession(session);
+    const track = board?.boot?.track;
+    const opened =
+      board === undefined || track === undefined
+        ? {}
+        : {
+            opened: {
+              id: session,
+              device: board.answer.device.id,
+              wire: board.wire,
+              generation: track.generation,
+              openedAt: track.openedAt,
+            },
+          };
+    const result = await deps.backend.exchange({ session, address, ...form, ...opened }).catch((error: unknown) => {
+      deps.log.warn({ err: error, session }, 'a board must wait for its credential: the control plane is away');
+      return undefined;
+    });
+    if (result === undefined) return away;
+    if (result.kind === 'refused') {
+      if (board?.boot != null && (result.reason === 'used-twice' || result.reason === 'revoked'))
+        board.boot.revoked = true;
+      return refused(result.reason);
+    }
+    if (result.kind === 'granted' && board?.boot != null) keep(board.boot, result);
+    return result;
+  };
+
+  const keep = (boot: CurrentBoot, { rootMode, hostname, root, identityTar, overlaySize }: Grant): void => {
+    boot.grant = { rootMode, hostname, root, identityTar, overlaySize };
+    boots.reached(boot, 'running');
+  };
+
+  const exchange: DeviceApi['exchange'] = async (session, form, address) => {
+    const key = deps.bootKey();
+    if (key === undefined) return away;
+    if (openedAtOf(session) === undefined) return refused('no such session');
+    if (!isSecret(key, session, form.secret)) {
+      // Only what the key makes is worth a call; a guess is told on the timeline of a session we know.
+      const boot = book.bySession(session)?.boot;
+      if (boot != null) boots.note(boot, { type: 'exchange', outcome: 'wrong', address });
+      return refused('wrong');
+    }
+    return ask(session, form, address);
+  };
+
+  /** The nonce of a genuine credential for a session that is still the board's own. */
+  const authorise = (session: string, authorization: string | undefined): string | undefined => {
+    const key = deps.bootKey();
+    const credential = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
+    if (key === undefined || credential === undefined || openedAtOf(session) === undefined) return undefined;
+    if (book.bySession(session)?.boot?.revoked === true) return undefined;
+    return nonceOfCredential(key, session, credential);
+  };
+
+  /** What was granted; a boot plane that started anew asks again with what the credential proves. */
+  const grantOf = async (session: string, authorization: string | undefined): Promise<Granted<Grant>> => {
+    const nonce = authorise(session, authorization);
+    const key = deps.bootKey();
+    if (nonce === undefined || key === undefined) return refused('the credential is not valid for this session');
+    const known = book.bySession(session)?.boot?.grant;
+    if (known != null) return { kind: 'granted', value: known };
+    const again = await ask(session, { secret: secretOf(key, session), nonce }, '');
+    return again.kind === 'granted' ? { kind: 'granted', value: again } : again;
+  };
+
+  const mayReport = (session: string, authorization: string | undefined): boolean => {
+    if (authorise(session, authorization) !== undefined) return true;
+    const key = deps.bootKey();
+    const secret = /^Secret ([0-9a-f]{32})$/.exec(authorization ?? '')?.[1];
+    const openedAt = openedAtOf(session);
+    if (key === undefined || secret === undefined || openedAt === undefined) return false;
+    if (book.bySession(session)?.boot?.revoked === true) return false;
+    return isSecret(key, session, secret) && clock.now() <= secretExpiry(openedAt, deps.sessionTtlSeconds);
+  };
+
+  return {
+    exchange,
+    root: async (session, authorization) => {
+      const granted = await grantOf(session, authorization);
+      if (granted.kind !== 'granted') return granted;
+      const { digest, size } = granted.value.root;
+      const source: FileSource = { size, segments: [{ blob: digest, offset: 0, length: size }] };
+      const end: OpenRoot['end'] = ({ outcome, bytes, ms }) =>
+        note(session, { type: 'root.download', path: 'root', outcome, bytes, ms: Math.round(ms) });
+      return { kind: 'granted', value: { source, tag: digest, end } };
+    },
+    identity: async (session, authorization) => {
+      const granted = await grantOf(session, authorization);
+      if (granted.kind !== 'granted') return granted;
+      return { kind: 'granted', value: Buffer.from(granted.value.identityTar, 'base64') };
+    },
+    report: (session, authorization, { step, state, message, uptime, log: source }, log) => {
+      if (!mayReport(session, authorization)) return refused('neither credential nor secret of this session');
+      note(session, { type: 'report', step, state, message, ...(uptime === undefined ? {} : { uptime }) });
+      if (log !== '') note(session, { type: 'log', source: source ?? 'initramfs', text: log });
+      const boot = book.bySession(session)?.boot;
+      if (boot != null) boots.reached(boot, step === 'up' && state === 'ok' ? 'ended' : 'running');
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { secretOf } from '../../../domain/boot-credential.js';
+import type { BootPlan, BootTree } from '../../../domain/boot-plan.js';
+import { renderOverlay, type Overlay } from '../../../domain/boot-render.js';
+import type { Log } from '../../ports.js';
+import type { CurrentBoot } from './board-book.js';
+import type { TreeLoader } from './trees.js';
+
+export interface Rendered {
+  readonly tree: BootTree;
+  readonly overlay: Overlay;
+}
+
+/** The rendered files of boots. */
+export interface Overlays {
+  /** What this boot gets; undefined when it gets nothing, or not yet (no key, no server address). Rejects when the tree cannot be read. */
+  of(boot: CurrentBoot): Promise<Rendered | undefined>;
+  /** The same, to choose a file by: before it is known which of our addresses the board will call. */
+  preview(boot: CurrentBoot): Promise<Rendered | undefined>;
+}
+
+interface OverlaysDeps {
+  readonly trees: TreeLoader;
+  /** Undefined until the control plane gave it for the first time. */
+  readonly bootKey: () => string | undefined;
+  readonly log: Log;
+}
+
+const keptOverlays = 4_096;
+
+export function createOverlays({ trees, bootKey, log }: OverlaysDeps): Overlays {
+  const kept = new Map<string, Promise<Rendered>>();
+
+  const render = async (boot: CurrentBoot, plan: BootPlan, key: string, serverUrl: string): Promise<Rendered> => {
+    const tree = await trees.load(plan.tree);
+    const { id } = boot.track;
+    const overlay = renderOverlay(tree, plan, boot.device, { id, secret: secretOf(key, id), serverUrl });
+    for (const warning of overlay.warnings) log.warn({ device: boot.device.id, session: id }, warning);
+    return { tree, overlay };
+  };
+
+  const renderOnce = (boot: CurrentBoot, plan: BootPlan, key: string, serverUrl: string): Promise<Rendered> => {
+    const name = `${boot.track.id} ${serverUrl}`;
+    const known = kept.get(name);
+    kept.delete(name);
+    const rendering = known ?? render(boot, plan, key, serverUrl);
+    kept.set(name, rendering);
+    if (known === undefined) rendering.catch(() => kept.delete(name));
+    if (kept.size > keptOverlays) kept.delete(kept.keys().next().value!);
+    return rendering;
+  };
+
+  const of = async (boot: CurrentBoot, serverUrl: string | null): Promise<Rendered | undefined> => {
+    const key = bootKey();
+    if (boot.plan === null || serverUrl === null) return undefined;
+    if (key === undefined) {
+      log.error({}, 'nothing can be booted: the boot key is not known, as the control plane was never reached');
+      return undefined;
+    }
+    return renderOnce(boot, boot.plan, key, serverUrl);
+  };
+
+  return { of: (boot) => of(boot, boot.serverUrl), preview: (boot) => of(boot, boot.serverUrl ?? 'http://0.0.0.0') };
+}

@@ -1,0 +1,114 @@
+import type { BootBackend, Telemetry, TelemetryReply } from '../ports.js';
+import type { Log, Service } from '../../ports.js';
+
+export interface TelemetryQueue extends Service {
+  /** Takes an item; never waits, never throws. */
+  push(item: Telemetry): void;
+  /** Sends what is waiting now; resolves when it was taken or could not be. */
+  flush(): Promise<void>;
+  stats(): { readonly waiting: number; readonly dropped: number; readonly sent: number };
+}
+
+interface TelemetryDeps {
+  readonly backend: Pick<BootBackend, 'telemetry'>;
+  readonly log: Log;
+  /** A fresh batch id, unique over restarts. */
+  readonly batchId: () => string;
+  /** True for an error that repeating will not mend: the batch is thrown away. */
+  readonly isHopeless: (error: unknown) => boolean;
+  readonly onReply: (reply: TelemetryReply) => void;
+  readonly limits?: Partial<typeof defaults>;
+}
+
+const defaults = {
+  /** Longest an item waits for others, ms. */
+  lingerMs: 200,
+  /** Items in one batch. */
+  batch: 500,
+  /** Items that wait at most; beyond it news of files and reports is dropped, the opening of sessions is not. */
+  waiting: 100_000,
+  retryMs: 250,
+  retryMaxMs: 5_000,
+};
+
+/**
+ * Tells the control plane what boards do, in batches and in order. While it is away items wait, in memory and bounded; a batch keeps its id until it was
+ * taken, so that one whose answer was lost is not counted twice.
+ */
+export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
+  const limits = { ...defaults, ...deps.limits };
+  let waiting: Telemetry[] = [];
+  let inFlight: { id: string; items: Telemetry[] } | undefined;
+  let sending: Promise<boolean> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let backoff = limits.retryMs;
+  let dropped = 0;
+  let sent = 0;
+  let stopped = false;
+
+  const schedule = (ms: number): void => {
+    if (stopped || timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void send();
+    }, ms);
+  };
+
+  /** One batch. True when it is off our hands. */
+  const sendOne = async (): Promise<boolean> => {
+    inFlight ??= { id: deps.batchId(), items: waiting.splice(0, limits.batch) };
+    const batch = inFlight;
+    try {
+      deps.onReply(await deps.backend.telemetry(batch.id, batch.items));
+      sent += batch.items.length;
+    } catch (error) {
+      if (!deps.isHopeless(error)) return false;
+      dropped += batch.items.length;
+      deps.log.error({ err: error, items: batch.items.length }, 'boot telemetry was refused and is thrown away');
+    }
+    inFlight = undefined;
+    return true;
+  };
+
+  const drain = async (): Promise<boolean> => {
+    while (inFlight !== undefined || waiting.length > 0) if (!(await sendOne())) return false;
+    return true;
+  };
+
+  const send = (): Promise<boolean> => {
+    sending ??= drain().then((done) => {
+      sending = undefined;
+      backoff = done ? limits.retryMs : Math.min(limits.retryMaxMs, backoff * 2);
+      if (!done) schedule(backoff);
+      else if (waiting.length > 0) schedule(limits.lingerMs);
+      return done;
+    });
+    return sending;
+  };
+
+  return {
+    push: (item) => {
+      if (waiting.length >= limits.waiting && item.kind !== 'opened') {
+        dropped += 1;
+        return;
+      }
+      waiting.push(item);
+      if (waiting.length >= limits.batch && inFlight === undefined) void send();
+      else schedule(limits.lingerMs);
+    },
+    flush: async () => {
+      await send();
+    },
+    stats: () => ({ waiting: waiting.length + (inFlight?.items.length ?? 0), dropped, sent }),
+    start: async () => undefined,
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      timer = undefined;
+      await send();
+      const left = waiting.length + (inFlight?.items.length ?? 0);
+      if (left > 0) deps.log.warn({ items: left }, 'boot telemetry is lost: the control plane is away');
+      waiting = [];
+    },
+  };
+}
