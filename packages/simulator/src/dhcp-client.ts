@@ -143,19 +143,15 @@ const failureOf = (found: Gathered, heard: boolean): DhcpFailure => {
 };
 
 /** DISCOVERs until an address and a boot server are known: the address from one server, the menu perhaps from another. */
-const discover = async (
-  exchange: Exchange,
-  tries: number,
-  everyMs: number,
-): Promise<{ found: Gathered; heard: boolean }> => {
+const discover = async (exchange: Exchange, waits: readonly number[]): Promise<{ found: Gathered; heard: boolean }> => {
   const { deps, link, inbox, xid, context } = exchange;
   let found: Gathered = deps.knownServer === undefined ? {} : { bootServer: deps.knownServer, byOption66: true };
   let heard = false;
-  for (let attempt = 1; attempt <= tries; attempt += 1) {
-    deps.emit({ type: 'dhcp-discover', client: deps.kind, attempt, xid });
+  for (const [index, waitMs] of waits.entries()) {
+    deps.emit({ type: 'dhcp-discover', client: deps.kind, attempt: index + 1, xid });
     const sentAt = deps.clock.now();
     let deaf = false;
-    const waiting = inbox.wait(everyMs, (reply) => {
+    const waiting = inbox.wait(waitMs, (reply) => {
       if (reply.type !== 'offer' || deaf) return undefined;
       heard = true;
       deaf = deps.kind === 'rom' && deps.clock.boardTime(deps.clock.now() - sentAt) < deps.quirks.romDeafMs;
@@ -179,10 +175,10 @@ const emitOffer = (deps: DhcpDependencies, reply: DhcpReply, verdict: string): v
 };
 
 /** The EEPROM's REQUEST; true on ACK, false on NAK or silence. */
-const request = async (exchange: Exchange, lease: OfferedLease, tries: number, everyMs: number): Promise<boolean> => {
+const request = async (exchange: Exchange, lease: OfferedLease, waits: readonly number[]): Promise<boolean> => {
   const { deps, link, inbox, xid } = exchange;
-  for (let attempt = 1; attempt <= tries; attempt += 1) {
-    const waiting = inbox.wait(everyMs, (reply) => (reply.type === 'offer' ? undefined : reply));
+  for (const waitMs of waits) {
+    const waiting = inbox.wait(waitMs, (reply) => (reply.type === 'offer' ? undefined : reply));
     const [answer] = await Promise.all([waiting, link.send(requestPacket(deps, xid, link.standing, lease))]);
     if (answer?.type === 'ack') {
       deps.emit({ type: 'dhcp-ack', from: lease.server, address: answer.yiaddr ?? lease.address });
@@ -195,19 +191,23 @@ const request = async (exchange: Exchange, lease: OfferedLease, tries: number, e
 
 const legacyExchange = async (exchange: Exchange): Promise<DhcpOutcome> => {
   const tries = exchange.deps.kind === 'bc' ? legacyRetry.bootcodeTries : legacyRetry.romTries;
-  const { found, heard } = await discover(exchange, tries, legacyRetry.everyMs);
+  const { found, heard } = await discover(exchange, new Array<number>(tries).fill(legacyRetry.everyMs));
   return complete(found, exchange.link) ?? { ok: false, reason: failureOf(found, heard) };
 };
 
+/** DHCP_REQ_TIMEOUT after DHCP_REQ_TIMEOUT, the last cut short by DHCP_TIMEOUT. */
+export const eepromWaits = (total: number, each: number): readonly number[] =>
+  Array.from({ length: Math.max(1, Math.ceil(total / each)) }, (_, index) => Math.min(each, total - index * each));
+
 const eepromExchange = async (exchange: Exchange): Promise<DhcpOutcome> => {
   const { DHCP_TIMEOUT: total, DHCP_REQ_TIMEOUT: each } = exchange.deps.eeprom;
-  const tries = Math.max(1, Math.ceil(total / each));
-  const { found, heard } = await discover(exchange, tries, each);
+  const waits = eepromWaits(total, each);
+  const { found, heard } = await discover(exchange, waits);
   const outcome = complete(found, exchange.link);
   if (outcome?.ok !== true) return { ok: false, reason: failureOf(found, heard) };
   // Behind a relay the board holds its own address; only one that was really offered is asked for.
   if (found.lease === undefined) return outcome;
-  const acknowledged = await request(exchange, found.lease, tries, each);
+  const acknowledged = await request(exchange, found.lease, waits);
   if (!acknowledged) return { ok: false, reason: 'no-ack' };
   return exchange.link.held === undefined ? outcome : { ...outcome, lease: exchange.link.held };
 };

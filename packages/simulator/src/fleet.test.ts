@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createSink } from './byte-sink.js';
-import { fleetBoards } from './fleet.js';
+import { fleetBoards, type FleetOptions } from './fleet.js';
 import { createIdentity, randomIdentity } from './identity.js';
 import { modelNames, models } from './models.js';
 import { percentilesOf } from './percentiles.js';
@@ -38,7 +38,7 @@ describe('fleet', () => {
     [{ count: 1, network, models: { '4b': -1 } }, /share/],
     [{ count: 1, network, models: { six: 1 } }, /six/],
   ])('refuses %j', (options, message) => {
-    expect(() => fleetBoards(options)).toThrow(message);
+    expect(() => fleetBoards(options as FleetOptions)).toThrow(message);
   });
 });
 

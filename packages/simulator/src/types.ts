@@ -13,7 +13,7 @@ export interface BroadcastNetwork {
   readonly interface?: string;
   /**
    * Give the interface the board's MAC, put the leased address on it, take it away when the firmware ends. Needs root and the `ip` program. Without it
-   * the interface must have an address already, and the board sets the broadcast flag because the host would drop a unicast OFFER.
+   * the interface must have an address and the namespace a default route already, and the board sets the broadcast flag because the host would drop a unicast OFFER.
    */
   readonly configureInterface?: boolean;
   /** Leave the link up when the firmware ends; needed when the interface is a bridge a guest's tap is on. Otherwise a guest may take the MAC. */
