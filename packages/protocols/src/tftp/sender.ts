@@ -6,7 +6,7 @@ export type TftpOutcome =
   | { readonly kind: 'complete' }
   /**
    * The client ended it with an ERROR, or closed its port. `probe`: it did so after the OACK or block 1, which is how
-   * Raspberry Pi firmware learns a file's size; not a failure.
+   * firmware (Raspberry Pi, EDK2) learns a file's size; not a failure.
    */
   | { readonly kind: 'aborted'; readonly code: number; readonly message: string; readonly probe: boolean }
   | { readonly kind: 'timed-out' }
@@ -198,7 +198,9 @@ class Sender implements TftpSender {
     const decoded = decodeTftp(packet);
     if (!decoded.ok || decoded.packet.op !== 'error') return 'none';
     const { code, message } = decoded.packet;
-    const probe = code === errorCode.undefined && this.acked <= 1 && this.plan.blockCount > this.acked;
+    // Raspberry Pi firmware says 0 "Early terminate", EDK2 says 8 when the OACK has told it the size.
+    const hasWhatItWanted = code === errorCode.undefined || (code === errorCode.optionRefused && this.plan.tsize);
+    const probe = hasWhatItWanted && this.acked <= 1 && this.acked < this.plan.blockCount;
     this.answered = true;
     return this.end({ kind: 'aborted', code, message, probe });
   }
