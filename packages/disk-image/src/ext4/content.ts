@@ -29,14 +29,7 @@ export async function locateContent(sources: Sources, s: Superblock, inode: Inod
   const { size } = inode.stat;
   const first = inode.blockArea.subarray(0, Math.min(size, inode.blockArea.length));
   const rest = size > first.length ? await readInlineRest(sources.meta, s, inode) : new Uint8Array(0);
-  const inline = new Uint8Array(first.length + Math.min(rest.length, size - first.length));
-  inline.set(first);
-  inline.set(rest.subarray(0, inline.length - first.length), first.length);
-  if (inline.length === size) return { inline };
-  throw new ImageError(
-    'image.ext4.corrupt',
-    `Inode ${inode.stat.inode} holds ${inline.length} of ${size} bytes inline`,
-  );
+  return { inline: Buffer.concat([first, rest.subarray(0, size - first.length)]) };
 }
 
 function* zeroChunks(length: number): Iterable<Uint8Array> {
@@ -60,6 +53,8 @@ export async function* contentChunks(
 ): AsyncIterable<Uint8Array> {
   if ('inline' in content) {
     if (content.inline.length > 0) yield content.inline;
+    // A file that grew without being written reads as zeros behind its inline part, as in Linux.
+    yield* zeroChunks(size - content.inline.length);
     return;
   }
   let at = 0;
@@ -79,7 +74,6 @@ export async function readContent(
   content: Content,
   size: number,
 ): Promise<Uint8Array> {
-  if ('inline' in content) return content.inline;
   const out = new Uint8Array(size);
   let at = 0;
   for await (const chunk of contentChunks(sources, s, content, size)) {

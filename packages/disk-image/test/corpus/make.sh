@@ -81,6 +81,7 @@ mkfifo tree/dir/fifo
 # Twelve pieces with holes between them: more than an inode holds extents for.
 for i in {1..12}; do printf 'piece %d\n' "$i" | dd of=tree/dir/sparse bs=1 seek=$((i * 8192)) conv=notrunc status=none; done
 truncate -s 150000 tree/dir/sparse
+printf end >>tree/dir/sparse
 # debugfs reserves blocks for this one: allocated, but to be read as zeros.
 truncate -s 20000 tree/dir/reserved
 touch "tree/dir/$(printf 'n%.0s' {1..200})" "tree/dir/"$'odd\xff\xfename'
