@@ -2,23 +2,17 @@
 # What every part needs: saying things, random waits, and reading values that came from elsewhere.
 # Sourced; only defines functions. Uses $run (the runtime's state folder) and $sys (/sys).
 
-# uptime_now: seconds since the kernel started, with hundredths.
+# uptime_now: sets now, seconds since the kernel started with hundredths, and now_seconds, whole ones for arithmetic.
 uptime_now() {
-  read -r base_up base_idle </proc/uptime
-  echo "${base_up:-0}"
-  : "$base_idle"
-}
-
-# uptime_seconds: the same in whole seconds, for arithmetic.
-uptime_seconds() {
-  base_seconds=$(uptime_now)
-  echo "${base_seconds%%.*}"
+  read -r now _ </proc/uptime
+  now_seconds=${now%%.*}
 }
 
 # say WORDS...: a line on the console and in the runtime's own log.
 say() {
   echo "drover: $*"
-  echo "$(uptime_now) $*" >>"$run/log"
+  uptime_now
+  echo "$now $*" >>"$run/log"
 }
 
 # random_hex COUNT: that many hex digits, 64 at most. The MACs and the serial are stirred in because boards that start at
@@ -107,6 +101,13 @@ has_parameter() {
 # url_encode VALUE: every byte as %xx, so that nothing needs thought.
 url_encode() {
   printf %s "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'
+}
+
+# query_text TEXT: for people to read, as the value of a query: printable ASCII, 1000 characters at most.
+query_text() {
+  printf %.1000s "$1" | tr -c ' -~' ' ' | sed 's/%/%25/g; s/ /%20/g; s/"/%22/g; s/#/%23/g; s/&/%26/g; s/+/%2B/g;
+    s/;/%3B/g; s/</%3C/g; s/=/%3D/g; s/>/%3E/g; s/?/%3F/g; s/\[/%5B/g; s/\\/%5C/g; s/\]/%5D/g; s/\^/%5E/g; s/`/%60/g;
+    s/{/%7B/g; s/|/%7C/g; s/}/%7D/g'
 }
 
 # megabytes BYTES: for people, rounded up.

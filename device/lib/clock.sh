@@ -18,15 +18,17 @@ server_time() {
     echo "$clock_told"
     return 0
   fi
-  date -u -D '%a, %d %b %Y %H:%M:%S' -d "$(http_header http date)" +%s 2>/dev/null
+  date -u -D '%a, %d %b %Y %H:%M:%S' -d "$http_date" +%s 2>/dev/null
 }
 
 # step_clock: sets the clock from the server, trying for $patience seconds. Sets clock_summary.
 step_clock() {
-  clock_until=$(($(uptime_seconds) + patience))
+  uptime_now
+  clock_until=$((now_seconds + patience))
   clock_attempt=0
   until clock_server=$(server_time); do
-    [ "$(uptime_seconds)" -lt "$clock_until" ] || fail "the server at $http_authority does not answer (waited $patience s)"
+    uptime_now
+    [ "$now_seconds" -lt "$clock_until" ] || fail "the server at $http_authority does not answer (waited $patience s)"
     clock_attempt=$((clock_attempt + 1))
     say "no answer from $http_authority"
     sleep "$(back_off "$clock_attempt" 16)"

@@ -31,7 +31,7 @@ parse_exchange() {
 
 # The server said 503: the root is being made, or a part of the server is away.
 exchange_wait() {
-  exchange_after=$(http_header http retry-after)
+  exchange_after=$http_retry_after
   if ! is_number "$exchange_after" || [ "$exchange_after" -gt 300 ]; then exchange_after=5; fi
   exchange_why=$(http_reason http)
   [ "$exchange_why" = "$exchange_said" ] || report exchange progress "waiting for the root to be made ($exchange_why)"
@@ -44,18 +44,21 @@ exchange_wait() {
 step_exchange() {
   exchange_said=''
   exchange_attempt=0
-  exchange_until=$(($(uptime_seconds) + patience))
-  exchange_root_until=$(($(uptime_seconds) + exchange_root_limit))
+  uptime_now
+  exchange_until=$((now_seconds + patience))
+  exchange_root_until=$((now_seconds + exchange_root_limit))
   printf %s "secret=$secret&nonce=$nonce&mac=$(url_encode "$mac")&serial=$serial&release=$(url_encode "$(uname -r)")" \
     >"$run/exchange.form"
   while :; do
     http POST "/device/v1/sessions/$session/exchange" "$run/exchange.form" application/x-www-form-urlencoded
+    uptime_now
     case $http_status in
       200) break ;;
       503)
-        [ "$(uptime_seconds)" -lt "$exchange_root_until" ] || fail "the root was not ready in $exchange_root_limit s"
+        [ "$now_seconds" -lt "$exchange_root_until" ] || fail "the root was not ready in $exchange_root_limit s"
         exchange_wait
-        exchange_until=$(($(uptime_seconds) + patience))
+        uptime_now
+        exchange_until=$((now_seconds + patience))
         continue
         ;;
       4??)
@@ -63,7 +66,7 @@ step_exchange() {
         fail "the server refuses this boot: $(http_reason http)"
         ;;
     esac
-    [ "$(uptime_seconds)" -lt "$exchange_until" ] || fail "the exchange failed: $(http_reason http) (tried $patience s)"
+    [ "$now_seconds" -lt "$exchange_until" ] || fail "the exchange failed: $(http_reason http) (tried $patience s)"
     exchange_attempt=$((exchange_attempt + 1))
     sleep "$(back_off "$exchange_attempt" 16)"
   done

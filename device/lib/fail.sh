@@ -10,7 +10,8 @@ fail_panic=0
 
 # A crash of the runtime itself restarts the board too; the running root gets the image's own setting back (see up).
 guard_against_panic() {
-  read -r fail_panic </proc/sys/kernel/panic
+  # With cat: such files give all at the first read or nothing, and the shell reads byte by byte.
+  fail_panic=$(cat /proc/sys/kernel/panic)
   [ "$fail_panic" -ne 0 ] || echo 30 >/proc/sys/kernel/panic
 }
 

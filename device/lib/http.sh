@@ -20,52 +20,68 @@ http_server() {
   is_number "$http_port"
 }
 
-# http_talk [VARIABLE=VALUE...]: one exchange with these settings of http-talk. Head and body are left in $run under the
-# name $http_slot, so that a download and the reports about it do not meet.
+# http_talk SLOT METHOD PATH: one exchange. Head and body are left in $run under the name SLOT, so that a download and the
+# reports about it do not meet. $http_how goes before the program: a timeout, or exec.
 http_talk() {
-  rm -f "$run/$http_slot.head" "$run/$http_slot.body"
-  # $http_how is words: nothing, a timeout, or exec.
+  rm -f "$run/$1.head" "$run/$1.body"
   # shellcheck disable=SC2086
-  $http_how env HTTP_METHOD=GET HTTP_PATH=/ HTTP_HOST="$http_authority" HTTP_AUTH="${http_auth-}" HTTP_SEND='' \
-    HTTP_TYPE='' HTTP_FROM='' HTTP_SAVE='' HTTP_HEAD="$run/$http_slot.head" HTTP_BODY="$run/$http_slot.body" "$@" \
-    nc -w 10 "$http_address" "$http_port" -e sh "$lib/http-talk" </dev/null 2>/dev/null
+  HTTP_METHOD=$2 HTTP_PATH=$3 HTTP_HOST=$http_authority HTTP_AUTH=${http_auth-} \
+    HTTP_SEND=$http_send HTTP_TYPE=$http_type HTTP_FROM=$http_from HTTP_SAVE=$http_save \
+    HTTP_HEAD=$run/$1.head HTTP_BODY=$run/$1.body \
+    $http_how nc -w 10 "$http_address" "$http_port" -e sh "$lib/http-talk" </dev/null 2>/dev/null
 }
 
 # http METHOD PATH [FILE [TYPE]]: one request, FILE is its body. Sets http_status (000 when no whole answer came) and
 # leaves the answer's body in $run/http.body. Succeeds on 2xx.
 http() {
-  http_slot=http
   http_how="timeout $http_limit"
-  http_talk HTTP_METHOD="$1" HTTP_PATH="$http_base$2" HTTP_SEND="${3-}" HTTP_TYPE="${4-application/octet-stream}"
-  http_read_status http
+  http_send=${3-}
+  http_type=${4-application/octet-stream}
+  http_from=''
+  http_save=''
+  http_talk http "$1" "$http_base$2"
+  http_read_answer http
   [ -e "$run/http.body" ] || : >"$run/http.body"
-  http_length=$(http_header http content-length)
-  if is_number "$http_length" && [ "$(wc -c <"$run/http.body")" -ne "$http_length" ]; then http_status=000; fi
+  case $http_length in
+    '' | 0) ;;
+    *) [ "$(wc -c <"$run/http.body")" -eq "$http_length" ] || http_status=000 ;;
+  esac
   case $http_status in 2??) return 0 ;; esac
   return 1
 }
 
 # http_download SLOT PATH FILE FROM: fetches into FILE, going on at byte FROM when it is not 0. To be run in the background:
-# it becomes the one process of the transfer, without a limit in time. The answer is read with http_read_status SLOT.
+# it becomes the one process of the transfer, without a limit in time. The answer is read with http_read_answer SLOT.
 http_download() {
-  http_slot=$1
   http_how='exec'
+  http_send=''
+  http_type=''
   http_from=$4
+  http_save=$3
   [ "$http_from" -gt 0 ] || http_from=''
-  http_talk HTTP_PATH="$http_base$2" HTTP_SAVE="$3" HTTP_FROM="$http_from"
+  http_talk "$1" GET "$http_base$2"
 }
 
-# http_read_status SLOT: sets http_status; 000 when there was no answer.
-http_read_status() {
+# http_read_answer SLOT: takes the head of the answer apart into http_status (000 when there was none), http_length,
+# http_date and http_retry_after.
+http_read_answer() {
   http_status=000
+  http_length=''
+  http_date=''
+  http_retry_after=''
   [ -s "$run/$1.head" ] || return 0
-  read -r _ http_status _ <"$run/$1.head"
+  {
+    read -r _ http_status _
+    while read -r http_name http_value; do
+      case $http_name in
+        [Cc]ontent-[Ll]ength:) http_length=$http_value ;;
+        [Dd]ate:) http_date=$http_value ;;
+        [Rr]etry-[Aa]fter:) http_retry_after=$http_value ;;
+      esac
+    done
+  } <"$run/$1.head"
   case $http_status in [1-5][0-9][0-9]) ;; *) http_status=000 ;; esac
-}
-
-# http_header SLOT NAME: of that answer; empty when absent.
-http_header() {
-  [ ! -e "$run/$1.head" ] || sed -n "s/^$2: *//Ip" "$run/$1.head" | head -n 1
+  is_number "$http_length" || http_length=''
 }
 
 # http_reason SLOT: what the server said in a problem document, or the status, for a person.

@@ -64,6 +64,20 @@ mask_disk_mounts() {
   done
 }
 
+# Units of any name that ask for a disk's device: systemd would wait a minute and a half for it, and then not start them.
+mask_disk_waiters() {
+  mask_asks='^(Requires|BindsTo|Requisite|Wants)='
+  for mask_folder in $mask_unit_folders; do
+    grep -lE "$mask_asks.*dev-(disk-by|mmcblk|sd[a-z]|nvme|root)" \
+      "$root/$mask_folder"/*.service "$root/$mask_folder"/*.target 2>/dev/null
+  done >"$run/waiters"
+  while IFS= read -r mask_path; do
+    mask_name=${mask_path##*/}
+    case $(grep -E "$mask_asks" "$mask_path") in *by*id-drover* | *id*x2ddrover*) continue ;; esac
+    case " $masked " in *" $mask_name "*) ;; *) mask_unit "$mask_name" ;; esac
+  done <"$run/waiters"
+}
+
 # For init systems without units: the scripts are not run at start.
 mask_scripts() {
   for mask_name in $mask_init_scripts; do
@@ -90,6 +104,7 @@ mask_disks() {
   # shellcheck disable=SC2086
   mask_units $mask_disk_units
   mask_disk_mounts
+  mask_disk_waiters
   mask_scripts
   mask_swap_file
 }

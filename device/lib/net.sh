@@ -67,14 +67,16 @@ net_diagnosis() {
 step_network() {
   net_asked=''
   net_clients=''
-  net_until=$(($(uptime_seconds) + patience))
+  uptime_now
+  net_until=$((now_seconds + patience))
   ip link set lo up 2>/dev/null
   while :; do
     net_start_clients
     for net_lease in "$run"/lease.*; do
       [ -s "$net_lease" ] && break 2
     done
-    [ "$(uptime_seconds)" -lt "$net_until" ] || fail "$(net_diagnosis) (waited $patience s)"
+    uptime_now
+    [ "$now_seconds" -lt "$net_until" ] || fail "$(net_diagnosis) (waited $patience s)"
     sleep 0.3
   done
   interface=${net_lease##*/lease.}

@@ -4,15 +4,19 @@
 # $session. $reporting is set once there is a way to the server.
 
 report_queue_limit=300
+report_queued=0
 report_retry_at=0
 
 # report STEP STATE [MESSAGE]: STATE is start, progress, ok, failed or info.
 report() {
-  report_text=$(printf %s "${3-}" | tr -c ' -~' ' ' | cut -c 1-1000)
-  if [ "$(wc -l <"$run/queue")" -lt "$report_queue_limit" ]; then
-    echo "$1 $2 $(uptime_now) $(url_encode "$report_text")" >>"$run/queue"
+  report_text=''
+  [ -z "${3-}" ] || report_text=$(query_text "$3")
+  uptime_now
+  if [ "$report_queued" -lt "$report_queue_limit" ]; then
+    echo "$1 $2 $now $report_text" >>"$run/queue"
+    report_queued=$((report_queued + 1))
   fi
-  [ "$(uptime_seconds)" -lt "$report_retry_at" ] || report_flush
+  [ "$now_seconds" -lt "$report_retry_at" ] || report_flush
 }
 
 # report_flush: sends what is queued. Fails when something is left; after a failure, report waits some seconds with the next
@@ -29,22 +33,29 @@ report_flush() {
     case $http_status in
       2?? | 4??) report_sent=$((report_sent + 1)) ;;
       *)
-        report_retry_at=$(($(uptime_seconds) + 10))
+        uptime_now
+        report_retry_at=$((now_seconds + 10))
         break
         ;;
     esac
   done <"$run/queue"
+  report_queued=$((report_queued - report_sent))
+  if [ "$report_queued" -le 0 ]; then
+    report_queued=0
+    : >"$run/queue"
+    return 0
+  fi
   tail -n "+$((report_sent + 1))" "$run/queue" >"$run/queue.rest"
   mv "$run/queue.rest" "$run/queue"
-  [ ! -s "$run/queue" ]
+  return 1
 }
 
 # report_log STEP KIND FILE: the end of a log, KIND is kernel, initramfs or root. Best effort.
 report_log() {
   [ -n "${reporting-}" ] || return 1
   tail -c 60000 "$3" >"$run/log.part"
-  report_query="step=$1&state=info&uptime=$(uptime_now)&log=$2"
-  http POST "/device/v1/sessions/$session/reports?$report_query" "$run/log.part" text/plain
+  uptime_now
+  http POST "/device/v1/sessions/$session/reports?step=$1&state=info&uptime=$now&log=$2" "$run/log.part" text/plain
 }
 
 # report_kernel_log STEP

@@ -45,11 +45,13 @@ ram_transfer() {
   http_download download "/device/v1/sessions/$session/root" "$ram_image" "$ram_now" &
   ram_pid=$!
   ram_last=$ram_now
-  ram_moved_at=$(uptime_seconds)
+  uptime_now
+  ram_moved_at=$now_seconds
   while kill -0 "$ram_pid" 2>/dev/null; do
     sleep 0.5
     ram_size
-    ram_at=$(uptime_seconds)
+    uptime_now
+    ram_at=$now_seconds
     if [ "$ram_now" -ne "$ram_last" ]; then
       ram_last=$ram_now
       ram_moved_at=$ram_at
@@ -58,7 +60,8 @@ ram_transfer() {
     fi
     if [ "$ram_at" -ge "$ram_report_at" ] && [ "$ram_now" -lt "$root_size" ]; then
       report download progress "$((ram_now * 100 / root_size)) %, $(megabytes "$ram_now") of $(megabytes "$root_size")"
-      ram_report_at=$(($(uptime_seconds) + 3))
+      uptime_now
+      ram_report_at=$((now_seconds + 3))
     fi
   done
   wait "$ram_pid"
@@ -68,13 +71,14 @@ ram_transfer() {
 # ram_download: until all bytes are there. What came is kept when a connection breaks.
 ram_download() {
   ram_attempt=0
-  ram_report_at=$(($(uptime_seconds) + 2))
+  uptime_now
+  ram_report_at=$((now_seconds + 2))
   ram_size
   while [ "$ram_now" -ne "$root_size" ]; do
     ram_before=$ram_now
     ram_transfer
     [ "$ram_now" -ne "$root_size" ] || break
-    http_read_status download
+    http_read_answer download
     case $http_status in
       401 | 403 | 404 | 410) fail "the server refuses the root: $(http_reason download)" ;;
     esac
@@ -99,9 +103,11 @@ root_fetch() {
   mkdir -p "$ram_store"
   # A little more than its size: no half of memory as by default.
   mount -t tmpfs -o "size=$((root_size + 1048576)),mode=700" drover-image "$ram_store" || fail 'no tmpfs for the root'
-  ram_started=$(uptime_seconds)
+  uptime_now
+  ram_started=$now_seconds
   ram_download
-  finish "$(megabytes "$root_size") in $(($(uptime_seconds) - ram_started)) s"
+  uptime_now
+  finish "$(megabytes "$root_size") in $((now_seconds - ram_started)) s"
   begin verify
   if ! ram_verify; then
     report verify info "the bytes are not those promised (sha256 ${ram_digest%% *}): downloading once more"
@@ -128,8 +134,7 @@ root_mount() {
   mount -t squashfs -o ro,loop "$ram_image" /drover/lower || fail "$(ram_mount_failure)"
   mount -t tmpfs -o "size=$overlay_size,mode=755" drover-overlay /drover/upper || fail "no tmpfs of size $overlay_size"
   mkdir -p /drover/upper/upper /drover/upper/work
-  # The root folder itself takes owner and mode from the upper layer.
-  chown "$(stat -c %u:%g /drover/lower)" /drover/upper/upper
+  # The root folder itself takes owner and mode from the upper layer. Its owner is root, whoever packed it.
   chmod "$(stat -c %a /drover/lower)" /drover/upper/upper
   mount -t overlay -o lowerdir=/drover/lower,upperdir=/drover/upper/upper,workdir=/drover/upper/work drover-root "$1" ||
     fail 'the overlay cannot be mounted'

@@ -32,7 +32,7 @@ export function startUserGuest(options: UserGuestOptions): UserGuest {
   const child = spawn(
     'setpriv',
     [
-      ...['--pdeathsig', 'KILL', 'qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a53', '-smp', '2'],
+      ...['--pdeathsig', 'KILL', 'qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a53'],
       ...['-m', String(options.memoryMiB ?? 512), '-nographic', '-nodefaults', '-no-reboot', '-serial', 'stdio'],
       ...['-monitor', 'none', '-kernel', options.kernel, '-initrd', options.initrd, '-append', options.append],
       ...['-netdev', netdev, '-device', 'virtio-net-device,netdev=n0'],

@@ -24,6 +24,8 @@ export interface Faults {
   corrupt?: number;
   /** Downloads cut after this share of the bytes still to come. */
   cutAfter?: number[];
+  /** Bytes the root is said to have. */
+  size?: number;
   /** Requests dropped without an answer. */
   dropped?: number;
 }
@@ -133,7 +135,7 @@ class Board {
       hostname,
       time: Math.floor(Date.now() / 1000),
       rootSha256: root.sha256,
-      rootSize: root.size,
+      rootSize: this.faults.size ?? root.size,
       overlaySize: '50%',
     });
   }

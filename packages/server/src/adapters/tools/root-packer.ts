@@ -10,6 +10,7 @@ import {
   packTar,
   squashfsRootOptions,
   windowOf,
+  type Ext4Stat,
   type Ext4Volume,
   type RandomAccess,
 } from '@drover/disk-image';
@@ -21,7 +22,7 @@ import type { ToolRunner } from './runner.js';
 export interface RootPackerDeps {
   readonly tools: ToolRunner;
   openSource(path: string): Promise<RandomAccess & { close(): Promise<void> }>;
-  /** Processors sqfstar may use. Default: all but one. */
+  /** Processors mksquashfs may use. Default: all but one. */
   readonly processors?: number;
 }
 
@@ -40,6 +41,23 @@ const compressorOptions: Readonly<Record<SquashfsCompression, readonly string[]>
 const cache = { pageSize: 64 * 1024, pages: 512 };
 
 const openVolume = (source: RandomAccess): Promise<Ext4Volume> => openExt4(cachedSource(source, cache));
+
+/**
+ * The root folder, and the newest time in the volume. mksquashfs 4.5.1 gives the root folder of a tar today's date whatever
+ * -root-time says, but none newer than SOURCE_DATE_EPOCH: with the newest time there, the same volume gives the same bytes and no
+ * file loses its time.
+ */
+async function survey(volume: Ext4Volume, signal: AbortSignal): Promise<{ root: Ext4Stat; newest: number }> {
+  let root: Ext4Stat | undefined;
+  let newest = 0;
+  for await (const { path, stat } of volume.walk()) {
+    signal.throwIfAborted();
+    if (path === '') root = stat;
+    newest = Math.max(newest, stat.mtime.seconds);
+  }
+  if (root === undefined) throw new ImageError('image.not-found', 'The volume has no root folder');
+  return { root, newest: Math.min(newest, 0xffff_ffff) };
+}
 
 async function flush(path: string): Promise<void> {
   const file = await open(path, 'r+');
@@ -77,23 +95,21 @@ async function makeSquashfs(
   options: PackOptions,
 ): Promise<BlobInfo> {
   const total = volume.usedBytes;
+  const { root, newest } = await survey(volume, options.signal);
   const input = packTar(volume, {
     target: 'squashfs',
     // Holes count in a tar, so it may be longer than what the file system uses.
     onProgress: (bytes) => options.progress(Math.min(bytes, total), total),
   });
-  const root = await volume.stat('/');
-  if (root === undefined) throw new ImageError('image.not-found', 'The volume has no root folder');
   const processors = deps.processors ?? Math.max(1, availableParallelism() - 1);
   const args = [
+    ...['-', output, '-tar', '-noappend', '-reproducible', ...squashfsRootOptions(root)],
     ...compressorOptions[options.compression],
-    ...squashfsRootOptions(root),
-    ...['-mkfs-time', '0', '-reproducible'],
-    ...['-processors', String(processors), '-mem', '256M', '-exit-on-error', '-quiet', '-no-progress', '-force'],
-    output,
+    ...['-processors', String(processors), '-mem', '256M', '-exit-on-error', '-quiet', '-no-progress'],
   ];
   await rm(output, { force: true });
-  await deps.tools.run('sqfstar', args, { input, signal: options.signal, nice: 10 });
+  const env = { SOURCE_DATE_EPOCH: String(newest) };
+  await deps.tools.run('mksquashfs', args, { input, signal: options.signal, nice: 10, env });
   await flush(output);
   options.progress(total, total);
   return digestOf(output, options.signal);
@@ -124,9 +140,10 @@ async function withReadableVolume<T>(
 }
 
 /**
- * Packs an image's root partition with `sqfstar` from a tar that is made on the fly: nothing is mounted and no root right is
- * needed, and owners, modes, links, device nodes, holes and extended attributes (capabilities) are kept. Only the content of
- * lost+found stays out.
+ * Packs an image's root partition with `mksquashfs -tar` from a tar that is made on the fly: nothing is mounted and no root right
+ * is needed, and owners, modes, links, device nodes, holes and extended attributes (capabilities) are kept. Only lost+found stays
+ * out. (`sqfstar` is the same program under another name, but its 4.5.1 cannot read compressor options. And 4.5.1 gives the root
+ * folder itself to the user who packs; a board gives it back, see device/lib/root-ram.sh.)
  */
 export const createRootPacker = (deps: RootPackerDeps): RootPacker => ({
   pack: async (image, output, options) => {

@@ -8,6 +8,8 @@ import { refusal, RefusedError } from '@drover/contract';
 export interface RunOptions {
   readonly signal?: AbortSignal;
   readonly cwd?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Bytes for standard input; nothing by default. A fault of this source ends the tool and is thrown as it is. */
   readonly input?: AsyncIterable<Uint8Array>;
   /** Exit codes that count as success. Default `[0]`. */
@@ -32,7 +34,7 @@ export interface ToolRunner {
 
 /** Debian packages of the programs we run. */
 const packages: Readonly<Record<string, string>> = {
-  sqfstar: 'squashfs-tools',
+  mksquashfs: 'squashfs-tools',
   unsquashfs: 'squashfs-tools',
   e2fsck: 'e2fsprogs',
   mke2fs: 'e2fsprogs',
@@ -66,17 +68,27 @@ async function start(path: string, args: readonly string[], options: RunOptions)
   }
 }
 
-async function startAnywhere(tool: string, args: readonly string[], options: RunOptions): Promise<Child> {
-  for (const folder of tool.includes('/') ? [''] : systemFolders) {
-    const child = await start(folder + tool, args, options);
-    if (child !== undefined) return child;
-  }
+/** env(1) adds to the environment we have without our reading it. */
+function throughEnv(path: string, args: readonly string[], env: RunOptions['env']): [string, readonly string[]] {
+  const added = Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`);
+  return added.length === 0 ? [path, args] : ['env', [...added, path, ...args]];
+}
+
+function missing(tool: string): RefusedError {
   const name = packages[tool];
-  throw new RefusedError(
+  return new RefusedError(
     refusal('tool.missing', `The program ${tool} is not installed.`, {
       remedy: name === undefined ? `Install ${tool}.` : `Install it: apt install ${name}`,
     }),
   );
+}
+
+async function startAnywhere(tool: string, args: readonly string[], options: RunOptions): Promise<Child> {
+  for (const folder of tool.includes('/') ? [''] : systemFolders) {
+    const child = await start(...throughEnv(folder + tool, args, options.env), options);
+    if (child !== undefined) return child;
+  }
+  throw missing(tool);
 }
 
 function giveWay(child: Child, nice: number): void {
@@ -148,6 +160,8 @@ async function run(tool: string, args: readonly string[], options: RunOptions): 
     await fed;
     options.signal?.throwIfAborted();
     if (sourceFault !== undefined) throw sourceFault.fault;
+    // What env(1) says when there is no such program.
+    if (code === 127 && options.env !== undefined) throw missing(tool);
     if (code === null || !(options.okCodes ?? [0]).includes(code))
       throw failure(tool, signal ?? String(code), said.value);
     return { code, stdout: Buffer.concat(out).toString('utf8') };
