@@ -13,7 +13,7 @@ import type { BootTree } from '../../domain/boot-plan.js';
 import type { BlobStore } from '../blobs/ports.js';
 import type { EnqueueJob } from '../jobs/handler.js';
 import type { Clock, Ids } from '../ports.js';
-import type { Store, Transaction } from '../store/ports.js';
+import type { Also, Store, Transaction } from '../store/ports.js';
 import type { ImageRecord, ImportFolders } from './ports.js';
 import { findImage, presentImage } from './refs.js';
 
@@ -32,7 +32,7 @@ export function createImages(deps: ImagesDeps) {
   const { store, clock, ids } = deps;
   const now = (): string => new Date(clock.now()).toISOString();
 
-  const create = async (who: Principal, wanted: ImageCreate): Promise<Result<Image>> => {
+  const create = async (who: Principal, wanted: ImageCreate, also?: Also<Image>): Promise<Result<Image>> => {
     if (wanted.shared && who.role !== 'admin') return notShared();
     const checked = await checkPath(deps.folders, who, wanted.source);
     if (!checked.ok) return checked;
@@ -62,7 +62,9 @@ export function createImages(deps: ImagesDeps) {
       const job = await deps.enqueue(tx, { kind: 'image.import', tenant, subject: image.id, input });
       await tx.images.update(image.id, image.revision, { job, updatedAt: at });
       await tx.events.append({ type: 'image.import-started', at, tenant, subject: image.id, data: { ref, job } });
-      return success(presentImage({ ...image, job, revision: image.revision + 1 }));
+      const answer = presentImage({ ...image, job, revision: image.revision + 1 });
+      await also?.(tx, answer);
+      return success(answer);
     });
   };
 

@@ -1,6 +1,6 @@
 import { refusal, success, type Principal, type Result, type Upload, type UploadCreate } from '@drover/contract';
 import type { Clock, Ids, Log } from '../ports.js';
-import type { Store, Transaction } from '../store/ports.js';
+import type { Also, Store, Transaction } from '../store/ports.js';
 import type { UploadStore } from './ports.js';
 
 export interface UploadSettings {
@@ -36,7 +36,7 @@ export function createUploads(deps: {
     });
   };
 
-  const create = async (who: Principal, wanted: UploadCreate): Promise<Result<Upload>> => {
+  const create = async (who: Principal, wanted: UploadCreate, also?: Also<Upload>): Promise<Result<Upload>> => {
     if ((wanted.size ?? 0) > settings.maxUploadSize) return tooLarge(settings.maxUploadSize);
     const upload: Upload = {
       id: ids.next('upl'),
@@ -48,7 +48,10 @@ export function createUploads(deps: {
       createdAt: new Date(clock.now()).toISOString(),
       expiresAt: expiry(),
     };
-    await store.transaction((tx) => tx.uploads.insert(upload));
+    await store.transaction(async (tx) => {
+      await tx.uploads.insert(upload);
+      await also?.(tx, upload);
+    });
     return success(upload);
   };
 
