@@ -172,18 +172,18 @@ export function encodeDhcp(message: DhcpMessage): Uint8Array {
 function encodeOptions(options: DhcpOptions): Uint8Array {
   const rank = (code: number): number => (code === option.messageType ? 0 : code === option.relayAgent ? 2 : 1);
   const ordered = [...options].sort(([a], [b]) => rank(a) - rank(b));
-  const bytes: number[] = [];
+  const parts: Uint8Array[] = [];
   for (const [code, value] of ordered) {
     if (code === pad || code === end || code === option.overload) continue;
     let at = 0;
     do {
       const part = value.subarray(at, at + 255);
-      bytes.push(code, part.length, ...part);
+      parts.push(Uint8Array.of(code, part.length), part);
       at += 255;
     } while (at < value.length);
   }
-  bytes.push(end);
-  return Uint8Array.from(bytes);
+  parts.push(Uint8Array.of(end));
+  return concatenate(parts);
 }
 
 /** `e4:5f:01:09:02:f7`: the hardware address in lower case, as many bytes as `hlen` says. */

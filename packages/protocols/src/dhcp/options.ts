@@ -98,6 +98,10 @@ export function textToBytes(value: string): Uint8Array {
 }
 
 export function textFromBytes(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return Array.from(end < 0 ? bytes : bytes.subarray(0, end), (byte) => String.fromCharCode(byte)).join('');
+  let text = '';
+  for (const byte of bytes) {
+    if (byte === 0) break;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packet, tftpCorpus } from '../../test/support/corpus.js';
-import { cases, holds, randomFrom, seed } from '../../test/support/fuzz.js';
+import { cases, holds, randomFrom, seed, soak } from '../../test/support/fuzz.js';
 import { mutateTftp } from '../../test/support/mutate.js';
 import { decodeTftp, encodeTftp, type TftpPacket } from './codec.js';
 
@@ -99,13 +99,13 @@ function check(bytes: Uint8Array): void {
 }
 
 describe('any bytes', () => {
-  it('decode to a value or a typed error', () => {
+  it('decode to a value or a typed error', soak, () => {
     holds('protocols/tftp bytes', 3000, fc.uint8Array({ maxLength: 600 }), check);
     const withOpcode = fc.tuple(fc.integer({ min: 0, max: 7 }), fc.uint8Array({ maxLength: 100 }));
     holds('protocols/tftp opcode and bytes', 3000, withOpcode, ([op, rest]) => check(Uint8Array.of(0, op, ...rest)));
   });
 
-  it('that were good packets once, too', () => {
+  it('that were good packets once, too', soak, () => {
     const random = randomFrom(seed);
     const originals = [...tftpCorpus.values()];
     for (let left = cases('protocols/tftp', 30_000); left > 0; left -= 1) {
@@ -113,7 +113,7 @@ describe('any bytes', () => {
     }
   });
 
-  it('of packets come back as they were', () => {
+  it('of packets come back as they were', soak, () => {
     const text = fc.stringMatching(/^[\x20-\x7e]{1,40}$/);
     const options = fc.uniqueArray(fc.record({ name: fc.stringMatching(/^[a-z]{1,10}$/), value: text }), {
       selector: (option) => option.name,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { holds, randomFrom } from '../../test/support/fuzz.js';
+import { holds, randomFrom, soak } from '../../test/support/fuzz.js';
 import { transfer, type Manner, type Weather } from '../../test/support/tftp-network.js';
 import { defaultTftpLimits, planTransfer, type TftpPlan } from './plan.js';
 
@@ -44,7 +44,7 @@ const cases: fc.Arbitrary<Case> = fc.record({
 });
 
 describe('the sender over a bad network', () => {
-  it('delivers every file, in bounds, to every kind of client', () => {
+  it('delivers every file, in bounds, to every kind of client', soak, () => {
     holds('protocols/tftp transfers', 600, cases, (given) => {
       const plan = planFor(given.size, 8, given.windowsize);
       const file = content(given.size);
@@ -58,7 +58,7 @@ describe('the sender over a bad network', () => {
     });
   });
 
-  it('sends nothing twice when only ACKs and blocks are doubled', () => {
+  it('sends nothing twice when only ACKs and blocks are doubled', soak, () => {
     const doubled = { loss: 0, duplication: 100, reordering: 0 };
     const stop = fc.record({ size: fc.integer({ min: 0, max: 3000 }), manner });
     holds('protocols/tftp doubled packets', 150, stop, (given) => {
@@ -80,7 +80,7 @@ describe('the sender over a bad network', () => {
     }
   });
 
-  it('crosses the roll-over on a bad network', () => {
+  it('crosses the roll-over on a bad network', soak, () => {
     const plan = planFor(8 * 65_540, 8, 16);
     const file = content(8 * 65_540);
     const report = transfer(plan, file, { loss: 1, duplication: 1, reordering: 1 }, 'acks-first-stray', randomFrom(7));

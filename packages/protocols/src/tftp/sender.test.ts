@@ -136,7 +136,7 @@ describe('time-outs', () => {
     play(sender, 'tick', 'tick', 'tick', 1);
     expect(sender.waitMs).toBe(1000);
     expect(play(sender, 'tick', 'tick', 'tick', 'tick', 'tick', 'tick')).toEqual([
-      ...Array(5).fill('2-2'),
+      ...Array<string>(5).fill('2-2'),
       'timed-out',
     ]);
   });

@@ -4,6 +4,9 @@ const factor = Number(process.env.DROVER_TEST_RUNS_FACTOR ?? 1);
 /** Shared by every property and loop of a run, so that one number repeats it. */
 export const seed = Number(process.env.DROVER_TEST_SEED ?? Date.now() & 0x7fff_ffff);
 
+/** For tests that loop: a soak may take its time. */
+export const soak = { timeout: 20_000 * Math.max(1, factor) };
+
 /** How many cases a loop of `base` runs, said aloud with the seed that repeats them. */
 export function cases(name: string, base: number): number {
   const count = Math.ceil(base * factor);

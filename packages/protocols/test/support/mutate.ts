@@ -2,8 +2,14 @@ type Random = (below: number) => number;
 
 const interesting = [0, 1, 2, 3, 4, 5, 8, 52, 53, 54, 64, 127, 128, 254, 255];
 
-const splice = (bytes: Uint8Array, at: number, remove: number, insert: ArrayLike<number>): Uint8Array =>
-  Uint8Array.from([...bytes.subarray(0, at), ...Array.from(insert), ...bytes.subarray(at + remove)]);
+function splice(bytes: Uint8Array, at: number, remove: number, insert: ArrayLike<number>): Uint8Array {
+  const removed = Math.min(remove, bytes.length - at);
+  const spliced = new Uint8Array(bytes.length - removed + insert.length);
+  spliced.set(bytes.subarray(0, at));
+  spliced.set(insert, at);
+  spliced.set(bytes.subarray(at + removed), at + insert.length);
+  return spliced;
+}
 
 const anyByte = (random: Random): number => (random(2) === 0 ? interesting[random(interesting.length)]! : random(256));
 
