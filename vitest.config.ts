@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['drover-source', 'node', 'import', 'module', 'default'];
+// Workers get these as `--conditions`. Neither `import` nor `require`: Node adds the one that fits, and forcing it on a package that has both
+// forms breaks those that mix them (pg).
+const conditions = ['drover-source', 'node'];
 const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },

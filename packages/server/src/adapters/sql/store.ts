@@ -13,6 +13,8 @@ import type { Traits } from './traits.js';
 /** Attempts of one transaction before it is refused as busy: with the waits between them some ten seconds. */
 const maxAttempts = 60;
 const longestWaitMs = 250;
+/** Attempts where the error may as well be a fault that comes back every time. */
+const maxRaces = 3;
 
 interface StoreDeps {
   readonly db: Kysely<Tables>;
@@ -59,7 +61,7 @@ export const createStore = ({ db, traits, onEvents }: StoreDeps): Store => {
         if (reason === 'busy' || (reason === 'conflict' && attempts >= maxAttempts)) {
           throw refusedBecause(busy, error);
         }
-        if (reason !== 'conflict') throw error;
+        if (reason === undefined || (reason === 'race' && attempts >= maxRaces)) throw error;
         await sleep(randomInt(1, Math.min(longestWaitMs, 2 ** Math.min(attempts + 1, 16)) + 1));
       }
     }

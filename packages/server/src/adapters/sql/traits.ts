@@ -22,8 +22,8 @@ export interface Traits {
   /** Before events are inserted, at the end of a transaction: whoever comes next waits for our commit, so that ids grow in its order. */
   orderEvents(db: Kysely<Tables>): Promise<void>;
   /**
-   * What an error of the database asks for. conflict: somebody was faster, do it all again. full: no room on its disk. busy: it did not come to us in
-   * time, or is not there. undefined: a fault.
+   * What an error of the database asks for. conflict: somebody was faster, do it all again. race: perhaps so, try a few times. full: no room on its
+   * disk. busy: it did not come to us in time, or is not there. undefined: a fault.
    */
-  classify(error: unknown): 'conflict' | 'full' | 'busy' | undefined;
+  classify(error: unknown): 'conflict' | 'race' | 'full' | 'busy' | undefined;
 }

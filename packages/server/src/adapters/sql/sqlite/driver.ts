@@ -1,7 +1,7 @@
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from '@photostructure/sqlite';
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -26,6 +26,12 @@ const statementCacheSize = 300;
  * short while only, and we come back without blocking until `busyTimeoutMs` is over.
  */
 const blockingWaitMs = 5;
+
+/**
+ * Every query is synchronous, so a row of transactions would run without ever letting timers and sockets have a turn. Between two transactions they get
+ * one after this long.
+ */
+const longestTurnMs = 5;
 
 /** Creates the file for its owner alone, and makes its name durable, before SQLite opens it. */
 const createFile = (file: string): void => {
@@ -114,6 +120,7 @@ export class SqliteDriver implements Driver {
   readonly #mutex: Mutex = createMutex();
   #db: DatabaseSyncInstance | undefined;
   #connection: SqliteConnection | undefined;
+  #turnBegan = 0;
 
   constructor(settings: SqliteSettings) {
     this.#settings = settings;
@@ -134,6 +141,10 @@ export class SqliteDriver implements Driver {
 
   async acquireConnection(): Promise<DatabaseConnection> {
     const leave = await this.#mutex.enter();
+    if (performance.now() - this.#turnBegan > longestTurnMs) {
+      await nextTurn();
+      this.#turnBegan = performance.now();
+    }
     if (this.#connection === undefined) {
       leave();
       throw new Error('the database is closed');
