@@ -42,10 +42,11 @@ describe('a session and its timeline', () => {
       [entry.exchange('used-twice'), entry.report('up', 'ok')],
       { outcome: 'revoked', stage: 'dhcp' },
     ],
+    ['a file after the next boot began', [entry.ended('superseded'), entry.file('x')], { outcome: 'superseded' }],
     [
-      'anything after the next boot began',
+      'up after the next boot seemed to begin',
       [entry.ended('superseded'), entry.report('up', 'ok')],
-      { outcome: 'superseded' },
+      { outcome: 'up' },
     ],
     ['logs after up', [entry.report('up', 'ok'), entry.report('agent', 'failed')], { outcome: 'up' }],
   ])('%s', (_name, timeline, wanted) => {

@@ -36,12 +36,13 @@ const bytesOf = (entry: TimelineEntry): number =>
   entry.type === 'tftp.file' || entry.type === 'http.file' || entry.type === 'root.download' ? entry.bytes : 0;
 
 /**
- * What a session is after one more entry. Nothing follows `revoked` or `superseded`. A board that was given up, or gave up a step, and goes on after all
- * is running again: what it does is truer than what was concluded.
+ * What a session is after one more entry. Nothing follows `revoked`, and only "up" follows `superseded`: the board itself knows better which boot it is
+ * at. A board that was given up, or gave up a step, and goes on after all is running again.
  */
 export function advance(session: SessionProgress, entry: TimelineEntry): SessionProgress {
   const counted = { ...session, bytes: session.bytes + bytesOf(entry) };
-  if (session.outcome === 'revoked' || session.outcome === 'superseded' || session.outcome === 'up') return counted;
+  if (session.outcome === 'revoked' || session.outcome === 'up') return counted;
+  if (session.outcome === 'superseded' && stageOf(entry) !== 'up') return counted;
   if (entry.type === 'session.ended') return { ...counted, outcome: entry.outcome, endedAt: entry.at };
   if (entry.type === 'exchange' && entry.outcome === 'used-twice') {
     return { ...counted, outcome: 'revoked', endedAt: entry.at };

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import {
+  BootPrefix,
+  DeviceId,
+  FirmwareKind,
+  Mac,
+  Model,
+  Name,
+  SessionId,
+  Sha256,
+  TimelineEntry,
+} from '@drover/contract';
+
+/** Bodies of the calls from the boot plane, checked where they arrive: the boot plane stands in the network, and what it passes on came from there. */
+
+const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));
+const Address = z.string().max(64);
+const Milliseconds = z.number().int().min(0);
+
+const WireIdentity = z.strictObject({
+  site: Name,
+  mac: Mac.optional(),
+  bootPrefix: BootPrefix.optional(),
+  firmware: FirmwareKind,
+  model: Model.optional(),
+  modelName: z.string().max(128).optional(),
+  address: Address.optional(),
+  architecture: z.number().int().min(0).max(0xffff).optional(),
+  isPi: z.boolean(),
+});
+
+const SessionOpened = z.strictObject({
+  id: SessionId,
+  device: DeviceId,
+  wire: WireIdentity,
+  generation: z.number().int().nullable(),
+  openedAt: Milliseconds,
+});
+
+const ExchangeRequest = z.strictObject({
+  session: SessionId,
+  secret: hex(32),
+  nonce: hex(32),
+  address: Address,
+  mac: z.string().max(17).optional(),
+  serial: z.string().max(16).optional(),
+  release: z.string().max(128).optional(),
+  opened: SessionOpened.optional(),
+});
+
+const Telemetry = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('opened'), opened: SessionOpened }),
+  z.strictObject({
+    kind: z.literal('entry'),
+    session: SessionId,
+    device: DeviceId.nullable(),
+    entry: TimelineEntry,
+  }),
+]);
+
+/** An item that is not valid is left out: one board's nonsense must not cost the others their timelines. */
+const TelemetryBatch = z
+  .array(z.unknown())
+  .max(1000)
+  .transform((items) =>
+    items.flatMap((item) => {
+      const parsed = Telemetry.safeParse(item);
+      return parsed.success ? [parsed.data] : [];
+    }),
+  );
+
+const StoredLease = z.strictObject({
+  site: Name,
+  clientId: z.string().min(1).max(600),
+  mac: z.string().max(64),
+  address: Address,
+  expiresAt: z.number(),
+  state: z.enum(['offered', 'bound', 'declined', 'released']),
+});
+
+/** Arguments of each method, as a list. */
+export const argumentSchemas = {
+  bootKey: z.tuple([]),
+  identify: z.tuple([WireIdentity]),
+  tree: z.tuple([Sha256]),
+  exchange: z.tuple([ExchangeRequest]),
+  telemetry: z.tuple([z.string().min(1).max(128), TelemetryBatch]),
+  leases: z.tuple([Name]),
+  saveLease: z.tuple([StoredLease]),
+} as const;
+
+export type BackendMethod = keyof typeof argumentSchemas;
+export const isBackendMethod = (name: string): name is BackendMethod => Object.hasOwn(argumentSchemas, name);
+
+/** Path of a method on the socket. */
+export const methodPath = (method: BackendMethod): string => `/backend/${method}`;

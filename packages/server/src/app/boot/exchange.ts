@@ -1,0 +1,152 @@
+import type { TimelineEntry } from '@drover/contract';
+import { credentialOf, isSecret, nonceHash } from '../../domain/boot-credential.js';
+import { identityFiles, identityTar } from '../../domain/identity-tar.js';
+import type { DeviceRecord, DeviceSecrets } from '../devices/ports.js';
+import { packedRoot } from '../images/root-job.js';
+import type { Clock, Log } from '../ports.js';
+import type { Store, Transaction } from '../store/ports.js';
+import type { DeviceSecretsMaker } from './device-secrets.js';
+import type { ExchangeRequest, ExchangeResult, TimelineFeed } from './ports.js';
+import type { Published, Timelines } from './timelines.js';
+
+interface Deps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bootKey: () => Promise<string>;
+  readonly timelines: Timelines;
+  readonly feed: TimelineFeed;
+  readonly secrets: DeviceSecretsMaker;
+  /** The board told its whole serial; false when another board has it. */
+  readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
+}
+
+type ExchangeEntry = Extract<TimelineEntry, { type: 'exchange' }>;
+type Refused = Extract<ExchangeResult, { kind: 'refused' }>['reason'];
+
+/** How long a board waits before it asks again for a root that is being made, in seconds. */
+const rootRetrySeconds = 5;
+/** A waiting board shows on its timeline once in this time, which also keeps it from counting as lost. */
+const waitingEntryMs = 60_000;
+/** tmpfs for what the running system writes, as mount(8) takes it. */
+const overlaySize = '50%';
+
+/**
+ * Turns the one-use secret of a session into a credential. The first nonce that comes with the secret owns the session; the board may repeat it, because an
+ * answer can be lost. Any other nonce means that somebody else has the secret too: the session is revoked for both.
+ */
+export function createExchange(deps: Deps): (request: ExchangeRequest) => Promise<ExchangeResult> {
+  const { store, clock } = deps;
+  const waitingSince = new Map<string, number>();
+
+  /** Not each of a waiting board's questions is news. */
+  const isNews = (session: string): boolean => {
+    const now = clock.now();
+    if (now - (waitingSince.get(session) ?? -Infinity) < waitingEntryMs) return false;
+    waitingSince.delete(session);
+    waitingSince.set(session, now);
+    if (waitingSince.size > 10_000) waitingSince.delete(waitingSince.keys().next().value!);
+    return true;
+  };
+
+  /** The device whose keys must be there before the transaction: making them takes a while. */
+  const prepareSecrets = async (request: ExchangeRequest): Promise<DeviceSecrets | undefined> => {
+    const device = await store.read(async (tx) => {
+      const id = (await tx.sessions.get(request.session))?.device ?? request.opened?.device;
+      return id === undefined ? undefined : tx.devices.get(id);
+    });
+    return device?.assignment == null ? undefined : deps.secrets.ensure(device.id, device.name);
+  };
+
+  return async (request) => {
+    const key = await deps.bootKey();
+    if (!isSecret(key, request.session, request.secret)) return { kind: 'refused', reason: 'wrong' };
+    const secrets = await prepareSecrets(request);
+    const { result, published, device } = await store.transaction((tx) =>
+      decide(deps, tx, request, key, secrets, isNews),
+    );
+    for (const told of published) deps.feed.publish(told.session, told.device, told.tenant, told.items);
+    if (device !== undefined && request.serial !== undefined && /^[0-9a-f]{16}$/.test(request.serial)) {
+      await deps.learnSerial(device, request.serial).catch((error: unknown) => {
+        deps.log.error({ err: error, device }, 'the serial a board told could not be noted');
+      });
+    }
+    return result;
+  };
+}
+
+interface Decided {
+  readonly result: ExchangeResult;
+  readonly published: readonly Published[];
+  /** Set when the board proved itself. */
+  readonly device?: string;
+}
+
+async function decide(
+  deps: Deps,
+  tx: Transaction,
+  request: ExchangeRequest,
+  key: string,
+  secrets: DeviceSecrets | undefined,
+  isNews: (session: string) => boolean,
+): Promise<Decided> {
+  const opened = request.opened === undefined ? [] : await deps.timelines.open(tx, request.opened);
+  const session = await tx.sessions.getForUpdate(request.session);
+  if (session === undefined) return refuse('wrong', opened);
+  const note = async (outcome: ExchangeEntry['outcome']): Promise<Published[]> => {
+    const at = new Date(deps.clock.now()).toISOString();
+    const entry: ExchangeEntry = { type: 'exchange', at, outcome, address: request.address };
+    return [...opened, ...(await deps.timelines.append(tx, session, [entry]))];
+  };
+
+  const hash = nonceHash(request.nonce);
+  if (session.outcome === 'revoked') return refuse('revoked', opened);
+  if (session.nonceHash !== null && session.nonceHash !== hash) return refuse('used-twice', await note('used-twice'));
+  if (session.nonceHash === null) {
+    if (deps.clock.now() > session.secretExpiresAt) return refuse('expired', await note('expired'));
+    await tx.sessions.update(session.id, { nonceHash: hash, exchangedAt: new Date(deps.clock.now()).toISOString() });
+  }
+  const device = await tx.devices.get(session.device);
+  if (device?.assignment == null || device.assignment.generation !== session.generation) {
+    return refuse('no-assignment', opened);
+  }
+  const ready = await grant(tx, device, secrets, credentialOf(key, session.id, request.nonce));
+  if (ready.kind === 'not-ready') {
+    return { result: ready, published: isNews(session.id) ? await note('not-ready') : opened, device: device.id };
+  }
+  return {
+    result: ready,
+    published: await note(session.nonceHash === null ? 'granted' : 'repeated'),
+    device: device.id,
+  };
+}
+
+const refuse = (reason: Refused, published: readonly Published[]): Decided => ({
+  result: { kind: 'refused', reason },
+  published,
+});
+
+async function grant(
+  tx: Transaction,
+  device: DeviceRecord,
+  secrets: DeviceSecrets | undefined,
+  credential: string,
+): Promise<Extract<ExchangeResult, { kind: 'granted' | 'not-ready' }>> {
+  const { assignment } = device;
+  if (assignment === null) return notReady('no image is assigned');
+  const root = await packedRoot(tx, assignment.image);
+  if (root === undefined) return notReady(`the root of ${assignment.imageName} is being made`);
+  if (secrets === undefined) return notReady('the host keys of this board are being made');
+  const identity = identityTar(identityFiles({ hostname: device.name, ...secrets }));
+  return {
+    kind: 'granted',
+    credential,
+    rootMode: assignment.rootMode,
+    hostname: device.name,
+    root: { digest: root.blob, size: root.size },
+    identityTar: identity.toString('base64'),
+    overlaySize,
+  };
+}
+
+const notReady = (reason: string) => ({ kind: 'not-ready', retryAfter: rootRetrySeconds, reason }) as const;

@@ -1,0 +1,83 @@
+import { openedAtOf } from '../../domain/boot-credential.js';
+import type { BootPlan, PlannedDevice } from '../../domain/boot-plan.js';
+import type { DeviceRecord } from '../devices/ports.js';
+import { partOf } from '../images/derivatives.js';
+import type { Store, Transaction } from '../store/ports.js';
+import type { BootAnswer, KnownSession, SessionRecord, WireIdentity } from './ports.js';
+
+/** Who a board is, as app/devices knows it. */
+export type SeenBoard =
+  | { readonly kind: 'device'; readonly device: DeviceRecord }
+  | { readonly kind: 'stranger' }
+  | { readonly kind: 'conflict'; readonly reason: string };
+
+interface Deps {
+  readonly store: Store;
+  readonly registerSeen: (wire: WireIdentity) => Promise<SeenBoard>;
+  /** Called for boards that will boot: what makes them themselves takes a moment to make. */
+  readonly prepareSecrets: (device: string, hostname: string) => void;
+}
+
+export const createIdentifyDevice =
+  ({ store, registerSeen, prepareSecrets }: Deps) =>
+  async (wire: WireIdentity): Promise<BootAnswer> => {
+    const seen = await registerSeen(wire);
+    if (seen.kind === 'stranger') return { kind: 'ignore', reason: 'no Raspberry Pi, and not registered' };
+    if (seen.kind === 'conflict') return { kind: 'ignore', reason: seen.reason };
+    const { device } = seen;
+    const { plan, session } = await store.read(async (tx) => ({
+      plan: await planFor(tx, device),
+      session: knownSession(await tx.sessions.latestOf(device.id)),
+    }));
+    const planned = plannedDevice(device);
+    if (!plan.ok) return { kind: 'nothing', device: planned, reason: plan.reason, session };
+    prepareSecrets(device.id, device.name);
+    return { kind: 'boot', device: planned, plan: plan.plan, session };
+  };
+
+export const plannedDevice = (device: DeviceRecord): PlannedDevice => ({
+  id: device.id,
+  hostname: device.name,
+  tenant: device.tenant,
+  site: device.site,
+  model: device.model,
+  firmware: device.firmware,
+  mac: device.mac,
+  bootPrefix: device.bootPrefix,
+  serial: device.serial,
+});
+
+const knownSession = (session: SessionRecord | undefined): KnownSession | null => {
+  const openedAt = session === undefined ? undefined : openedAtOf(session.id);
+  if (session === undefined || openedAt === undefined) return null;
+  const { id, generation, outcome, stage } = session;
+  return { id, openedAt, generation, outcome, stage };
+};
+
+type Planned = { readonly ok: true; readonly plan: BootPlan } | { readonly ok: false; readonly reason: string };
+const nothing = (reason: string): Planned => ({ ok: false, reason });
+
+/**
+ * What the device boots, or why nothing. The root itself may still be in the making: the board waits for it, with its kernel running. Boot tree and
+ * initramfs must be there.
+ */
+export async function planFor(tx: Transaction, device: DeviceRecord): Promise<Planned> {
+  const { assignment } = device;
+  if (device.state === 'discovered') return nothing('it is not adopted');
+  if (assignment === null) return nothing('no image is assigned to it');
+  if (device.state !== 'in-use' && device.state !== 'preparing') {
+    return nothing(device.stateReason ?? `it is ${device.state}`);
+  }
+  const derivatives = await tx.images.derivatives(assignment.image);
+  const tree = derivatives.find(({ kind }) => kind === 'boot-tree');
+  // In one order, whatever the database's: the same plan renders the same bytes.
+  const initramfs = [...derivatives]
+    .sort((a, b) => (a.variant < b.variant ? -1 : 1))
+    .map(partOf)
+    .filter((part) => part !== undefined);
+  if (tree === undefined || !initramfs.some(({ kind }) => kind === 'common')) {
+    return nothing(`the boot files of ${assignment.imageName} are not ready yet`);
+  }
+  const { generation, rootMode, kernelParameters } = assignment;
+  return { ok: true, plan: { generation, tree: tree.blob, rootMode, kernelParameters, initramfs } };
+}

@@ -1,0 +1,71 @@
+import { refusal, RefusedError } from '@drover/contract';
+import type { BootTree } from '../../domain/boot-plan.js';
+import type { SessionFacts } from '../../domain/verdict.js';
+import type { BlobStore } from '../blobs/ports.js';
+import type { Clock, Ids, Log } from '../ports.js';
+import type { Store } from '../store/ports.js';
+import { createBootKey } from './boot-key.js';
+import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
+import { createExchange } from './exchange.js';
+import { createIdentifyDevice, type SeenBoard } from './identify-device.js';
+import type { BootBackend, TimelineFeed, WireIdentity } from './ports.js';
+import { createRecordTelemetry } from './record-telemetry.js';
+import { createSessions, type Sessions } from './sessions.js';
+import { createSessionSweeper, type SessionSweeper } from './sweeper.js';
+import { createTimelines } from './timelines.js';
+
+export interface BootServiceDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly blobs: Pick<BlobStore, 'stat' | 'read'>;
+  readonly feed: TimelineFeed;
+  /** app/devices: who a board is. Registers a Pi never seen before. */
+  readonly registerSeen: (wire: WireIdentity) => Promise<SeenBoard>;
+  /** app/devices: the board told its whole serial. */
+  readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
+  readonly settings: {
+    readonly site: string;
+    readonly dhcpMode: SessionFacts['dhcpMode'];
+    readonly sessionTtlSeconds: number;
+    readonly retentionDays: number;
+  };
+  /** Instead of the one that makes real keys; for tests. */
+  readonly secrets?: DeviceSecretsMaker;
+}
+
+/** The control plane's side of booting: what the boot plane asks, what people ask, and the keeper of sessions. */
+export interface BootService {
+  readonly backend: BootBackend;
+  readonly sessions: Sessions;
+  readonly sweeper: SessionSweeper;
+}
+
+export function createBootService(deps: BootServiceDeps): BootService {
+  const { store, clock, log, feed, blobs, settings } = deps;
+  const bootKey = createBootKey(deps);
+  const secrets = deps.secrets ?? createDeviceSecrets(deps);
+  const timelines = createTimelines({ clock, settings });
+  const prepareSecrets = (device: string, hostname: string): void => secrets.prepare(device, hostname);
+
+  const tree = async (digest: string): Promise<BootTree> => {
+    const blob = await blobs.stat(digest);
+    if (blob === undefined) throw new RefusedError(refusal('blob.not-found', `There is no boot tree ${digest}.`));
+    return JSON.parse(Buffer.from(await blobs.read(digest, 0, blob.size)).toString('utf8')) as BootTree;
+  };
+
+  return {
+    backend: {
+      bootKey,
+      identify: createIdentifyDevice({ store, registerSeen: deps.registerSeen, prepareSecrets }),
+      tree,
+      exchange: createExchange({ store, clock, log, bootKey, timelines, feed, secrets, learnSerial: deps.learnSerial }),
+      telemetry: createRecordTelemetry({ store, clock, timelines, feed, site: settings.site }),
+      leases: (site) => store.read((tx) => tx.sessions.leases(site)),
+      saveLease: (lease) => store.transaction((tx) => tx.sessions.saveLease(lease)),
+    },
+    sessions: createSessions({ store, feed }),
+    sweeper: createSessionSweeper({ store, clock, log, timelines, feed, retentionDays: settings.retentionDays }),
+  };
+}
