@@ -1,6 +1,7 @@
 import { createSign, generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { check } from '../test/support/runs.js';
 import { readBootSignature, signatureHolds } from './boot-signature.js';
 import { openFatImage } from './fat-image.js';
 import { overlayOnChip, readOverlayMap } from './overlay-map.js';
@@ -53,7 +54,9 @@ describe('FAT', () => {
     Buffer.from('CONFIG  TXT ').copy(volume, 512 * 2);
     volume.writeUInt16LE(2, 512 * 2 + 26);
     volume.writeUInt32LE(5, 512 * 2 + 28);
-    fc.assert(
+    check(
+      'mutated FAT volumes',
+      500,
       fc.property(
         fc.array(fc.tuple(fc.nat(volume.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 12 }),
         (changes) => {
@@ -138,7 +141,9 @@ describe('overlay_map.dtb', () => {
 
   it('a broken or absent map changes nothing', () => {
     expect(overlayOnChip(readOverlayMap(Buffer.alloc(0)), 'x', 'bcm2711')).toBe('x');
-    fc.assert(
+    check(
+      'mutated overlay maps',
+      500,
       fc.property(
         fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 8 }),
         (changes) => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { check } from '../test/support/runs.js';
 import { numberSetting, readConfig, settingOf, settingsOf, type ConfigContext } from './config-txt.js';
 import { createIdentity } from './identity.js';
 import type { ModelName } from './models.js';
@@ -152,7 +153,9 @@ describe('properties', () => {
   );
 
   it('any bytes are read without a fault, and reading twice gives the same', () => {
-    fc.assert(
+    check(
+      'config.txt of any bytes',
+      500,
       fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
         const board = context('5');
         expect(readConfig(Buffer.from(bytes), board)).toEqual(readConfig(Buffer.from(bytes), board));
@@ -161,7 +164,9 @@ describe('properties', () => {
   });
 
   it('after [all] the rest reads as if it stood alone', () => {
-    fc.assert(
+    check(
+      'config.txt after [all]',
+      200,
       fc.property(fc.array(line, { maxLength: 20 }), fc.array(line, { maxLength: 20 }), (before, after) => {
         const board = context('4b');
         const whole = read([...before, '[all]', ...after].join('\n'), board).entries;
@@ -172,7 +177,9 @@ describe('properties', () => {
   });
 
   it('[none] hides everything up to [all]', () => {
-    fc.assert(
+    check(
+      'config.txt under [none]',
+      200,
       fc.property(fc.array(line, { maxLength: 20 }), (lines) => {
         const hidden = lines.filter((text) => text !== '[all]');
         expect(read(['[none]', ...hidden].join('\n'), context('4b')).entries).toEqual([]);

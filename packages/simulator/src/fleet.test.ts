@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { check } from '../test/support/runs.js';
 import { createSink } from './byte-sink.js';
 import { fleetBoards, type FleetOptions } from './fleet.js';
 import { createIdentity, randomIdentity } from './identity.js';
@@ -86,7 +87,9 @@ describe('figures', () => {
 
 describe('sink', () => {
   it('keeps and hashes what is written, whatever was announced', () => {
-    fc.assert(
+    check(
+      'sinks',
+      200,
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 8 }),
         fc.nat(20_000),

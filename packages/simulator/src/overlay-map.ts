@@ -11,7 +11,7 @@ const cString = (bytes: Buffer, at: number): string => {
   return bytes.subarray(at, end === -1 ? bytes.length : end).toString('latin1');
 };
 
-const aligned = (at: number): number => (at + 3) & ~3;
+const aligned = (at: number): number => Math.ceil(at / 4) * 4;
 
 /** Nothing at all when the bytes are no device tree, or a broken one: the firmware then goes without a map. */
 export const readOverlayMap = (tree: Buffer): OverlayMap => {

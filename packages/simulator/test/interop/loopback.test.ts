@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelNames, models } from '../../src/models.js';
 import type { FleetSummary } from '../../src/fleet.js';
 import { bootFiles, writeFiles } from '../support/boot-folder.js';
+import { times } from '../support/runs.js';
 import {
   createLab,
   proxyArguments,
@@ -12,8 +13,6 @@ import {
   type Lab,
   type Service,
 } from '../support/lab.js';
-
-const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? '1');
 
 describe('boards behind a stand-in for a relay, on loopback', () => {
   let lab: Lab;
@@ -146,7 +145,7 @@ describe('boards behind a stand-in for a relay, on loopback', () => {
   });
 
   it('a fleet of every model boots in one process, the same again with the same seed', async () => {
-    const count = 40 * factor;
+    const count = times(40);
     const mix = modelNames.map((model) => `${model}=1`).join(',');
     const fleet = async (): Promise<{ summary: FleetSummary; serials: string[] }> => {
       const args = [

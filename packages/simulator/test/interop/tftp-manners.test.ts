@@ -5,6 +5,7 @@ import { createClock } from '../../src/clock.js';
 import { eepromWith } from '../../src/settings.js';
 import { tftpRead, type TftpManners, type TftpResult } from '../../src/tftp-client.js';
 import { eepromManners, romManners } from '../../src/transports.js';
+import { runs } from '../support/runs.js';
 import { tftpServer, type ScriptedServer, type TransferScript } from '../support/udp-server.js';
 
 const content = Buffer.from(Array.from({ length: 3000 }, (_, index) => index & 0xff));
@@ -173,10 +174,7 @@ describe('a transfer against a server that misbehaves', () => {
         evil.close();
         expect(['ok', 'not-found', 'refused', 'timeout']).toContain(result.outcome);
       }),
-      {
-        numRuns: 50 * Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? '1'),
-        seed: Number(process.env['DROVER_TEST_SEED'] ?? '1'),
-      },
+      runs('TFTP answers', 50),
     );
   });
 });

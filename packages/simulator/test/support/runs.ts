@@ -1,0 +1,20 @@
+import fc from 'fast-check';
+
+/** How often random tests run: DROVER_TEST_RUNS_FACTOR times their own count, from DROVER_TEST_SEED, both printed. */
+const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? '1');
+const seed = Number(process.env['DROVER_TEST_SEED'] ?? '1');
+
+/** fast-check's parameters for a property of this name. */
+export const runs = (name: string, base: number): { readonly numRuns: number; readonly seed: number } => {
+  const numRuns = Math.max(1, Math.round(base * factor));
+  console.log(`simulator: ${name}: ${numRuns} runs, seed ${seed}`);
+  return { numRuns, seed };
+};
+
+/** Runs a property that many times. */
+export const check = <Values>(name: string, base: number, property: fc.IProperty<Values>): void => {
+  fc.assert(property, runs(name, base));
+};
+
+/** A count that grows with the soak. */
+export const times = (base: number): number => Math.max(1, Math.round(base * factor));
