@@ -1,4 +1,12 @@
-import { refusal, roles, type EventType, type Principal, type Refusal, type Role } from '@drover/contract';
+import {
+  refusal,
+  roles,
+  type DomainEvent,
+  type EventType,
+  type Principal,
+  type Refusal,
+  type Role,
+} from '@drover/contract';
 
 /** True when `role` may do what asks for `least`: admin may everything an operator may, and so on down to device. */
 export const allows = (role: Role, least: Role): boolean => roles.indexOf(role) <= roles.indexOf(least);
@@ -43,3 +51,9 @@ export const concerningTenants: ReadonlySet<EventType> = new Set<EventType>([
   'image.failed',
   'image.deleted',
 ]);
+
+/** Whether this key may read an event: its tenant's, and those of no tenant that concern it. */
+export const seesEvent = (principal: Principal, event: Pick<DomainEvent, 'tenant' | 'type'>): boolean =>
+  principal.tenant === null ||
+  principal.tenant === event.tenant ||
+  (event.tenant === null && concerningTenants.has(event.type));

@@ -165,7 +165,9 @@ const absent = (digest: string): RefusedError =>
     }),
   );
 
-const reading = ({ layout, handles }: Parts): Pick<BlobStore, 'stat' | 'read' | 'stream' | 'localPath' | 'list'> => ({
+type Reading = 'stat' | 'read' | 'stream' | 'verify' | 'localPath' | 'list';
+
+const reading = ({ layout, handles }: Parts): Pick<BlobStore, Reading> => ({
   stat: async (digest) => {
     const found = await statFile(layout.path(digest));
     return found && { digest, size: found.size, modifiedAt: found.modifiedAt };
@@ -191,6 +193,22 @@ const reading = ({ layout, handles }: Parts): Pick<BlobStore, 'stat' | 'read' | 
       highWaterMark: streamChunk,
       ...(range === undefined ? {} : { start: range.start, end: range.end }),
     }),
+  verify: async (digest, signal) => {
+    const hash = createHash('sha256');
+    try {
+      const source = createReadStream(layout.path(digest), {
+        highWaterMark: streamChunk,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      for await (const chunk of source) hash.update(chunk as Buffer);
+    } catch (error) {
+      if (isAbsent(error)) return 'absent';
+      // A sector that cannot be read is damage as well.
+      if (systemCode(error) === 'EIO') return 'damaged';
+      throw error;
+    }
+    return hash.digest('hex') === digest ? 'sound' : 'damaged';
+  },
   localPath: (digest) => layout.path(digest),
   list: async function* () {
     for (const folder of (await readdir(layout.digests)).sort()) {

@@ -21,6 +21,8 @@ export interface BlobStore {
   read(digest: string, offset: number, length: number): Promise<Uint8Array>;
   /** `start` and `end` are the first and the last byte, as in HTTP; without a range all of it. */
   stream(digest: string, range?: { start: number; end: number }): Readable;
+  /** Reads all of a blob and compares it with its name. */
+  verify(digest: string, signal?: AbortSignal): Promise<'sound' | 'damaged' | 'absent'>;
   /** Where the bytes are on this machine, for tools and sendfile; undefined for stores that are not local. */
   localPath(digest: string): string | undefined;
   list(): AsyncIterable<BlobInfo & { modifiedAt: number }>;
@@ -50,4 +52,8 @@ export interface BlobRepository {
   /** Known blobs older than `before` that nothing names. */
   unreferenced(before: string, limit: number): Promise<BlobInfo[]>;
   forget(digest: string): Promise<void>;
+  /** How many are known, and their bytes. */
+  totals(): Promise<{ count: number; bytes: number }>;
+  /** `name:version` of the images that need it. */
+  neededBy(digest: string): Promise<string[]>;
 }

@@ -17,7 +17,7 @@ export interface TestDatabase {
 export interface Adapter {
   readonly name: 'SQLite' | 'PostgreSQL';
   /** A fresh, empty database. */
-  create(): Promise<TestDatabase>;
+  readonly create: () => Promise<TestDatabase>;
 }
 
 const opened: SqlStore[] = [];

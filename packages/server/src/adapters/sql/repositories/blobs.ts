@@ -62,6 +62,28 @@ export const createBlobRepository = ({ db }: Context): BlobRepository => ({
       .execute();
     return rows.map(({ digest, size }) => ({ digest, size }));
   },
+  totals: async () => {
+    const { count, bytes } = await db
+      .selectFrom('blobs')
+      .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | string | null>('size').as('bytes')])
+      .executeTakeFirstOrThrow();
+    return { count, bytes: Number(bytes ?? 0) };
+  },
+  neededBy: async (digest) => {
+    const rows = await db
+      .selectFrom('images')
+      .select(['name', 'version'])
+      .where((eb) =>
+        eb.or([
+          eb('digest', '=', digest),
+          eb('id', 'in', eb.selectFrom('derivatives').select('image').where('blob', '=', digest)),
+        ]),
+      )
+      .orderBy('name')
+      .orderBy('version')
+      .execute();
+    return rows.map(({ name, version }) => `${name}:${version}`);
+  },
   forget: async (digest) => {
     await db.deleteFrom('blobs').where('digest', '=', digest).execute();
   },
