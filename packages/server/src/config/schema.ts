@@ -18,6 +18,10 @@ const http = z
       .boolean()
       .default(false)
       .describe('Take the caller’s address from X-Forwarded-For. Only behind a proxy that sets it.'),
+    openMetrics: z
+      .boolean()
+      .default(false)
+      .describe('Answer /metrics without a key. It counts devices, jobs and requests.'),
     maxBodySize: Size.default(1024 * 1024).describe('Largest JSON body. Uploads of images have a limit of their own.'),
   })
   .prefault({});

@@ -9,16 +9,45 @@ export interface GaugeSource {
   read(): Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
 }
 
-export interface HttpMetrics {
-  readonly registry: Registry;
-  /** One answered request; `route` is the pattern, never the path with its names. */
-  observe(request: { method: string; route: string; status: number; seconds: number }): void;
-  streamOpened(): void;
-  streamClosed(): void;
+/** A counter kept elsewhere (in the boot plane), as it stands. */
+export interface CounterReading {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
 }
 
+export interface HttpMetrics {
+  /** Everything in Prometheus' text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+  /** One answered request; `route` is the pattern, never the path with its names. */
+  observe(request: { method: string; route: string; status: number; seconds: number }): void;
+  readonly streamOpened: () => void;
+  readonly streamClosed: () => void;
+}
+
+const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+/** Counters of the other plane in Prometheus' text format, each name declared once. */
+export const counterText = (counters: readonly CounterReading[]): string => {
+  const byName = new Map<string, CounterReading[]>();
+  for (const counter of counters) byName.set(counter.name, [...(byName.get(counter.name) ?? []), counter]);
+  return [...byName]
+    .map(([name, readings]) => {
+      const lines = readings.map(({ labels, value }) => {
+        const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
+        return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
+      });
+      return `# TYPE ${name} counter\n${lines.join('')}`;
+    })
+    .join('');
+};
+
 /** Prometheus metrics of one process: Node's own (event loop lag, memory, CPU), HTTP, and whatever `sources` tell. */
-export const createMetrics = (sources: readonly GaugeSource[]): HttpMetrics => {
+export const createMetrics = (
+  sources: readonly GaugeSource[],
+  counters: () => readonly CounterReading[] = () => [],
+): HttpMetrics => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
@@ -46,7 +75,8 @@ export const createMetrics = (sources: readonly GaugeSource[]): HttpMetrics => {
     });
   }
   return {
-    registry,
+    contentType: registry.contentType,
+    text: async () => `${await registry.metrics()}${counterText(counters())}`,
     observe: ({ method, route, status, seconds }) => {
       duration.observe({ method, route, status: String(status) }, seconds);
     },
@@ -60,11 +90,11 @@ export const createMetrics = (sources: readonly GaugeSource[]): HttpMetrics => {
 };
 
 /** `GET /metrics` in Prometheus' text format; the caller decides beforehand who may read it. */
-export const registerMetrics = (app: FastifyInstance, { registry }: HttpMetrics): void => {
+export const registerMetrics = (app: FastifyInstance, metrics: HttpMetrics): void => {
   app.get('/metrics', async (_request, reply) =>
     reply
-      .type(registry.contentType)
+      .type(metrics.contentType)
       .header('cache-control', 'no-store')
-      .send(await registry.metrics()),
+      .send(await metrics.text()),
   );
 };

@@ -1,0 +1,140 @@
+import type { Device, DeviceState, Model } from '@drover/contract';
+import { labelsOf, listOption, textOption, UsageError, type Action } from '../command.js';
+import { connect } from '../connect.js';
+import { gather, hint, show, showList } from '../show.js';
+import { agoText } from '../terminal/format.js';
+import { factsText } from '../terminal/table.js';
+import type { Io } from '../terminal/io.js';
+
+const labelsText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+
+const identityText = ({ mac, serial, bootPrefix }: Device): string => serial ?? bootPrefix ?? mac ?? '';
+
+/** `up` when the board runs what it was assigned; what it waits for otherwise. */
+const conditionText = ({ assignment, upGeneration, stateReason }: Device): string => {
+  if (stateReason !== null) return stateReason;
+  if (assignment === null) return '';
+  return upGeneration === assignment.generation ? 'up' : 'not up yet';
+};
+
+export const deviceText = (io: Io, device: Device): string =>
+  factsText(io, [
+    ['name', device.name],
+    ['id', device.id],
+    ['state', device.state],
+    ['condition', conditionText(device)],
+    ['model', device.modelName ?? device.model],
+    ['serial', device.serial],
+    ['boot prefix', device.bootPrefix],
+    ['MAC', device.mac],
+    ['site', device.site],
+    ['tenant', device.tenant],
+    ['labels', labelsText(device.labels)],
+    ['image', device.assignment?.imageName],
+    ['root mode', device.assignment?.rootMode],
+    ['kernel parameters', device.assignment?.kernelParameters],
+    ['address', device.lastAddress],
+    ['last seen', agoText(device.lastSeenAt, Date.now())],
+    ['last boot', device.lastSession],
+  ]);
+
+export const list: Action = async (cli) => {
+  const { options } = cli;
+  const labels = listOption(options, 'label');
+  const devices = await gather(cli, connect(cli), 'listDevices', {
+    query: {
+      state: textOption(options, 'state') as DeviceState | undefined,
+      model: textOption(options, 'model') as Model | undefined,
+      image: textOption(options, 'image'),
+      ...(labels.length === 0 ? {} : { selector: labels.join(',') }),
+    },
+  });
+  const now = Date.now();
+  showList(
+    cli,
+    devices,
+    [
+      { title: 'NAME', value: (device) => device.name },
+      { title: 'STATE', value: (device) => device.state },
+      { title: 'MODEL', value: (device) => device.model },
+      { title: 'IDENTITY', value: identityText },
+      { title: 'IMAGE', value: (device) => device.assignment?.imageName },
+      { title: 'CONDITION', value: conditionText },
+      { title: 'ADDRESS', value: (device) => device.lastAddress },
+      { title: 'SEEN', value: (device) => agoText(device.lastSeenAt, now) },
+      { title: 'LABELS', value: (device) => labelsText(device.labels) },
+    ],
+    'No devices. Switch a board on: it appears here as discovered.',
+  );
+};
+
+const showOne: Action = async (cli, [ref = '']) => {
+  const device = await connect(cli).devices.get({ params: { ref } }, { signal: cli.signal });
+  show(cli, device, deviceText(cli.io, device));
+};
+export { showOne as show };
+
+export const adopt: Action = async (cli, [ref = '']) => {
+  const name = textOption(cli.options, 'name');
+  const labels = listOption(cli.options, 'label');
+  const body = {
+    ...(name === undefined ? {} : { name }),
+    ...(labels.length === 0 ? {} : { labels: labelsOf(labels) }),
+  };
+  const device = await connect(cli).devices.adopt({ params: { ref }, body }, { signal: cli.signal });
+  show(cli, device, `${device.name} is ${device.state}.\n`);
+  hint(cli, `Give it an image: drover provision --image <image> --device ${device.name} --wait`);
+};
+
+/** `k=v` sets, `k-` takes away. */
+const relabelled = (labels: Readonly<Record<string, string>>, changes: readonly string[]): Record<string, string> => {
+  const gone = new Set(
+    changes.filter((text) => text.endsWith('-') && !text.includes('=')).map((text) => text.slice(0, -1)),
+  );
+  const set = labelsOf(changes.filter((text) => text.includes('=')));
+  const odd = changes.find((text) => !text.includes('=') && !text.endsWith('-'));
+  if (odd !== undefined)
+    throw new UsageError(`${odd} is no change of labels`, 'Write k=v to set one and k- to take one away.');
+  return { ...Object.fromEntries(Object.entries(labels).filter(([key]) => !gone.has(key))), ...set };
+};
+
+export const label: Action = async (cli, [ref = '', ...changes]) => {
+  const client = connect(cli);
+  const before = await client.devices.get({ params: { ref } }, { signal: cli.signal });
+  const device = await client.devices.update(
+    { params: { ref: before.id }, body: { labels: relabelled(before.labels, changes) } },
+    { signal: cli.signal, ifMatch: before.etag },
+  );
+  show(cli, device, `${device.name}: ${labelsText(device.labels) || 'no labels'}\n`);
+};
+
+export const rename: Action = async (cli, [ref = '', name = '']) => {
+  const device = await connect(cli).devices.update({ params: { ref }, body: { name } }, { signal: cli.signal });
+  show(cli, device, `${device.name}\n`);
+};
+
+export const create: Action = async (cli) => {
+  const { options } = cli;
+  const fields = { name: 'name', mac: 'mac', serial: 'serial', bootPrefix: 'bootPrefix', site: 'site' } as const;
+  const given = Object.fromEntries(
+    Object.entries(fields).flatMap(([field, option]) => {
+      const value = textOption(options, option);
+      return value === undefined ? [] : [[field, field === 'mac' ? value.toLowerCase().replaceAll('-', ':') : value]];
+    }),
+  );
+  const body = {
+    ...given,
+    model: (textOption(options, 'model') ?? 'other') as Model,
+    labels: labelsOf(listOption(options, 'label')),
+  };
+  const device = await connect(cli).devices.create({ body }, { signal: cli.signal });
+  show(cli, device, deviceText(cli.io, device));
+};
+
+export const remove: Action = async (cli, [ref = '']) => {
+  await connect(cli).devices.delete({ params: { ref } }, { signal: cli.signal });
+  show(cli, { deleted: ref }, `${ref} is forgotten.\n`);
+};

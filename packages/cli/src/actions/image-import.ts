@@ -1,0 +1,185 @@
+import { basename } from 'node:path';
+import type { Image, ImageSource } from '@drover/contract';
+import { DroverError, type Client } from '@drover/sdk';
+import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
+import { connect } from '../connect.js';
+import { followJob } from '../jobs.js';
+import { hint, show } from '../show.js';
+import { createProgressBar, type ProgressBar } from '../terminal/progress.js';
+import { createUploadNotes, openLocalFile, type LocalFile, type UploadNotes } from '../uploads.js';
+import { imageText } from './image.js';
+
+/** `name:version` of an option, or made from the name of a file or URL: `2026-10-01-raspios-lite.img.xz` is `raspios-lite:2026-10-01`. */
+export const nameOf = (given: string | undefined, source: string): { name: string; version: string } => {
+  if (given !== undefined) {
+    const [name = '', version, ...more] = given.split(':');
+    if (version === undefined || version === '' || more.length > 0) {
+      throw new UsageError(
+        `${given} is no name of an image`,
+        'Write --name name:version, for example --name raspios:2026.',
+      );
+    }
+    return { name, version };
+  }
+  const stem = basename(source.split(/[?#]/, 1)[0] ?? source)
+    .replace(/(\.(img|iso|raw|xz|gz|zst|zip|tar))+$/i, '')
+    .toLowerCase();
+  const [, date, rest] = /^(?:(\d{4}-\d{2}-\d{2})-)?(.*)$/.exec(stem) ?? [];
+  const name = (rest ?? '')
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63);
+  if (name === '') throw new UsageError(`No name can be made from ${source}`, 'Give one with --name name:version.');
+  return { name, version: date ?? '1' };
+};
+
+interface Uploading {
+  readonly cli: Cli;
+  readonly client: Client;
+  readonly notes: UploadNotes;
+  readonly bar: ProgressBar;
+}
+
+const openFile = async (path: string): Promise<LocalFile> => {
+  try {
+    return await openLocalFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new UsageError(
+      code === 'ENOENT' ? `There is no file ${path}` : `${path} cannot be read (${code ?? 'unknown'})`,
+      'Name a file, an http(s) URL, or a path on the server with --path.',
+    );
+  }
+};
+
+/** The upload begun earlier for this very file, as long as the server still has it unfinished or whole. */
+const earlierUpload = async ({ client, notes, cli }: Uploading, file: LocalFile): Promise<string | undefined> => {
+  const id = notes.find(client.baseUrl, file);
+  if (id === undefined) return undefined;
+  try {
+    const upload = await client.uploads.get({ params: { id } }, { signal: cli.signal });
+    return upload.size === file.size ? id : undefined;
+  } catch (error) {
+    if (error instanceof DroverError && error.status === 404) return undefined;
+    throw error;
+  }
+};
+
+/** Uploads a file, or what is left of it, and gives the id of the upload. */
+const uploadFile = async (uploading: Uploading, file: LocalFile): Promise<string> => {
+  const { cli, client, notes, bar } = uploading;
+  const resume = await earlierUpload(uploading, file);
+  let resumed = resume !== undefined;
+  const upload = await client.upload(file, {
+    filename: basename(file.path).slice(0, 255),
+    resume,
+    signal: cli.signal,
+    onStart: ({ id }) => {
+      notes.put(client.baseUrl, file, id);
+    },
+    onProgress: (done, total) => {
+      if (resumed && done > 0) bar.note(`Going on where the upload was interrupted.`);
+      resumed = false;
+      bar.update({ label: 'uploading', done, total, unit: 'bytes' });
+    },
+    onWaiting: () => {
+      bar.note('The server does not answer; waiting for it.');
+    },
+  });
+  return upload.id;
+};
+
+const uploadFiles = async (
+  uploading: Uploading,
+  paths: readonly string[],
+): Promise<{ ids: string[]; files: LocalFile[] }> => {
+  const files: LocalFile[] = [];
+  try {
+    for (const path of paths) files.push(await openFile(path));
+    const ids: string[] = [];
+    for (const file of files) ids.push(await uploadFile(uploading, file));
+    return { ids, files };
+  } catch (error) {
+    if (uploading.cli.signal.aborted) {
+      uploading.bar.end();
+      hint(uploading.cli, 'Interrupted. The same command goes on where it stopped.');
+    }
+    throw error;
+  } finally {
+    for (const file of files) await file.close();
+  }
+};
+
+interface Wanted {
+  readonly source: string;
+  readonly kind: 'url' | 'path' | 'file' | 'tars';
+  readonly paths: readonly string[];
+}
+
+const wantedOf = ({ options }: Cli, source: string | undefined): Wanted => {
+  const path = textOption(options, 'path');
+  const boot = textOption(options, 'boot');
+  const root = textOption(options, 'root');
+  if ((boot === undefined) !== (root === undefined)) {
+    throw new UsageError('--boot and --root belong together', 'Give both tars: --boot boot.tar --root root.tar.');
+  }
+  const given = [source, path, boot].filter((value) => value !== undefined);
+  if (given.length !== 1) {
+    throw new UsageError(
+      given.length === 0 ? 'There is nothing to import' : 'More than one thing to import is named',
+      'Name one file, one URL, one --path, or --boot with --root.',
+    );
+  }
+  if (boot !== undefined && root !== undefined) return { source: root, kind: 'tars', paths: [boot, root] };
+  if (path !== undefined) return { source: path, kind: 'path', paths: [] };
+  const text = source ?? '';
+  return {
+    source: text,
+    kind: /^https?:\/\//.test(text) ? 'url' : 'file',
+    paths: /^https?:\/\//.test(text) ? [] : [text],
+  };
+};
+
+const sourceOf = ({ kind, source }: Wanted, ids: readonly string[]): ImageSource => {
+  if (kind === 'url') return { kind, url: source };
+  if (kind === 'path') return { kind, path: source };
+  return kind === 'file' ? { kind: 'upload', upload: ids[0] ?? '' } : { kind, boot: ids[0] ?? '', root: ids[1] ?? '' };
+};
+
+const finish = async (cli: Cli, client: Client, image: Image, bar: ProgressBar): Promise<void> => {
+  if (cli.options['wait'] === false || image.job === null) {
+    show(cli, image, `${image.ref} is being imported.\n`);
+    hint(cli, `Follow it: drover job watch ${image.job ?? ''}`);
+    return;
+  }
+  await followJob(cli, client, image.job, bar);
+  const ready = await client.images.get({ params: { ref: image.id } }, { signal: cli.signal });
+  show(cli, ready, imageText(cli.io, ready));
+};
+
+export const importImage: Action = async (cli, [source]) => {
+  const wanted = wantedOf(cli, source);
+  const target = nameOf(textOption(cli.options, 'name'), wanted.source);
+  const client = connect(cli);
+  const bar = createProgressBar(cli.io);
+  const notes = createUploadNotes(cli.environment.uploadsFile);
+  try {
+    const { ids, files } = await uploadFiles({ cli, client, notes, bar }, wanted.paths);
+    const sha256 = textOption(cli.options, 'sha256');
+    const image = await client.images.create(
+      {
+        body: {
+          ...target,
+          source: sourceOf(wanted, ids),
+          shared: flagOption(cli.options, 'shared'),
+          ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }),
+        },
+      },
+      { signal: cli.signal },
+    );
+    for (const file of files) notes.forget(client.baseUrl, file);
+    await finish(cli, client, image, bar);
+  } finally {
+    bar.end();
+  }
+};

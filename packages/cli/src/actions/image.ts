@@ -1,0 +1,81 @@
+import type { Image } from '@drover/contract';
+import { textOption, type Action } from '../command.js';
+import { connect } from '../connect.js';
+import { gather, show, showList } from '../show.js';
+import { agoText, bytesText } from '../terminal/format.js';
+import type { Io } from '../terminal/io.js';
+import { factsText } from '../terminal/table.js';
+
+const releaseText = ({ facts }: Image): string | null => facts?.release?.name ?? facts?.release?.id ?? null;
+
+export const imageText = (io: Io, image: Image): string => {
+  const { facts } = image;
+  const rows = factsText(io, [
+    ['name', image.ref],
+    ['id', image.id],
+    ['state', image.stateReason === null ? image.state : `${image.state}: ${image.stateReason}`],
+    ['visible to', image.tenant === null ? 'every tenant' : image.tenant],
+    ['size', image.size === null ? null : bytesText(image.size)],
+    ['sha256', image.digest],
+    ['release', releaseText(image)],
+    ['architecture', facts?.architecture],
+    ['models', facts?.models.join(', ')],
+    ['root modes', facts?.rootModes.join(', ')],
+    ['kernels', facts?.kernels.map((kernel) => `${kernel.file} ${kernel.release ?? ''}`.trim()).join(', ')],
+    ['init', facts?.init],
+    [
+      'partitions',
+      facts?.partitions
+        .map((part) => `${part.number}:${part.fileSystem ?? part.type} ${bytesText(part.length)}`)
+        .join(', '),
+    ],
+    ['root used', facts?.rootUsedBytes == null ? null : bytesText(facts.rootUsedBytes)],
+  ]);
+  const warnings = (facts?.warnings ?? []).map((text) => `! ${text}\n`);
+  const unfit = (facts?.unfit ?? []).map(({ model, reason }) => `not on ${model}: ${reason}\n`);
+  return [rows, ...warnings, ...unfit].join('');
+};
+
+export const list: Action = async (cli) => {
+  const name = textOption(cli.options, 'name');
+  const images = await gather(cli, connect(cli), 'listImages', { query: name === undefined ? {} : { name } });
+  const now = Date.now();
+  showList(
+    cli,
+    images,
+    [
+      { title: 'IMAGE', value: (image) => image.ref },
+      { title: 'STATE', value: (image) => image.state },
+      { title: 'SIZE', value: (image) => (image.size === null ? null : bytesText(image.size)), right: true },
+      { title: 'ARCH', value: (image) => image.facts?.architecture },
+      { title: 'RELEASE', value: releaseText },
+      { title: 'MODELS', value: (image) => image.facts?.models.join(',') },
+      { title: 'CREATED', value: (image) => agoText(image.createdAt, now) },
+    ],
+    'No images. Import one: drover image import FILE',
+  );
+};
+
+const showOne: Action = async (cli, [ref = '']) => {
+  const image = await connect(cli).images.get({ params: { ref } }, { signal: cli.signal });
+  show(cli, image, imageText(cli.io, image));
+};
+export { showOne as show };
+
+export const files: Action = async (cli, [ref = '']) => {
+  const found = await gather(cli, connect(cli), 'listImageFiles', { params: { ref } });
+  showList(
+    cli,
+    found,
+    [
+      { title: 'SIZE', value: (file) => (cli.io.isTerminal ? bytesText(file.size) : file.size), right: true },
+      { title: 'PATH', value: (file) => file.path },
+    ],
+    'The boot partition is empty.',
+  );
+};
+
+export const remove: Action = async (cli, [ref = '']) => {
+  await connect(cli).images.delete({ params: { ref } }, { signal: cli.signal });
+  show(cli, { deleted: ref }, `${ref} is deleted.\n`);
+};

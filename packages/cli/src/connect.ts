@@ -1,0 +1,56 @@
+import { createClient, type Client } from '@drover/sdk';
+import { textOption, UsageError, type Cli } from './command.js';
+import { readContexts, type Context } from './contexts.js';
+
+const defaultServer = 'http://127.0.0.1:8080';
+
+/** Which server and key a command uses, and why. */
+export interface Target {
+  readonly server: string;
+  readonly key: string | undefined;
+  readonly context: string | undefined;
+}
+
+const named = (contexts: Readonly<Record<string, Context>>, name: string): Context => {
+  const context = contexts[name];
+  if (context !== undefined) return context;
+  const known = Object.keys(contexts);
+  throw new UsageError(
+    `There is no context ${name}`,
+    known.length === 0 ? 'Make one with `drover login`.' : `There are: ${known.join(', ')}.`,
+  );
+};
+
+/** `http://host:port` of what a person wrote: `host`, `host:port` or a URL. */
+export const serverUrl = (text: string): string => {
+  const url = URL.canParse(text) && /^https?:/.test(text) ? new URL(text) : undefined;
+  const guessed = url ?? (URL.canParse(`http://${text}`) ? new URL(`http://${text}`) : undefined);
+  if (guessed === undefined) throw new UsageError(`${text} is no server`, 'Write it like http://drover.lan:8080.');
+  if (url === undefined && guessed.port === '') guessed.port = '8080';
+  return `${guessed.protocol}//${guessed.host}${guessed.pathname.replace(/\/+$/, '')}`;
+};
+
+/**
+ * Options first, then the environment, then the context that is named or current, then this machine. A key of a context never goes to another server
+ * than that context's.
+ */
+export const targetOf = ({ options, environment }: Pick<Cli, 'options' | 'environment'>): Target => {
+  const { contexts, current } = readContexts(environment.contextFile);
+  const asked = textOption(options, 'context') ?? environment.context;
+  const name = asked ?? current;
+  const context = asked !== undefined ? named(contexts, asked) : name === undefined ? undefined : contexts[name];
+  const given = textOption(options, 'server') ?? environment.server;
+  const server = given === undefined ? (context?.server ?? defaultServer) : serverUrl(given);
+  const own = context !== undefined && context.server === server ? context : undefined;
+  const fitting = own ?? Object.values(contexts).find((each) => each.server === server);
+  return {
+    server,
+    key: textOption(options, 'key') ?? environment.key ?? fitting?.key,
+    context: own === undefined ? undefined : name,
+  };
+};
+
+export const connect = (cli: Pick<Cli, 'options' | 'environment'>): Client => {
+  const { server, key } = targetOf(cli);
+  return createClient({ baseUrl: server, key });
+};

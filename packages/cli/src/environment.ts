@@ -1,0 +1,32 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** What the command line takes from its surroundings; the only reader of the environment in this package. */
+export interface Environment {
+  /** DROVER_SERVER */
+  readonly server: string | undefined;
+  /** DROVER_KEY */
+  readonly key: string | undefined;
+  /** DROVER_CONTEXT */
+  readonly context: string | undefined;
+  /** Contexts: `~/.config/drover/cli.yaml`. */
+  readonly contextFile: string;
+  /** Uploads under way: `~/.local/state/drover/uploads.json`. */
+  readonly uploadsFile: string;
+  readonly color: boolean;
+}
+
+const set = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
+
+export const readEnvironment = (env: NodeJS.ProcessEnv = process.env): Environment => {
+  const home = set(env['HOME']) ?? homedir();
+  return {
+    server: set(env['DROVER_SERVER']),
+    key: set(env['DROVER_KEY']),
+    context: set(env['DROVER_CONTEXT']),
+    contextFile: join(set(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'drover/cli.yaml'),
+    uploadsFile: join(set(env['XDG_STATE_HOME']) ?? join(home, '.local/state'), 'drover/uploads.json'),
+    // https://no-color.org: any value turns colours off.
+    color: set(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',
+  };
+};

@@ -1,0 +1,109 @@
+import { createRequire } from 'node:module';
+import { UsageError, flagOption, type Cli } from './command.js';
+import { commands, groups } from './commands/index.js';
+import { readEnvironment } from './environment.js';
+import { CommanderError, createProgram, type Invocation } from './program.js';
+import { processIo, type Io } from './terminal/io.js';
+
+const interrupted = 130;
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** What the SDK throws, known by its shape so that quick commands need not load it. */
+interface ProblemError extends Error {
+  readonly exitCode: number;
+  readonly problem: {
+    readonly code: string;
+    readonly title: string;
+    readonly detail: string;
+    readonly remedy?: string;
+    readonly errors?: readonly { field: string; message: string; remedy?: string }[];
+    readonly conflicts?: readonly string[];
+    readonly requestId?: string;
+  };
+}
+
+const isProblem = (error: unknown): error is ProblemError =>
+  error instanceof Error && 'problem' in error && 'exitCode' in error;
+
+const showProblem = (io: Io, { problem }: ProblemError): void => {
+  io.err(`drover: ${problem.detail}\n`);
+  for (const { field, message, remedy } of problem.errors ?? []) {
+    io.err(`  ${field}: ${message}${remedy === undefined ? '' : ` ${remedy}`}\n`);
+  }
+  if (problem.remedy !== undefined) io.err(`${problem.remedy}\n`);
+  if (problem.code === 'server.fault' && problem.requestId !== undefined) io.err(`Request id: ${problem.requestId}\n`);
+};
+
+/** Says what went wrong, on standard error for people, on standard output for `--json`; gives the exit code. */
+const report = (io: Io, json: boolean, error: unknown): number => {
+  if (isProblem(error)) {
+    if (json) io.out(`${JSON.stringify(error.problem)}\n`);
+    showProblem(io, error);
+    return error.exitCode;
+  }
+  if (error instanceof UsageError) {
+    io.err(`drover: ${error.message}\n${error.remedy === undefined ? '' : `${error.remedy}\n`}`);
+    return 2;
+  }
+  io.err(`drover: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return 1;
+};
+
+/** The first Ctrl-C asks the command to end, the second ends it. */
+const interruptible = (): { signal: AbortSignal; dispose: () => void } => {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(interrupted);
+    controller.abort(new Error('interrupted'));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+    },
+  };
+};
+
+const run = async (io: Io, cli: Omit<Cli, 'signal'>, { load, args }: Invocation): Promise<number> => {
+  const { signal, dispose } = interruptible();
+  try {
+    const action = await load();
+    return (await action({ ...cli, signal }, args)) ?? 0;
+  } catch (error) {
+    if (signal.aborted) return interrupted;
+    return report(io, cli.json, error);
+  } finally {
+    dispose();
+  }
+};
+
+/** A reader that went away (`drover device list | head -1`) is no mistake. */
+const endQuietlyOnClosedPipe = (): void => {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+};
+
+/** Runs one command line (without `node` and the script) and gives its exit code. */
+export const main = async (argv: readonly string[]): Promise<number> => {
+  const environment = readEnvironment();
+  const io = processIo(environment.color);
+  endQuietlyOnClosedPipe();
+  let asked: Invocation | undefined;
+  const program = createProgram(version, io, (invocation) => {
+    asked = invocation;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    throw error;
+  }
+  if (asked === undefined) return 2;
+  const { options } = asked;
+  return run(io, { io, environment, options, json: flagOption(options, 'json'), table: { commands, groups } }, asked);
+};

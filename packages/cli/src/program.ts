@@ -1,0 +1,70 @@
+import { Command, CommanderError, type Help } from 'commander';
+import { commonOptions, type Action, type CommandSpec, type OptionValues } from './command.js';
+import { commands, groups } from './commands/index.js';
+
+export interface Invocation {
+  readonly load: () => Promise<Action>;
+  readonly args: readonly string[];
+  readonly options: OptionValues;
+}
+
+export const exampleText = (examples: readonly string[]): string =>
+  `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  ${line}\n`).join('')}`;
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+const addOptions = (command: Command, options: CommandSpec['options'] = []): void => {
+  for (const [flags, description] of options) {
+    if (flags.includes('...')) command.option(flags.replace('...', ''), description, collect);
+    else command.option(flags, description);
+  }
+};
+
+const addCommand = (parent: Command, spec: CommandSpec, invoke: (invocation: Invocation) => void): void => {
+  const command = parent.command(spec.usage).summary(spec.summary).description(spec.summary);
+  addOptions(command, spec.options);
+  addOptions(command, commonOptions);
+  command.addHelpText('after', exampleText(spec.examples));
+  command.showHelpAfterError(`Try: ${spec.examples[0] ?? ''}`);
+  if (spec.passThrough === true) command.allowUnknownOption().helpOption(false).argument('[arguments...]');
+  command.action((...given: unknown[]) => {
+    const args = given
+      .slice(0, -2)
+      .flat()
+      .filter((item): item is string => typeof item === 'string');
+    invoke({ load: spec.load, args, options: command.opts() });
+  });
+};
+
+const formatHelp = {
+  sortSubcommands: false,
+  subcommandTerm: (command: Command) => command.name(),
+} satisfies Partial<Help>;
+
+export interface ProgramOutput {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** The whole command line. `invoke` is called once with what was asked for; help, version and mistakes throw CommanderError. */
+export const createProgram = (
+  version: string,
+  output: ProgramOutput,
+  invoke: (invocation: Invocation) => void,
+): Command => {
+  const program = new Command('drover')
+    .description('Raspberry Pis as cattle: network boot, images and boards behind one API')
+    .version(version)
+    .exitOverride()
+    .configureHelp(formatHelp)
+    .configureOutput({ writeOut: output.out, writeErr: output.err })
+    .addHelpText('after', exampleText(['drover serve', 'drover device list --state discovered', 'drover boot watch']));
+  for (const spec of commands) addCommand(program, spec, invoke);
+  for (const group of groups) {
+    const parent = program.command(group.name).summary(group.summary).description(group.summary);
+    for (const spec of group.commands) addCommand(parent, spec, invoke);
+  }
+  return program;
+};
+
+export { CommanderError };

@@ -1,0 +1,116 @@
+import type { TimelineEntry } from '@drover/contract';
+import { bytesText, clockText, durationText, safeText, speedText } from './format.js';
+import { paint, type Io, type Style } from './io.js';
+
+interface Line {
+  readonly what: string;
+  readonly text: string;
+  readonly style?: Style;
+  /** Further lines, indented. */
+  readonly more?: readonly string[];
+}
+
+type Transfer = Extract<TimelineEntry, { type: 'tftp.file' | 'http.file' | 'root.download' }>;
+
+const transferText = (entry: Transfer): string => {
+  const name = safeText(entry.path);
+  if (entry.outcome === 'absent') return `${name} (not there, as asked)`;
+  const size = `${name}  ${bytesText(entry.bytes)} in ${durationText(entry.ms)}  ${speedText(entry.bytes, entry.ms)}`;
+  const detail = entry.detail === undefined ? '' : `: ${safeText(entry.detail)}`;
+  return entry.outcome === 'complete' ? size.trimEnd() : `${size.trimEnd()} (${entry.outcome}${detail})`;
+};
+
+const transferStyle = (entry: Transfer): Style | undefined => {
+  if (entry.outcome === 'complete') return undefined;
+  return entry.outcome === 'absent' || entry.outcome === 'probe' ? 'dim' : 'yellow';
+};
+
+const transferLine = (what: string, entry: Transfer): Line => {
+  const style = transferStyle(entry);
+  const retransmits =
+    entry.type === 'tftp.file' && entry.retransmits > 0 ? `, ${entry.retransmits} blocks sent again` : '';
+  return { what, text: transferText(entry) + retransmits, ...(style === undefined ? {} : { style }) };
+};
+
+const reportLine = (entry: Extract<TimelineEntry, { type: 'report' }>): Line => {
+  const uptime = entry.uptime === undefined ? '' : ` (${entry.uptime.toFixed(1)} s after the kernel started)`;
+  const message = entry.message === '' ? '' : ` ${safeText(entry.message)}`;
+  const isUp = entry.step === 'up' && entry.state === 'ok';
+  const style: Style | undefined = isUp ? 'green' : entry.state === 'failed' ? 'red' : undefined;
+  const state = entry.state === 'ok' || entry.state === 'info' ? '' : ` ${entry.state}`;
+  return {
+    what: isUp ? 'up' : 'board',
+    text: `${safeText(entry.step)}${state}${message}${uptime}`,
+    ...(style === undefined ? {} : { style }),
+  };
+};
+
+const endedLine = (entry: Extract<TimelineEntry, { type: 'session.ended' }>): Line => ({
+  what: 'end',
+  text: entry.outcome,
+  style: entry.outcome === 'up' ? 'green' : 'red',
+  ...(entry.verdict === null
+    ? {}
+    : { more: [safeText(entry.verdict.message), `What to do: ${safeText(entry.verdict.remedy)}`] }),
+});
+
+/** One entry in words. */
+export const describeEntry = (entry: TimelineEntry): Line => {
+  switch (entry.type) {
+    case 'dhcp.discover':
+      return {
+        what: 'dhcp',
+        text: `DISCOVER from ${entry.mac} (${entry.firmware}) on ${entry.interface}${entry.relay === undefined ? '' : ` through relay ${entry.relay}`}`,
+      };
+    case 'dhcp.request':
+      return {
+        what: 'dhcp',
+        text: `REQUEST from ${entry.mac}${entry.address === undefined ? '' : ` for ${entry.address}`}`,
+      };
+    case 'dhcp.offer':
+      return { what: 'dhcp', text: `OFFER from ${entry.server} after ${durationText(entry.delayMs)}` };
+    case 'dhcp.ignored':
+      return { what: 'dhcp', text: `ignored: ${safeText(entry.reason)}`, style: 'dim' };
+    case 'dhcp.rival':
+      return {
+        what: 'dhcp',
+        text: `another server (${entry.server}) answers too, with options ${entry.options.join(', ')}`,
+        style: 'yellow',
+      };
+    case 'tftp.file':
+      return transferLine('tftp', entry);
+    case 'http.file':
+      return transferLine('http', entry);
+    case 'root.download':
+      return transferLine('root', entry);
+    case 'exchange':
+      return {
+        what: 'secret',
+        text: `${entry.outcome} from ${entry.address}`,
+        ...(['granted', 'repeated', 'not-ready'].includes(entry.outcome) ? {} : { style: 'red' as const }),
+      };
+    case 'report':
+      return reportLine(entry);
+    case 'log':
+      return {
+        what: 'log',
+        text: entry.source,
+        style: 'dim',
+        more: entry.text.trimEnd().split('\n').map(safeText),
+      };
+    case 'session.opened':
+      return { what: 'boot', text: entry.generation === null ? 'begins, nothing to boot' : 'begins', style: 'bold' };
+    case 'session.ended':
+      return endedLine(entry);
+  }
+};
+
+/** One entry as a line (or a few) of a watch: time, device, kind, words. */
+export const entryText = (io: Io, device: string, entry: TimelineEntry): string => {
+  const { what, text, style, more = [] } = describeEntry(entry);
+  const head = `${paint(io, 'dim', clockText(entry.at))}  ${device === '' ? '' : `${device}  `}${what.padEnd(6)}  `;
+  const indent = ' '.repeat(14);
+  return [head + (style === undefined ? text : paint(io, style, text)), ...more.map((line) => indent + line)]
+    .map((line) => `${line}\n`)
+    .join('');
+};

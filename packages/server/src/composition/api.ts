@@ -1,0 +1,63 @@
+import type { Principal, Result } from '@drover/contract';
+import type { Clock, Ids, Log } from '../app/ports.js';
+import type { Idempotency } from '../app/tenants/idempotency.js';
+import type { Settings } from '../config.js';
+import { createApiApp } from '../listeners/http/api/app.js';
+import { createHandlers, type UseCases } from '../listeners/http/api/handlers/index.js';
+import { createThrottle } from '../listeners/http/api/throttle.js';
+import { createMetrics } from '../listeners/http/metrics.js';
+import { createHttpServer, type HttpServer } from '../listeners/http/server.js';
+import type { BootPlaneState } from '../control-plane.js';
+import { gaugeSources } from './gauges.js';
+import { readinessChecks } from './health.js';
+import type { Storage } from './storage.js';
+
+export interface ApiDeps {
+  readonly settings: Settings;
+  readonly storage: Storage;
+  readonly useCases: UseCases;
+  readonly idempotency: Idempotency;
+  readonly authenticate: (key: string) => Promise<Result<Principal>>;
+  readonly bootPlane: BootPlaneState;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly version: string;
+}
+
+const maxEventStreams = 2000;
+const heartbeatMs = 15_000;
+
+/** The control plane's HTTP listener over its use cases. */
+export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
+  const { settings, storage, useCases, bootPlane, clock, ids, log } = deps;
+  const stopping = new AbortController();
+  const metrics = createMetrics(
+    gaugeSources({ ...storage, clock, bootPlane, dataDir: settings.dataDir }),
+    () => bootPlane.counters,
+  );
+  const app = await createApiApp({
+    api: {
+      ...createHandlers(useCases),
+      authenticate: deps.authenticate,
+      throttle: createThrottle({ clock }),
+      idempotency: deps.idempotency,
+      audit: useCases.audit,
+      log,
+      stopping: stopping.signal,
+      maxEventStreams,
+      heartbeatMs,
+      streamOpened: metrics.streamOpened,
+      streamClosed: metrics.streamClosed,
+    },
+    ids,
+    log,
+    checks: readinessChecks(storage.store, settings.dataDir, bootPlane),
+    metrics,
+    openMetrics: settings.http.openMetrics,
+    version: deps.version,
+    maxBodySize: settings.http.maxBodySize,
+    trustProxy: settings.http.trustProxy,
+  });
+  return createHttpServer({ app, listen: settings.http.listen, log, stopping });
+};

@@ -1,0 +1,29 @@
+import type { TimelineFeed } from '../app/boot/ports.js';
+import { createBootService, type BootService } from '../app/boot/service.js';
+import { createDiscovery } from '../app/devices/discovery.js';
+import type { Clock, Ids, Log } from '../app/ports.js';
+import type { Settings } from '../config.js';
+import type { Storage } from './storage.js';
+
+/** The control plane's side of booting: what the boot plane asks, and boot sessions. */
+export const createBoot = (
+  { site, boot, retention }: Settings,
+  { store, blobs }: Storage,
+  parts: { clock: Clock; ids: Ids; log: Log; feed: TimelineFeed; defaultTenant: string },
+): BootService => {
+  const discovery = createDiscovery({ store, ...parts });
+  const seen = { autoAdopt: boot.autoAdopt ? parts.defaultTenant : null, discoveredLimit: boot.maxDiscovered };
+  return createBootService({
+    ...parts,
+    store,
+    blobs,
+    registerSeen: (wire) => discovery.registerSeen(wire, seen),
+    learnSerial: (device, serial) => discovery.learnSerial(device, serial),
+    settings: {
+      site,
+      dhcpMode: boot.dhcp.mode,
+      sessionTtlSeconds: boot.sessionTtlSeconds,
+      retentionDays: retention.sessionsDays,
+    },
+  });
+};

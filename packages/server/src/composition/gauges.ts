@@ -1,0 +1,102 @@
+import type { Store } from '../app/store/ports.js';
+import type { BlobStore } from '../app/blobs/ports.js';
+import type { Clock } from '../app/ports.js';
+import type { GaugeSource } from '../listeners/http/metrics.js';
+import { freeBytes } from './health.js';
+
+export interface GaugeDeps {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly dataDir: string;
+  readonly bootPlane: { readonly ready: boolean };
+}
+
+const blobsEveryMs = 60_000;
+/** Counting stops there: more than that is as bad. */
+const countLimit = 500;
+
+type Reading = Awaited<ReturnType<GaugeSource['read']>>;
+
+/** Walking through all blobs takes a while, so it is done once a minute at most. */
+const blobTotals = ({ blobs, clock }: GaugeDeps): (() => Promise<{ count: number; bytes: number }>) => {
+  let known: { at: number; totals: Promise<{ count: number; bytes: number }> } | undefined;
+  const walk = async (): Promise<{ count: number; bytes: number }> => {
+    let count = 0;
+    let bytes = 0;
+    for await (const blob of blobs.list()) {
+      count += 1;
+      bytes += blob.size;
+    }
+    return { count, bytes };
+  };
+  return () => {
+    if (known === undefined || clock.now() - known.at > blobsEveryMs) known = { at: clock.now(), totals: walk() };
+    return known.totals;
+  };
+};
+
+const single = (value: number): Reading => [{ labels: {}, value }];
+
+/** What /metrics tells of the installation beside Node's own figures and HTTP. */
+export const gaugeSources = (deps: GaugeDeps): readonly GaugeSource[] => {
+  const { store, dataDir, bootPlane } = deps;
+  const totals = blobTotals(deps);
+  return [
+    {
+      name: 'drover_devices',
+      help: 'Devices by state',
+      labels: ['state'],
+      read: async () =>
+        Object.entries(await store.read((tx) => tx.devices.countByState())).map(([state, value]) => ({
+          labels: { state },
+          value,
+        })),
+    },
+    {
+      name: 'drover_jobs_unfinished',
+      help: `Jobs that are queued or running, ${countLimit} at most`,
+      labels: ['state'],
+      read: async () =>
+        Promise.all(
+          (['queued', 'running'] as const).map(async (state) => {
+            const page = await store.read((tx) => tx.jobs.list({ state }, { limit: countLimit }));
+            return { labels: { state }, value: page.items.length };
+          }),
+        ),
+    },
+    {
+      name: 'drover_boot_sessions_running',
+      help: `Boots that are under way, ${countLimit} at most`,
+      labels: [],
+      read: async () => {
+        const page = await store.read((tx) => tx.sessions.list({ outcome: 'running' }, { limit: countLimit }));
+        return single(page.items.length);
+      },
+    },
+    {
+      name: 'drover_blobs',
+      help: 'Stored blobs',
+      labels: [],
+      read: async () => single((await totals()).count),
+    },
+    {
+      name: 'drover_blob_bytes',
+      help: 'Bytes of all stored blobs, holes counted',
+      labels: [],
+      read: async () => single((await totals()).bytes),
+    },
+    {
+      name: 'drover_data_free_bytes',
+      help: 'Room left in the data folder',
+      labels: [],
+      read: async () => single(await freeBytes(dataDir)),
+    },
+    {
+      name: 'drover_boot_plane_up',
+      help: '1 while the boot plane serves',
+      labels: [],
+      read: async () => single(bootPlane.ready ? 1 : 0),
+    },
+  ];
+};

@@ -1,0 +1,47 @@
+import { fileURLToPath } from 'node:url';
+import { createImageInspector } from '../adapters/import/inspect.js';
+import { openFileSource } from '../adapters/import/file-source.js';
+import { createImageUnpacker } from '../adapters/import/unpack.js';
+import { createHelperStore, createInitramfsComposer, createInitramfsMaker } from '../adapters/initramfs/index.js';
+import { createRootPacker, createToolRunner } from '../adapters/tools/index.js';
+import type { Waiting } from '../app/devices/waiting.js';
+import type { InitramfsMaker } from '../app/images/ports.js';
+import { createImportJob } from '../app/images/import-job.js';
+import { createBootJob, createRootJob } from '../app/images/root-job.js';
+import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
+import type { Clock } from '../app/ports.js';
+import type { Settings } from '../config.js';
+import type { Storage } from './storage.js';
+
+export interface ImageWork {
+  readonly jobs: readonly JobHandler[];
+  readonly initramfs: InitramfsMaker;
+}
+
+/** Scripts that run on a board, as they lie in this installation. */
+const deviceFolder = fileURLToPath(new URL('../../../../device', import.meta.url));
+
+/** The jobs that turn images into what boards boot, with the programs they call. */
+export const createImageWork = (
+  settings: Settings,
+  { store, blobs, uploads }: Storage,
+  { clock, enqueue, waiting }: { clock: Clock; enqueue: EnqueueJob; waiting: Waiting },
+): ImageWork => {
+  const tools = createToolRunner();
+  const helpers = createHelperStore({ tools, cacheDir: settings.helpers.cacheDir, now: () => clock.now() });
+  const composer = createInitramfsComposer({ helpers, deviceFolder, put: (source) => blobs.put(source) });
+  const initramfs = createInitramfsMaker({ composer, openSource: openFileSource });
+  const packer = createRootPacker({ tools, openSource: openFileSource });
+  const derive = { store, blobs, packer, initramfs, enqueue, clock, ...waiting };
+  const importJob = createImportJob({
+    store,
+    blobs,
+    uploads,
+    unpacker: createImageUnpacker(),
+    inspector: createImageInspector(),
+    initramfs,
+    clock,
+    limits: settings.images,
+  });
+  return { jobs: [importJob, createRootJob(derive), createBootJob(derive)], initramfs };
+};

@@ -1,0 +1,53 @@
+import type { Uploads } from '../app/images/uploads.js';
+import type { Clock, Log, Service } from '../app/ports.js';
+import type { Store } from '../app/store/ports.js';
+import type { Idempotency } from '../app/tenants/idempotency.js';
+import type { Settings } from '../config.js';
+
+export interface MaintenanceDeps {
+  readonly store: Store;
+  readonly idempotency: Idempotency;
+  readonly uploads: Uploads;
+  readonly retention: Settings['retention'];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const everyMs = 3_600_000;
+const dayMs = 86_400_000;
+
+/** Once an hour: throws away what is older than the settings keep. Boot sessions have a sweeper of their own. */
+export const createMaintenance = (deps: MaintenanceDeps): Service => {
+  const { store, clock, log, retention } = deps;
+  const before = (days: number): string => new Date(clock.now() - days * dayMs).toISOString();
+  const chores: readonly (readonly [name: string, run: () => Promise<unknown>])[] = [
+    ['answers of idempotency keys', () => deps.idempotency.prune()],
+    ['uploads nobody goes on with', () => deps.uploads.sweep()],
+    ['events', () => store.transaction((tx) => tx.events.prune(before(retention.eventsDays)))],
+    ['jobs', () => store.transaction((tx) => tx.jobs.prune(before(retention.jobsDays)))],
+  ];
+  let timer: NodeJS.Timeout | undefined;
+  let running = Promise.resolve();
+  const runAll = async (): Promise<void> => {
+    for (const [name, run] of chores) {
+      try {
+        await run();
+      } catch (error) {
+        log.warn({ err: error }, `${name} could not be tidied up; tried again in an hour`);
+      }
+    }
+  };
+  const begin = (): void => {
+    running = running.then(runAll);
+  };
+  return {
+    start: async () => {
+      begin();
+      timer = setInterval(begin, everyMs);
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await running;
+    },
+  };
+};

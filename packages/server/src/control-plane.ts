@@ -1,0 +1,159 @@
+import { createBackendServer } from './adapters/backend/index.js';
+import { createIds, systemClock } from './adapters/system/index.js';
+import { hashing } from './adapters/hashing/index.js';
+import { createTimelineFeed } from './app/boot/feed.js';
+import { createCollectJob } from './app/blobs/collect-job.js';
+import { createVerifyJob } from './app/blobs/verify-job.js';
+import { createDevices } from './app/devices/devices.js';
+import type { Prepare } from './app/devices/ports.js';
+import { createProvisioning } from './app/devices/provisioning.js';
+import { createRegistration } from './app/devices/register.js';
+import { createWaiting } from './app/devices/waiting.js';
+import { createImages } from './app/images/images.js';
+import { ensureRoot, refreshInitramfs } from './app/images/root-job.js';
+import { createUploads } from './app/images/uploads.js';
+import { createImportFolders } from './adapters/import/folders.js';
+import { createEvents } from './app/events/events.js';
+import { createEnqueue } from './app/jobs/enqueue.js';
+import { createJobs } from './app/jobs/jobs.js';
+import { createProgressFeed } from './app/jobs/progress-feed.js';
+import { createJobRunner } from './app/jobs/runner.js';
+import type { Log, Service } from './app/ports.js';
+import { createAudit } from './app/tenants/audit.js';
+import { createAuthentication } from './app/tenants/authentication.js';
+import { createIdempotency } from './app/tenants/idempotency.js';
+import { createKeys } from './app/tenants/keys.js';
+import { createTenants } from './app/tenants/tenants.js';
+import { createApiServer } from './composition/api.js';
+import { createBoot } from './composition/boot.js';
+import { adminKeyFile, bootstrapWithFile } from './composition/first-key.js';
+import { backendSocket } from './composition/paths.js';
+import { createImageWork } from './composition/images.js';
+import { createMaintenance } from './composition/maintenance.js';
+import { openStorage, type Storage } from './composition/storage.js';
+import type { Settings } from './config.js';
+import type { HttpServer } from './listeners/http/server.js';
+
+/** What is known of the other plane. */
+export interface BootPlaneState {
+  readonly ready: boolean;
+  readonly counters: readonly {
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
+}
+
+export interface ControlPlaneDeps {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly log: Log;
+  readonly bootPlane: BootPlaneState;
+  /** The first admin key was made and lies in `file`. */
+  readonly onFirstKey: (key: string, file: string) => void;
+}
+
+export interface ControlPlane extends Service {
+  /** Where the API listens. */
+  urls(): readonly string[];
+}
+
+/** What runs, in the order it was started. */
+type Running = { readonly name: string; stop(): Promise<void> }[];
+
+/** Speaks to people and keeps the truth: store, jobs, events, API. See docs/architecture.md. */
+export const createControlPlane = (deps: ControlPlaneDeps): ControlPlane => {
+  const running: Running = [];
+  let api: HttpServer | undefined;
+
+  const stop = async (): Promise<void> => {
+    // Last started, first stopped: no new requests, then no more work, then the store.
+    for (let part = running.pop(); part !== undefined; part = running.pop()) {
+      try {
+        await part.stop();
+      } catch (error) {
+        deps.log.error({ err: error }, `${part.name} did not stop in order`);
+      }
+    }
+  };
+
+  return {
+    urls: () => api?.urls() ?? [],
+    stop,
+    start: async (signal) => {
+      const storage = await openStorage(deps.settings, deps.log);
+      running.push({ name: 'storage', stop: () => storage.close() });
+      api = await startParts(deps, storage, running, signal);
+    },
+  };
+};
+
+const startParts = async (
+  { settings, version, log, bootPlane, onFirstKey }: ControlPlaneDeps,
+  storage: Storage,
+  running: Running,
+  signal: AbortSignal,
+): Promise<HttpServer> => {
+  const { store, blobs, uploads: files } = storage;
+  const clock = systemClock;
+  const ids = createIds({ clock });
+  const { tenant, admin } = await bootstrapWithFile({ store, clock, ids, hashing }, settings.dataDir);
+  if (admin !== undefined) onFirstKey(admin.key, adminKeyFile(settings.dataDir));
+  const defaultTenant = tenant.id;
+
+  const enqueue = createEnqueue({ clock, ids });
+  const progress = createProgressFeed({ log });
+  const waiting = createWaiting({ clock });
+  const work = createImageWork(settings, storage, { clock, enqueue, waiting });
+  const idempotency = createIdempotency({ store, clock, hashing });
+  const uploads = createUploads({ store, files, clock, ids, log, settings: { ...settings.images, defaultTenant } });
+  const feed = createTimelineFeed((error) => {
+    log.error({ err: error }, 'somebody who watches timelines failed');
+  });
+  const boot = createBoot(settings, storage, { clock, ids, log, feed, defaultTenant });
+  const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
+
+  const begin = async (name: string, service: Service): Promise<void> => {
+    running.push({ name, stop: () => service.stop() });
+    await service.start(signal);
+  };
+  await begin('maintenance', createMaintenance({ ...settings, store, idempotency, uploads, clock, log }));
+  await begin('boot sessions', boot.sweeper);
+  await begin('backend', createBackendServer({ backend: boot.backend, path: backendSocket(settings.dataDir), log }));
+  await refreshInitramfs({ store, initramfs: work.initramfs, enqueue }).catch((error: unknown) => {
+    log.warn({ err: error }, 'initramfs of an older Drover could not be looked for; boards go on with those they have');
+  });
+  await begin(
+    'jobs',
+    createJobRunner({
+      ...{ store, clock, ids, log, progress },
+      handlers: [...work.jobs, ...blobJobs],
+      concurrency: settings.jobs.concurrency,
+      owner: storage.serverId,
+      events: store.events,
+    }),
+  );
+
+  const prepare: Prepare = { ensure: (tx, image) => ensureRoot({ enqueue }, tx, image) };
+  const folders = createImportFolders(settings.images.importFrom);
+  const authentication = createAuthentication({ store, clock, hashing, log });
+  const server = await createApiServer({
+    ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
+    authenticate: (key) => authentication.authenticate(key),
+    useCases: {
+      ...{ uploads, clock, version },
+      devices: createDevices({ store, clock }),
+      registration: createRegistration({ store, clock, ids, defaultTenant }),
+      provisioning: createProvisioning({ store, clock, prepare, defaultTenant }),
+      images: createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant }),
+      jobs: createJobs({ store, enqueue }),
+      tenants: createTenants({ store, clock, ids }),
+      keys: createKeys({ store, clock, ids, hashing }),
+      audit: createAudit({ store, clock }),
+      events: createEvents({ store, feed: store.events, progress }),
+      sessions: boot.sessions,
+    },
+  });
+  await begin('API', server);
+  return server;
+};

@@ -1,0 +1,33 @@
+import { mkdir } from 'node:fs/promises';
+import { createHelperStore } from './adapters/initramfs/index.js';
+import { createToolRunner } from './adapters/tools/index.js';
+import type { Settings } from './config.js';
+
+/** A program kept for the network-boot initramfs. */
+export interface FetchedHelper {
+  readonly architecture: string;
+  readonly name: string;
+  readonly version: string;
+  readonly licence: string;
+}
+
+/**
+ * Brings the helper programs of every architecture into the cache, so that imports need no network afterwards.
+ * Throws RefusedError: tool.missing where there is no Debian or no apt, tool.failed otherwise.
+ */
+export const fetchHelpers = async (
+  settings: Pick<Settings, 'helpers'>,
+  { signal, onProgress }: { signal: AbortSignal; onProgress: (architecture: string) => void },
+): Promise<FetchedHelper[]> => {
+  const { cacheDir } = settings.helpers;
+  await mkdir(cacheDir, { recursive: true });
+  const store = createHelperStore({ tools: createToolRunner(), cacheDir, now: Date.now });
+  const fetched: FetchedHelper[] = [];
+  for (const architecture of ['arm64', 'armhf', 'armel'] as const) {
+    onProgress(architecture);
+    for (const { name, version, licence } of await store.helpers(architecture, signal)) {
+      fetched.push({ architecture, name, version, licence });
+    }
+  }
+  return fetched;
+};

@@ -1,0 +1,33 @@
+import { success } from '@drover/contract';
+import type { Images } from '../../../../app/images/images.js';
+import type { Uploads } from '../../../../app/images/uploads.js';
+import type { Handlers } from '../handlers.js';
+
+export interface ImageUseCases {
+  readonly images: Images;
+  readonly uploads: Uploads;
+}
+
+type Operations =
+  | 'listImages'
+  | 'createImage'
+  | 'getImage'
+  | 'listImageFiles'
+  | 'deleteImage'
+  | 'createUpload'
+  | 'getUpload'
+  | 'appendUpload'
+  | 'deleteUpload';
+
+export const imageHandlers = ({ images, uploads }: ImageUseCases): Pick<Handlers, Operations> => ({
+  listImages: async ({ principal }, { query }) => success(await images.list(principal, query)),
+  createImage: ({ principal, also }, { body }) => images.create(principal, body, also),
+  getImage: ({ principal }, { params }) => images.get(principal, params.ref),
+  listImageFiles: ({ principal }, { params, query }) => images.files(principal, params.ref, query),
+  deleteImage: ({ principal, ifMatch }, { params }) => images.remove(principal, params.ref, ifMatch),
+  createUpload: ({ principal, also }, { body }) => uploads.create(principal, body, also),
+  getUpload: ({ principal }, { params }) => uploads.get(principal, params.id),
+  appendUpload: ({ principal, bytes, signal }, { params, query }) =>
+    uploads.append(principal, params.id, { ...query, body: bytes, signal }),
+  deleteUpload: ({ principal }, { params }) => uploads.remove(principal, params.id),
+});

@@ -1,0 +1,32 @@
+import type { Handlers, StreamHandlers } from '../handlers.js';
+import type { Sessions } from '../../../../app/boot/sessions.js';
+import type { Events } from '../../../../app/events/events.js';
+import { deviceHandlers, type DeviceUseCases } from './devices.js';
+import { eventHandlers } from './events.js';
+import { imageHandlers, type ImageUseCases } from './images.js';
+import { jobHandlers, type JobUseCases } from './jobs.js';
+import { sessionHandlers } from './sessions.js';
+import { tenantHandlers, type TenantUseCases } from './tenants.js';
+
+/** The use cases behind the API. */
+export interface UseCases extends DeviceUseCases, ImageUseCases, JobUseCases, TenantUseCases {
+  readonly events: Events;
+  readonly sessions: Sessions;
+}
+
+/** A handler for every operation of the route table. */
+export const createHandlers = (useCases: UseCases): { handlers: Handlers; streams: StreamHandlers } => {
+  const events = eventHandlers(useCases.events);
+  const sessions = sessionHandlers(useCases.sessions);
+  return {
+    handlers: {
+      ...tenantHandlers(useCases),
+      ...deviceHandlers(useCases),
+      ...imageHandlers(useCases),
+      ...jobHandlers(useCases),
+      ...events.handlers,
+      ...sessions.handlers,
+    },
+    streams: { ...events.streams, ...sessions.streams },
+  };
+};

@@ -1,0 +1,34 @@
+import { success } from '@drover/contract';
+import type { Clock } from '../../../../app/ports.js';
+import type { Audit } from '../../../../app/tenants/audit.js';
+import type { Keys } from '../../../../app/tenants/keys.js';
+import type { Tenants } from '../../../../app/tenants/tenants.js';
+import type { Handlers } from '../handlers.js';
+
+export interface TenantUseCases {
+  readonly tenants: Tenants;
+  readonly keys: Keys;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+type Operations =
+  'getServer' | 'whoAmI' | 'listTenants' | 'createTenant' | 'listKeys' | 'createKey' | 'revokeKey' | 'listAudit';
+
+export const tenantHandlers = ({
+  tenants,
+  keys,
+  audit,
+  clock,
+  version,
+}: TenantUseCases): Pick<Handlers, Operations> => ({
+  getServer: async () => success({ name: 'drover', version, time: new Date(clock.now()).toISOString() }),
+  whoAmI: async ({ principal }) => success(principal),
+  listTenants: ({ principal }, { query }) => tenants.list(principal, query),
+  createTenant: ({ principal, also }, { body }) => tenants.create(principal, body, also),
+  listKeys: ({ principal }, { query }) => keys.list(principal, query),
+  createKey: ({ principal }, { body }) => keys.create(principal, body),
+  revokeKey: ({ principal }, { params }) => keys.revoke(principal, params.id),
+  listAudit: ({ principal }, { query }) => audit.list(principal, query),
+});
