@@ -71,7 +71,7 @@ test('a board boots the fast image, reports each step, and is the one it was tol
   expect(up.credential).toBe('session');
   const network = steps.find(({ step, state }) => step === 'network' && state === 'ok');
   expect(network?.message).toMatch(/^10\.0\.2\.15 on eth0 \(52:54:00:/);
-  expect(await ask(guest, 'hostname; cat /etc/machine-id; stat -c %a /etc/ssh/ssh_host_ed25519_key')).toMatch(
+  expect(await ask(guest, 'hostname; cat /etc/machine-id; stat -c %a /etc/ssh/ssh_host_rsa_key')).toMatch(
     new RegExp(`^${identity.hostname}\\r?\\n${identity.machineId}\\r?\\n600$`),
   );
   expect(await ask(guest, 'cat /etc/fstab')).toMatch(/# drover: not on this board: PARTUUID=.* \/ ext4/);

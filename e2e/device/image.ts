@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -78,8 +78,11 @@ export async function composeImage(image: ImageInput): Promise<ComposedImage> {
 export const identity = {
   hostname: 'herd-7',
   machineId: '0123456789abcdef0123456789abcdef',
-  hostKey: 'not a real key\n',
 } as const;
+
+/** An RSA key, because sshd reads that in the form Node writes. */
+const hostKey = (): string =>
+  generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
 
 /** The tar a server sends for {@link identity}. */
 export async function packIdentity(): Promise<Buffer> {
@@ -90,7 +93,7 @@ export async function packIdentity(): Promise<Buffer> {
       'etc/machine-id': `${identity.machineId}\n`,
       'etc/hostname': `${identity.hostname}\n`,
       'etc/hosts': `127.0.0.1\tlocalhost\n127.0.1.1\t${identity.hostname}\n`,
-      'etc/ssh/ssh_host_ed25519_key': identity.hostKey,
+      'etc/ssh/ssh_host_rsa_key': hostKey(),
     };
     for (const [name, text] of Object.entries(files)) await writeFile(path.join(dir, name), text);
     const archive = path.join(dir, 'identity.tar');
