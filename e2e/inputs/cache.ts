@@ -9,7 +9,7 @@ import { withLock } from './lock.js';
 export const cacheDir = process.env['DROVER_LAB_CACHE'] ?? '/var/cache/drover-lab';
 
 /** Entries nobody asked for in this time are of an older recipe and are removed at the next build. */
-const keepUnusedMs = 7 * 24 * 3_600_000;
+const keepUnusedMs = 2 * 24 * 3_600_000;
 
 export interface Recipe {
   /** `[a-z0-9-]+`; becomes the name of the entry. */

@@ -1,4 +1,4 @@
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { addDeviceTrees, addFirmware, addOverlays } from './bootFiles.js';
 import { cached } from './cache.js';
@@ -61,7 +61,7 @@ async function build(): Promise<string> {
       await addDeviceTrees(files, boot);
       await addOverlays(boot);
       await cp(files.image, path.join(boot, 'kernel8.img'));
-      await cp(files.image, path.join(dir, 'kernel'));
+      await link(path.join(boot, 'kernel8.img'), path.join(dir, 'kernel'));
       await writeFile(path.join(boot, 'config.txt'), fastConfig);
       await writeFile(
         path.join(boot, 'cmdline.txt'),

@@ -22,7 +22,7 @@ export interface CompressedInput {
 
 /** Each writes the compressed image to standard output. Low levels: these are inputs for readers, not downloads. */
 const compressors: Readonly<Record<Compression, (image: string) => string[]>> = {
-  xz: (image) => ['xz', '-1', '--threads=2', '--stdout', image],
+  xz: (image) => ['xz', '-0', '--threads=2', '--stdout', image],
   gz: (image) => ['gzip', '-1', '--no-name', '--stdout', image],
   zst: (image) => ['zstd', '-q', '-3', '--stdout', image],
   // -fd: sizes follow the data, as in every zip that was written as a stream.

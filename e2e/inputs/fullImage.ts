@@ -1,4 +1,4 @@
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { addDeviceTrees, addFirmware, addOverlays } from './bootFiles.js';
 import { cached } from './cache.js';
@@ -54,7 +54,7 @@ async function build(): Promise<string> {
       await addDeviceTrees(files, boot);
       await addOverlays(boot);
       await cp(files.image, path.join(boot, 'kernel8.img'));
-      await cp(files.image, path.join(dir, 'kernel'));
+      await link(path.join(boot, 'kernel8.img'), path.join(dir, 'kernel'));
       await writeFile(
         path.join(boot, 'config.txt'),
         'arm_64bit=1\nenable_uart=1\ndtparam=audio=on\ndisable_overscan=1\n',

@@ -7,7 +7,7 @@ import { run } from './run.js';
 /** Folders of modules that a board's own system is likely to load, of the several thousand a Debian kernel has. */
 export const systemModuleFolders = [
   ...['ext4', 'fat', 'nls', 'overlayfs', 'squashfs', 'nfs', 'fuse', 'btrfs'].map((name) => `kernel/fs/${name}`),
-  ...['8021q', 'bridge', 'ipv4', 'ipv6', 'netfilter', 'unix', 'wireless'].map((name) => `kernel/net/${name}`),
+  ...['8021q', 'bridge', 'ipv4', 'ipv6', 'netfilter', 'unix'].map((name) => `kernel/net/${name}`),
   ...['block', 'md', 'mmc', 'virtio', 'watchdog', 'hid', 'input'].map((name) => `kernel/drivers/${name}`),
   ...['net/usb', 'net/phy', 'net/mdio', 'net/ethernet/broadcom/genet'].map((name) => `kernel/drivers/${name}`),
   ...['char/hw_random', 'i2c/busses', 'usb/core', 'usb/common', 'usb/dwc2', 'usb/host', 'usb/roles', 'usb/storage'].map(

@@ -20,7 +20,8 @@ export async function packTestInitramfs(options: {
   const tree = path.join(options.dir, 'initramfs');
   const modulesDir = path.join(options.rootDir, 'usr/lib/modules', options.kernelRelease);
   await mkdir(path.join(tree, 'bin'), { recursive: true });
-  for (const name of ['dev', 'proc', 'sys', 'tmp', 'modules']) await mkdir(path.join(tree, name), { recursive: true });
+  for (const name of ['dev', 'mnt', 'modules', 'proc', 'sys', 'tmp'])
+    await mkdir(path.join(tree, name), { recursive: true });
   await cp(path.join(options.rootDir, 'usr/bin/busybox'), path.join(tree, 'bin/busybox'));
   const order = await loadOrder(modulesDir, options.modules);
   for (const file of order) await cp(path.join(modulesDir, file), path.join(tree, 'modules', path.basename(file)));
