@@ -21,16 +21,16 @@ export interface SessionListQuery {
   readonly outcome?: SessionOutcome | undefined;
 }
 
-/** Looking at boot sessions: what people and programs may see of them. */
+/** Looking at boot sessions: what people and programs may see of them. A session is seen by whoever sees its device. */
 export interface SessionQueries {
   get(who: Principal, id: string): Promise<Result<BootSession>>;
   /** Newest first. */
   list(who: Principal, query: SessionListQuery): Promise<Result<Page<BootSession>>>;
-  /** Items behind `after`, in order; the cursor is the number of the last one. */
+  /** Items behind number `after`, in order; `next` is the number of the last one. */
   timeline(
     who: Principal,
     id: string,
-    query: { readonly after: number; readonly limit: number; readonly cursor?: string | undefined },
+    page: { readonly after: number; readonly limit: number },
   ): Promise<Result<Page<TimelineItem>>>;
   /** Id of the device that `ref` means to this key. */
   deviceId(who: Principal, ref: string): Promise<Result<string>>;
@@ -63,27 +63,27 @@ export const createSessionQueries = ({ store }: { readonly store: Store }): Sess
       return success({ items: page.items.map(presentSession), next: page.next });
     });
   },
-  timeline: async (who, id, { after, limit, cursor }) => {
+  timeline: async (who, id, { after, limit }) => {
     const refused = refuseBelow(who, 'reader');
     if (refused !== undefined) return refused;
-    const from = cursor === undefined ? after : Number(cursor);
-    if (!Number.isSafeInteger(from) || from < 0) return badCursor();
     return store.read(async (tx) => {
       const found = await find(tx, who, id);
       if (!found.ok) return found;
-      const items = await tx.sessions.timeline(id, from, limit + 1);
+      const items = await tx.sessions.timeline(id, after, limit + 1);
       const page = items.slice(0, limit);
-      return success({ items: page, next: items.length > limit ? String(page.at(-1)?.seq ?? from) : null });
+      return success({ items: page, next: items.length > limit ? String(page.at(-1)?.seq ?? after) : null });
     });
   },
-  deviceId: async (who, ref) =>
-    store.read(async (tx) => {
+  deviceId: async (who, ref) => {
+    const refused = refuseBelow(who, 'reader');
+    if (refused !== undefined) return refused;
+    return store.read(async (tx) => {
       const found = await findDevice(tx, who, ref);
       return found.ok ? success(found.value.id) : found;
-    }),
+    });
+  },
 });
 
-/** A session is seen by whoever sees its device. */
 const find = async (tx: Transaction, who: Principal, id: string): Promise<Result<SessionRecord>> => {
   const session = await tx.sessions.get(id);
   if (session === undefined) return noSession(id);
@@ -92,7 +92,7 @@ const find = async (tx: Transaction, who: Principal, id: string): Promise<Result
 };
 
 /** Without what only the exchange of its secret needs. */
-export const presentSession = ({
+const presentSession = ({
   nonceHash: _nonceHash,
   exchangedAt: _exchangedAt,
   secretExpiresAt: _secretExpiresAt,
@@ -100,9 +100,4 @@ export const presentSession = ({
 }: SessionRecord): BootSession => session;
 
 const noSession = (id: string) =>
-  refusal('session.not-found', `There is no boot session ${id}`, { remedy: 'See `drover boot sessions`.' });
-
-const badCursor = () =>
-  refusal('request.cursor-invalid', 'This cursor was not given by this list', {
-    remedy: 'Begin again without a cursor.',
-  });
+  refusal('session.not-found', `There is no boot session ${id}.`, { remedy: 'See `drover boot sessions`.' });

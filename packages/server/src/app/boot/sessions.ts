@@ -9,7 +9,8 @@ import {
   type TimelineItem,
   type TimelineMessage,
 } from '@drover/contract';
-import { findDevice } from '../devices/find.js';
+import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
+import { findDevice, seesDiscovered } from '../devices/find.js';
 import type { Store, Transaction } from '../store/ports.js';
 import type { SessionRecord, TimelineFeed } from './ports.js';
 
@@ -59,35 +60,40 @@ export const presentSession = ({
 }: SessionRecord): BootSession => session;
 
 export function createSessions({ store, feed }: Deps): Sessions {
-  const get: Sessions['get'] = async (who, id) => {
-    const session = await store.read((tx) => find(tx, who, id));
-    return session === undefined ? notFound(id) : success(presentSession(session));
-  };
+  /** One look at the store on behalf of a reader. */
+  const look = async <T>(who: Principal, work: (tx: Transaction) => Promise<Result<T>>): Promise<Result<T>> =>
+    refuseBelow(who, 'reader') ?? store.read(work);
+
   return {
-    get,
-    list: async (who, { device, outcome, limit, cursor }) =>
-      store.read(async (tx) => {
+    get: (who, id) =>
+      look(who, async (tx) => {
+        const session = await find(tx, who, id);
+        return session === undefined ? notFound(id) : success(presentSession(session));
+      }),
+    list: (who, { device, outcome, limit, cursor }) =>
+      look(who, async (tx) => {
         const found = device === undefined ? undefined : await findDevice(tx, who, device);
         if (found?.ok === false) return found;
+        const tenant = tenantFilter(who);
         const page = await tx.sessions.list(
           {
-            ...(who.tenant === null ? {} : { tenant: who.tenant }),
-            ...(found === undefined ? {} : { device: found.value.id }),
+            // A device that was found is one this key may see, also one that belongs to nobody yet.
+            ...(found !== undefined ? { device: found.value.id } : tenant === undefined ? {} : { tenant }),
             ...(outcome === undefined ? {} : { outcome }),
           },
           { limit, ...(cursor === undefined ? {} : { cursor }) },
         );
         return success({ items: page.items.map(presentSession), next: page.next });
       }),
-    timeline: async (who, id, { after, limit }) =>
-      store.read(async (tx) => {
+    timeline: (who, id, { after, limit }) =>
+      look(who, async (tx) => {
         if ((await find(tx, who, id)) === undefined) return notFound(id);
-        const items = await tx.sessions.timeline(id, after, limit);
-        const last = items.length < limit ? undefined : items.at(-1);
-        return success({ items, next: last === undefined ? null : String(last.seq) });
+        const items = await tx.sessions.timeline(id, after, limit + 1);
+        const page = items.slice(0, limit);
+        return success({ items: page, next: items.length > limit ? String(page.at(-1)?.seq ?? after) : null });
       }),
     watch: async (who, query, signal) => {
-      const watched = await store.read((tx) => watchedBy(tx, who, query));
+      const watched = await look(who, (tx) => watchedBy(tx, who, query));
       return watched.ok ? success(follow({ store, feed }, who, watched.value, signal)) : watched;
     },
   };
@@ -96,12 +102,15 @@ export function createSessions({ store, feed }: Deps): Sessions {
 const notFound = (id: string) =>
   refusal('session.not-found', `There is no boot session ${id}.`, { remedy: 'List them with drover boot list.' });
 
+/** A session is seen by whoever sees its device. */
 async function find(tx: Transaction, who: Principal, id: string): Promise<SessionRecord | undefined> {
   const session = await tx.sessions.get(id);
-  if (session === undefined || who.tenant === null) return session;
-  const device = await tx.devices.get(session.device);
-  return device?.tenant === who.tenant ? session : undefined;
+  const device = session === undefined ? undefined : await findDevice(tx, who, session.device);
+  return device?.ok === true ? session : undefined;
 }
+
+const sees = (who: Principal, tenant: string | null): boolean =>
+  who.tenant === null || tenant === who.tenant || (tenant === null && seesDiscovered(who));
 
 interface Watched {
   readonly device: string | undefined;
@@ -142,7 +151,7 @@ async function* follow(
   let wake = (): void => undefined;
   let isBehind = false;
   const unsubscribe = feed.subscribe((session, device, tenant, items) => {
-    if (who.tenant !== null && tenant !== who.tenant) return;
+    if (!sees(who, tenant)) return;
     if (watched.device !== undefined && device !== watched.device) return;
     if (watched.session !== undefined && session !== watched.session) return;
     for (const item of items) waiting.push(messageOf(session, device, item));

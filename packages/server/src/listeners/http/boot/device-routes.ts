@@ -1,0 +1,134 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
+import type { DeviceApi, DeviceRefusal, ExchangeAnswered } from '../../../app/boot/plane/device-api.js';
+import type { Clock, Log } from '../../../app/ports.js';
+import { formFields, readBody } from './body.js';
+import { respondWithFile } from './file-response.js';
+import type { RateLimit } from './rate-limit.js';
+import { refuseBody, sendLines, sendNothing, sendRefusal } from './reply.js';
+import type { SendDeps } from './send-file.js';
+
+/** The routes of contract/device-api. */
+export interface DeviceRoutesDeps {
+  readonly api: DeviceApi;
+  readonly send: SendDeps;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Requests of one address, and wrong secrets or credentials of one address. */
+  readonly requests: RateLimit;
+  readonly refusals: RateLimit;
+}
+
+interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly address: string;
+}
+
+const mostForm = 4 * 1024;
+const mostLog = 64 * 1024;
+
+/** `path` is what follows `/device/v1`. */
+export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: string): Promise<void> {
+  const { request, response, address } = call;
+  if (!deps.requests.allow(address)) return tooMany(response);
+  if (path === '/time') {
+    if (request.method !== 'GET') return methodNotAllowed(response, 'GET');
+    return sendLines(response, { time: seconds(deps.clock) });
+  }
+  const [, id, action] = /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|root|identity|reports)$/.exec(path) ?? [];
+  if (id === undefined || !SessionId.safeParse(id).success) {
+    return sendRefusal(response, 'route.not-found', 'There is nothing at this address.');
+  }
+  switch (action) {
+    case 'exchange':
+      return request.method === 'POST' ? exchange(deps, call, id) : methodNotAllowed(response, 'POST');
+    case 'reports':
+      return request.method === 'POST' ? report(deps, call, id) : methodNotAllowed(response, 'POST');
+    case 'root':
+      return isRead(request) ? root(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
+    default:
+      return isRead(request) ? identity(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
+  }
+}
+
+const seconds = (clock: Clock): number => Math.floor(clock.now() / 1000);
+const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD';
+
+const methodNotAllowed = (response: ServerResponse, allow: string): void =>
+  sendRefusal(response, 'method.not-allowed', `Use ${allow}.`, { headers: { allow } });
+
+const tooMany = (response: ServerResponse): void =>
+  sendRefusal(response, 'server.busy', 'Too many requests from this address.', { retryAfter: 5 });
+
+async function exchange(deps: DeviceRoutesDeps, { request, response, address }: Call, id: string): Promise<void> {
+  const body = await readBody(request, mostForm);
+  if (body === undefined) return refuseBody(request, response, mostForm);
+  const form = ExchangeForm.safeParse(formFields(body.toString('utf8')));
+  if (!form.success) {
+    const fields = form.error.issues.map((issue) => issue.path.join('.')).join(', ');
+    return sendRefusal(response, 'request.invalid', `The form's fields are not valid: ${fields}.`);
+  }
+  if (!deps.refusals.allow(address)) return tooMany(response);
+  const answer: ExchangeAnswered = await deps.api.exchange(id, form.data, address);
+  if (answer.kind !== 'granted') return refuse(response, answer);
+  return sendLines(response, {
+    credential: answer.credential,
+    mode: answer.rootMode,
+    hostname: answer.hostname,
+    time: seconds(deps.clock),
+    rootSha256: answer.root.digest,
+    rootSize: answer.root.size,
+    overlaySize: answer.overlaySize,
+  });
+}
+
+function refuse(response: ServerResponse, refused: DeviceRefusal): void {
+  if (refused.kind === 'not-ready') {
+    return sendRefusal(response, 'server.busy', `Not yet: ${refused.reason}.`, { retryAfter: refused.retryAfter });
+  }
+  return sendRefusal(response, 'session.credential-refused', `Refused: ${refused.reason}.`, {
+    remedy: 'Start the board again: a new boot gets a new secret.',
+  });
+}
+
+async function root(deps: DeviceRoutesDeps, { request, response }: Call, id: string): Promise<void> {
+  const granted = await deps.api.root(id, request.headers.authorization);
+  if (granted.kind !== 'granted') return refuse(response, granted);
+  const opened = granted.value;
+  const began = deps.clock.now();
+  let served: Awaited<ReturnType<typeof respondWithFile>> = { outcome: 'failed', bytes: 0 };
+  try {
+    served = await respondWithFile(request, response, opened.source, opened.tag, deps.send);
+    if (served.fault !== undefined) deps.log.error({ err: served.fault, session: id }, 'a root could not be sent');
+  } finally {
+    if (request.method === 'GET') opened.end({ ...served, ms: deps.clock.now() - began });
+  }
+}
+
+async function identity(deps: DeviceRoutesDeps, { request, response }: Call, id: string): Promise<void> {
+  const granted = await deps.api.identity(id, request.headers.authorization);
+  if (granted.kind !== 'granted') return refuse(response, granted);
+  response.writeHead(200, {
+    'content-type': 'application/x-tar',
+    'content-length': granted.value.length,
+    'cache-control': 'no-store',
+  });
+  response.end(request.method === 'HEAD' ? undefined : granted.value);
+}
+
+async function report(deps: DeviceRoutesDeps, { request, response, url }: Call, id: string): Promise<void> {
+  const body = await readBody(request, mostLog);
+  if (body === undefined) return refuseBody(request, response, mostLog);
+  const query = ReportQuery.safeParse(Object.fromEntries(url.searchParams));
+  if (!query.success) {
+    const fields = query.error.issues.map((issue) => issue.path.join('.')).join(', ');
+    return sendRefusal(response, 'request.invalid', `The query's fields are not valid: ${fields}.`);
+  }
+  const refused = deps.api.report(id, request.headers.authorization, query.data, logText(body));
+  return refused === undefined ? sendNothing(response) : refuse(response, refused);
+}
+
+/** As text that any database takes: a console sends what it likes. */
+const logText = (body: Buffer): string => body.toString('utf8').replaceAll('\0', '\uFFFD').slice(0, mostLog);

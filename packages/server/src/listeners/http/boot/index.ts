@@ -1,0 +1,1 @@
+export { createBootHttpServer, type BootHttpDeps, type BootHttpServer } from './server.js';
