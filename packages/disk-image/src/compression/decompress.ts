@@ -1,13 +1,17 @@
 import { ReadableStream } from 'node:stream/web';
-import { gunzip } from 'node:zlib';
-import { Decompress } from 'fzstd';
+import { gunzip, inflateRaw, type ZlibOptions } from 'node:zlib';
 import xz from 'xz-decompress';
 import { ImageError } from '../errors.js';
 import { detectCompression, type Compression } from './container.js';
+import { gzipHeaderLength } from './gzip-header.js';
+import { decodeZstd } from './zstd/decode.js';
+import { OutputFull } from './zstd/output.js';
 
 export interface DecompressOptions {
   /** The most bytes that may come out; above it `image.too-large`. */
   limit: number;
+  /** Take the first gzip member, xz stream or zstd frames, and whatever bytes behind it. Default false. */
+  ignoreTrailing?: boolean;
 }
 
 const tooLarge = (limit: number): ImageError =>
@@ -42,13 +46,17 @@ class Output {
   }
 }
 
-function fromGzip(bytes: Uint8Array, limit: number): Promise<Uint8Array> {
+/** With bytes behind it that are not zeros, zlib's gunzip fails; so the header is skipped and the rest inflated. */
+function fromGzip(bytes: Uint8Array, limit: number, ignoreTrailing: boolean): Promise<Uint8Array> {
+  const options: ZlibOptions = { maxOutputLength: limit };
   return new Promise((resolve, reject) => {
-    gunzip(bytes, { maxOutputLength: limit }, (error, result) => {
+    const done = (error: Error | null, result: Uint8Array): void => {
       if (error === null) return resolve(result);
       const full = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
       reject(full ? tooLarge(limit) : error);
-    });
+    };
+    if (ignoreTrailing) inflateRaw(bytes.subarray(gzipHeaderLength(bytes)), options, done);
+    else gunzip(bytes, options, done);
   });
 }
 
@@ -65,42 +73,31 @@ async function fromXz(bytes: Uint8Array, limit: number): Promise<Uint8Array> {
   return output.bytes();
 }
 
-function fromZstd(bytes: Uint8Array, limit: number): Uint8Array {
-  const output = new Output(limit);
-  let finished = false;
-  const decoder = new Decompress((chunk, final) => {
-    output.add(chunk);
-    finished ||= final === true;
-  });
-  decoder.push(bytes, true);
-  if (!finished) throw new Error('it ends too early');
-  return output.bytes();
-}
-
 /**
  * Decompresses a small thing as a whole: a kernel, a kernel module. Detects gzip, xz and zstd by their first
  * bytes; what has none of the known marks is returned as it is. Throws `image.too-large` above the limit,
  * `image.compression.corrupt`, and `image.compression.unsupported` for lz4, bzip2 and lzma.
  */
 export async function decompress(bytes: Uint8Array, options: DecompressOptions): Promise<Uint8Array> {
-  const { limit } = options;
+  const { limit, ignoreTrailing = false } = options;
   const compression = detectCompression(bytes);
   try {
     switch (compression) {
       case 'none':
         return bytes;
       case 'gzip':
-        return await fromGzip(bytes, limit);
+        return await fromGzip(bytes, limit, ignoreTrailing);
       case 'xz':
         return await fromXz(bytes, limit);
       case 'zstd':
-        return fromZstd(bytes, limit);
+        return decodeZstd(bytes, limit, ignoreTrailing);
       default:
         throw new ImageError('image.compression.unsupported', `It is compressed with ${compression}`, {
           remedy: 'Recompress it with gzip, xz or zstd.',
         });
     }
   } catch (error) {
+    if (error instanceof OutputFull) throw tooLarge(limit);
     throw damaged(compression, error);
   }
 }

@@ -4,11 +4,11 @@ import { corpusImage } from '../../test/support/corpus.js';
 import { CountingSource } from '../../test/support/counting-source.js';
 import { exerciseExt4, exercisePaths, refusesOnly } from '../../test/support/exercise.js';
 import { ext4Fields, mutations, withMutations } from '../../test/support/mutate.js';
-import { announceRuns, seed } from '../../test/support/runs.js';
+import { announceRuns, loopTimeout, seed } from '../../test/support/runs.js';
 import { openExt4 } from './volume.js';
 
 describe('ext4, whatever the bytes', () => {
-  it('refuses arbitrary bytes with an ImageError', async () => {
+  it('refuses arbitrary bytes with an ImageError', { timeout: loopTimeout }, async () => {
     const numRuns = announceRuns('ext4 bytes', 1000);
     const bytes = fc.uint8Array({ minLength: 0, maxLength: 4096 });
     await fc.assert(
@@ -21,11 +21,11 @@ describe('ext4, whatever the bytes', () => {
   });
 
   it.each([
-    ['ext4', 500],
-    ['ext4-plain', 1000],
-    ['ext4-inline', 1000],
-    ['ext2', 1000],
-  ] as const)('packs or refuses a changed %s volume', async (name, base) => {
+    ['ext4', 300],
+    ['ext4-plain', 400],
+    ['ext4-inline', 400],
+    ['ext2', 400],
+  ] as const)('packs or refuses a changed %s volume', { timeout: loopTimeout }, async (name, base) => {
     const numRuns = announceRuns(name, base);
     const image = corpusImage(name);
     const fields = await ext4Fields(image);

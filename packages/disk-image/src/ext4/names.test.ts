@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { announceRuns, seed } from '../../test/support/runs.js';
+import { announceRuns, loopTimeout, seed } from '../../test/support/runs.js';
 import { decodeName, encodeName } from './names.js';
 
 describe('names of ext4', () => {
-  it('keep every byte, whether UTF-8 or not', () => {
+  it('keep every byte, whether UTF-8 or not', { timeout: loopTimeout }, () => {
     const numRuns = announceRuns('ext4 names', 2000);
     const pieces = fc.oneof(
       fc.uint8Array({ maxLength: 8 }),

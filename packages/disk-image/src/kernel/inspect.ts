@@ -37,7 +37,7 @@ const withRelease = (release: string | undefined): { release?: string } => (rele
 
 async function decompressed(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   try {
-    return await decompress(bytes, { limit: kernelLimit });
+    return await decompress(bytes, { limit: kernelLimit, ignoreTrailing: true });
   } catch (error) {
     if (error instanceof ImageError) return undefined;
     throw error;

@@ -74,7 +74,7 @@ describe('packTar', () => {
     const dirty = patched(image, [1024 + 0x60, 4, bits | 4]);
     const refusal = await expectRefusal(() => pack(dirty), 'image.ext4.needs-recovery');
     expect(refusal.remedy).toContain('e2fsck');
-    expect(await pack(dirty, { allowRecovery: true })).toEqual(await pack(image));
+    expect(Buffer.compare(await pack(dirty, { allowRecovery: true }), await pack(image))).toBe(0);
   });
 
   it('tells sqfstar about the root in options', () => {

@@ -14,6 +14,7 @@ export const corpusNames = [
   'ext4-inline',
   'ext2',
   'cpio',
+  'card',
 ] as const;
 export type CorpusName = (typeof corpusNames)[number];
 

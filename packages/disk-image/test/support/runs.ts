@@ -2,6 +2,9 @@
 const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? '1');
 export const seed = Number(process.env['DROVER_TEST_SEED'] ?? '20231114');
 
+/** How long a loop may take, in milliseconds: far more than it needs on a machine that does nothing else. */
+export const loopTimeout = 60_000 * Math.max(1, factor);
+
 /** The count for this run, printed with the seed. */
 export function announceRuns(name: string, base: number): number {
   const runs = Math.max(1, Math.round(base * factor));
