@@ -2,6 +2,8 @@ import { createBackendServer } from './adapters/backend/index.js';
 import { createIds, systemClock } from './adapters/system/index.js';
 import { hashing } from './adapters/hashing/index.js';
 import { createTimelineFeed } from './app/boot/feed.js';
+import { createSessionQueries } from './app/boot/session-queries.js';
+import { createWatchTimelines } from './app/boot/watch-timelines.js';
 import { createCollectJob } from './app/blobs/collect-job.js';
 import { createVerifyJob } from './app/blobs/verify-job.js';
 import { createDevices } from './app/devices/devices.js';
@@ -136,6 +138,7 @@ const startParts = async (
 
   const prepare: Prepare = { ensure: (tx, image) => ensureRoot({ enqueue }, tx, image) };
   const folders = createImportFolders(settings.images.importFrom);
+  const sessions = createSessionQueries({ store });
   const authentication = createAuthentication({ store, clock, hashing, log });
   const server = await createApiServer({
     ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
@@ -151,7 +154,8 @@ const startParts = async (
       keys: createKeys({ store, clock, ids, hashing }),
       audit: createAudit({ store, clock }),
       events: createEvents({ store, feed: store.events, progress }),
-      sessions: boot.sessions,
+      sessions,
+      watchTimelines: createWatchTimelines({ sessions, feed }),
     },
   });
   await begin('API', server);

@@ -1,23 +1,21 @@
 import type { Handlers, StreamHandlers } from '../handlers.js';
-import type { Sessions } from '../../../../app/boot/sessions.js';
 import type { Events } from '../../../../app/events/events.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { eventHandlers } from './events.js';
 import { imageHandlers, type ImageUseCases } from './images.js';
 import { jobHandlers, type JobUseCases } from './jobs.js';
-import { sessionHandlers } from './sessions.js';
+import { sessionHandlers, type SessionUseCases } from './sessions.js';
 import { tenantHandlers, type TenantUseCases } from './tenants.js';
 
 /** The use cases behind the API. */
-export interface UseCases extends DeviceUseCases, ImageUseCases, JobUseCases, TenantUseCases {
+export interface UseCases extends DeviceUseCases, ImageUseCases, JobUseCases, SessionUseCases, TenantUseCases {
   readonly events: Events;
-  readonly sessions: Sessions;
 }
 
 /** A handler for every operation of the route table. */
 export const createHandlers = (useCases: UseCases): { handlers: Handlers; streams: StreamHandlers } => {
   const events = eventHandlers(useCases.events);
-  const sessions = sessionHandlers(useCases.sessions);
+  const sessions = sessionHandlers(useCases);
   return {
     handlers: {
       ...tenantHandlers(useCases),

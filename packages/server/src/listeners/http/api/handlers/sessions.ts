@@ -1,17 +1,24 @@
 import { refusal, success, type TimelineMessage } from '@drover/contract';
-import type { Sessions, WatchMessage } from '../../../../app/boot/sessions.js';
+import type { SessionQueries } from '../../../../app/boot/session-queries.js';
+import type { WatchMessage, WatchTimelines } from '../../../../app/boot/watch-timelines.js';
 import type { Handlers, StreamHandlers, StreamMessage } from '../handlers.js';
 
 async function* messages(watched: AsyncIterable<WatchMessage>): AsyncGenerator<StreamMessage<TimelineMessage>> {
   for await (const { id, data } of watched) yield { id, type: data.entry.type, data };
 }
 
+export interface SessionUseCases {
+  readonly sessions: SessionQueries;
+  readonly watchTimelines: WatchTimelines;
+}
+
 type Operations = 'listSessions' | 'getSession' | 'getTimeline' | 'watchTimelines';
 
 /** Boot sessions, stored and live. */
-export const sessionHandlers = (
-  sessions: Sessions,
-): { handlers: Pick<Handlers, Operations>; streams: Pick<StreamHandlers, 'watchTimelines'> } => ({
+export const sessionHandlers = ({
+  sessions,
+  watchTimelines,
+}: SessionUseCases): { handlers: Pick<Handlers, Operations>; streams: Pick<StreamHandlers, 'watchTimelines'> } => ({
   handlers: {
     listSessions: ({ principal }, { query }) => sessions.list(principal, query),
     getSession: ({ principal }, { params }) => sessions.get(principal, params.id),
@@ -28,7 +35,7 @@ export const sessionHandlers = (
   },
   streams: {
     watchTimelines: async ({ principal, signal }, { query, lastEventId }) => {
-      const watched = await sessions.watch(principal, { ...query, resume: lastEventId }, signal);
+      const watched = await watchTimelines(principal, { ...query, resume: lastEventId }, signal);
       return watched.ok ? success(messages(watched.value)) : watched;
     },
   },
