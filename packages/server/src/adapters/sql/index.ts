@@ -6,7 +6,7 @@ import { createFeed } from './feed.js';
 import { migrate } from './migrate.js';
 import { createPostgresDialect } from './postgres/dialect.js';
 import { createListener, type Listener } from './postgres/listener.js';
-import { postgresTraits } from './postgres/traits.js';
+import { createPostgresTraits } from './postgres/traits.js';
 import { eventsAfter, lastEventId } from './repositories/events.js';
 import type { Tables } from './schema.js';
 import { SqliteDialect } from './sqlite/dialect.js';
@@ -97,7 +97,7 @@ const openPostgres = async ({ url, schema, poolSize = 10, log }: PostgresOptions
     const own = schema ?? (await currentSchema(db));
     return {
       db,
-      traits: postgresTraits,
+      traits: createPostgresTraits(),
       schema: own,
       listen: (wake) => createListener({ url, schema: own, poolSize, log }, () => wake()),
     };

@@ -40,8 +40,11 @@ export const createStore = ({ db, traits, onEvents }: StoreDeps): Store => {
     }
   };
 
-  const attempt = async <T>(work: (tx: Transaction) => Promise<T>): Promise<{ value: T; lastId: number | undefined }> =>
-    db
+  const attempt = async <T>(
+    on: Kysely<Tables>,
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<{ value: T; lastId: number | undefined }> =>
+    on
       .transaction()
       .setIsolationLevel('serializable')
       .execute(async (trx) => {
@@ -51,10 +54,10 @@ export const createStore = ({ db, traits, onEvents }: StoreDeps): Store => {
         return { value, lastId: await flushEvents(context) };
       });
 
-  const retried = async <T>(run: () => Promise<T>): Promise<T> => {
+  const retried = async <T>(run: (on: Kysely<Tables>) => Promise<T>): Promise<T> => {
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await guarded(run);
+        return await guarded(() => (attempts === 1 ? run(db) : traits.inTurn(db, run)));
       } catch (error) {
         const reason = traits.classify(error);
         if (reason === 'full') throw refusedBecause(full, error);
@@ -69,13 +72,13 @@ export const createStore = ({ db, traits, onEvents }: StoreDeps): Store => {
 
   return {
     transaction: async (work) => {
-      const { value, lastId } = await retried(() => attempt(work));
+      const { value, lastId } = await retried((on) => attempt(on, work));
       if (lastId !== undefined) onEvents(lastId);
       return value;
     },
     read: async (work) =>
-      retried(() =>
-        db
+      retried((on) =>
+        on
           .transaction()
           .setIsolationLevel('repeatable read')
           .setAccessMode('read only')

@@ -22,6 +22,11 @@ export interface Traits {
   /** Before events are inserted, at the end of a transaction: whoever comes next waits for our commit, so that ids grow in its order. */
   orderEvents(db: Kysely<Tables>): Promise<void>;
   /**
+   * Runs a transaction that met a conflict again, while no other such one runs on any server. Those that had to give way then come one after the
+   * other, each with a fresh view, instead of meeting again and again.
+   */
+  readonly inTurn: <T>(db: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<T>) => Promise<T>;
+  /**
    * What an error of the database asks for. conflict: somebody was faster, do it all again. race: perhaps so, try a few times. full: no room on its
    * disk. busy: it did not come to us in time, or is not there. undefined: a fault.
    */

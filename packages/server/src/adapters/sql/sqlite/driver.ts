@@ -10,7 +10,7 @@ import {
   type TransactionSettings,
 } from 'kysely';
 import { isBusy } from './errors.js';
-import { createMutex, type Mutex } from './mutex.js';
+import { createMutex, type Mutex } from '../mutex.js';
 
 export interface SqliteSettings {
   readonly file: string;

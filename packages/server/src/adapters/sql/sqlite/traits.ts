@@ -10,6 +10,7 @@ export const sqliteTraits: Traits = {
   lock: (query) => query,
   lockFree: (query) => query,
   orderEvents: async () => undefined,
+  inTurn: (db, work) => work(db),
   classify: (error) => {
     const code = resultCodeOf(error);
     if (code === resultCode.full) return 'full';
