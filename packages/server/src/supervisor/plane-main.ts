@@ -114,9 +114,13 @@ const isPlane = (text: string | undefined): text is Plane => text === 'control' 
 
 const plane = process.argv[2];
 if (isPlane(plane) && process.connected === true) {
-  process.once('message', (message: ToPlane) => {
-    if (message.type === 'start') void run(plane, message.settings, message.version);
-  });
+  // Word of the other plane may come first, when that one is faster.
+  const begin = (message: ToPlane): void => {
+    if (message.type !== 'start') return;
+    process.off('message', begin);
+    void run(plane, message.settings, message.version);
+  };
+  process.on('message', begin);
   tell({ type: 'loaded' });
 } else {
   process.stderr.write('This is started by `drover serve`.\n');
