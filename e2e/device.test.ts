@@ -62,6 +62,7 @@ async function ask(guest: UserGuest, command: string): Promise<string> {
 test('a board boots the fast image, reports each step, and is the one it was told to be', async () => {
   const { server, guest } = await boot();
   const up = await server.report('up', 'ok', upTimeoutMs);
+  expect(image.compression).toBe('zstd');
   expect(done(server)).toEqual(allSteps);
   expect(up.message).toContain(image.facts.kernels[0]?.release);
   const steps = server.reports.filter(({ log }) => log === undefined);

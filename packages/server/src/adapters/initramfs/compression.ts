@@ -62,7 +62,7 @@ export function fromConfiguration(text: string): SquashfsCompression[] {
 
 /** The configuration a kernel carries between IKCFG_ST and IKCFG_ED (kernel/configs.c), in its module configs.ko. */
 export function embeddedConfiguration(bytes: Buffer): string | undefined {
-  const start = bytes.indexOf('IKCFG_ST\x1f\x8b\x08');
+  const start = bytes.indexOf(Buffer.from('IKCFG_ST\x1f\x8b\x08', 'latin1'));
   if (start === -1) return undefined;
   const end = bytes.indexOf('IKCFG_ED', start);
   try {

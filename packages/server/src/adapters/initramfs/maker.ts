@@ -84,7 +84,8 @@ async function makeParts(
       remedy: 'Use an image whose root has the modules of its kernel.',
     });
   const architectures = new Set(parts.map(({ architecture }) => architecture));
-  for (const architecture of architectures) parts.push(await composer.composeCommon(architecture, options.signal));
+  for (const architecture of [...architectures].reverse())
+    parts.unshift(await composer.composeCommon(architecture, options.signal));
   options.progress(targets.length, targets.length);
   return success({ parts, warnings });
 }
