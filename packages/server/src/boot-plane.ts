@@ -1,10 +1,114 @@
+import { networkInterfaces } from 'node:os';
 import type { Log, Service } from './app/ports.js';
+import { createBootApplication, type BootApplication } from './boot-plane/application.js';
+import { createCounters, type CounterValue } from './boot-plane/counters.js';
+import { leaseStoreFor, wireDhcp } from './boot-plane/dhcp.js';
+import { dhcpSettings, servedAddresses, tftpSettings, type ServedAddress } from './boot-plane/settings.js';
+import { wireTftp } from './boot-plane/tftp.js';
 import type { Settings } from './config.js';
+import { createDhcpListener, systemTimers } from './listeners/dhcp/index.js';
+import { createBootHttpServer, type BootHttpServer } from './listeners/http/boot/index.js';
+import { createTftpListener } from './listeners/tftp/index.js';
 
-/** Composition root of the boot plane. */
-export const createBootPlane = ({ log }: { settings: Settings; log: Log; signal: AbortSignal }): Service => ({
-  start: async () => {
-    log.info({}, 'the boot plane serves');
-  },
-  stop: async () => undefined,
-});
+export interface BootPlane extends Service {
+  /** Where boards fetch over HTTP. */
+  urls(): readonly string[];
+  /** For /metrics, which the control plane serves. */
+  counters(): readonly CounterValue[];
+}
+
+/**
+ * Composition root of the boot plane: speaks to boards over DHCP, TFTP and HTTP, and goes on with what it was told while the control plane is away. See
+ * docs/boot-flow.md.
+ */
+export const createBootPlane = ({
+  settings,
+  log,
+}: {
+  settings: Settings;
+  log: Log;
+  signal: AbortSignal;
+}): BootPlane => {
+  /** What runs, in the order it was started. */
+  const running: { stop(): Promise<void> }[] = [];
+  const counters = createCounters();
+  let http: BootHttpServer | undefined;
+
+  const stop = async (): Promise<void> => {
+    for (let part = running.pop(); part !== undefined; part = running.pop()) {
+      await part
+        .stop()
+        .catch((error: unknown) => log.error({ err: error }, 'a part of the boot plane did not stop in order'));
+    }
+  };
+  const begin = async (service: Service, signal: AbortSignal): Promise<void> => {
+    running.push(service);
+    await service.start(signal);
+  };
+
+  return {
+    urls: () => http?.urls() ?? [],
+    counters: () => counters.read(),
+    stop,
+    start: async (signal) => {
+      const served = servedAddresses(settings.boot.interfaces, networkInterfaces());
+      const app = await createBootApplication(settings, log, () => http?.port() ?? 0);
+      running.push({ stop: () => app.close() });
+      counters.watch(app.telemetry);
+      for (const service of app.services) await begin(service, signal);
+      http = createBootHttp(settings, log, app);
+      await begin(http, signal);
+      for (const listener of datagramListeners(settings, log, app, served, counters.ended))
+        await begin(listener, signal);
+    },
+  };
+};
+
+const createBootHttp = ({ boot }: Settings, log: Log, { files, device, blobs }: BootApplication): BootHttpServer =>
+  createBootHttpServer({
+    files,
+    api: device,
+    localPath: (digest) => blobs.localPath(digest),
+    listen: boot.http.listen,
+    clock: { now: () => Date.now() },
+    log,
+  });
+
+function datagramListeners(
+  { boot, site }: Settings,
+  log: Log,
+  app: BootApplication,
+  served: readonly ServedAddress[],
+  onEnd: Parameters<typeof wireTftp>[1],
+): Service[] {
+  if (served.length === 0) {
+    log.warn(
+      {},
+      'no network interface is up: boards are not answered over DHCP and TFTP until the server is restarted',
+    );
+    return [];
+  }
+  const tftp = createTftpListener({
+    settings: tftpSettings(boot, served),
+    ...wireTftp(app.files, onEnd),
+    timers: systemTimers,
+    log,
+  });
+  const dhcp = createDhcpListener({
+    settings: dhcpSettings(boot, served),
+    ...wireDhcp({
+      answers: app.answers,
+      site,
+      mode: boot.dhcp.mode,
+      offerUnknown: boot.offerUnknown,
+      interfaces: () => served,
+      serverAddress: boot.serverAddress,
+    }),
+    timers: systemTimers,
+    epochSeconds: () => Math.floor(Date.now() / 1000),
+    leases: leaseStoreFor(app.leases, site),
+    log,
+  });
+  // A board asks for its files as soon as it was answered.
+  return [tftp, dhcp];
+}

@@ -61,6 +61,7 @@ export function createBootAnswers({ identify, book, boots, overlays, clock }: An
       hostname: device.hostname,
       model: device.model,
       bootable: board.answer.kind === 'boot',
+      adopted: device.tenant !== null,
       bootFile: await bootFile(board, sighting),
     };
   };

@@ -32,6 +32,8 @@ export type DhcpDecision =
       readonly hostname: string;
       readonly model: Model;
       readonly bootable: boolean;
+      /** False: it was seen and belongs to nobody. */
+      readonly adopted: boolean;
       readonly bootFile: string | null;
     };
 

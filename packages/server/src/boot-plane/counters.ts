@@ -1,0 +1,45 @@
+import type { TransferEnd } from '../app/boot/plane/ports.js';
+import type { TelemetryQueue } from '../app/boot/plane/telemetry.js';
+
+export interface CounterValue {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface Counters {
+  read(): readonly CounterValue[];
+  watch(telemetry: TelemetryQueue): void;
+  /** A TFTP request is over. */
+  readonly ended: (outcome: TransferEnd['outcome'] | 'absent', bytes: number) => void;
+}
+
+/** What the boot plane counts, as /metrics names it. */
+export function createCounters(): Counters {
+  const requests = new Map<string, number>();
+  let bytes = 0;
+  let queue: TelemetryQueue | undefined;
+  return {
+    watch: (telemetry) => {
+      queue = telemetry;
+    },
+    ended: (outcome, sent) => {
+      requests.set(outcome, (requests.get(outcome) ?? 0) + 1);
+      bytes += sent;
+    },
+    read: () => {
+      const { sent = 0, dropped = 0 } = queue?.stats() ?? {};
+      const one = (name: string, labels: Record<string, string>, value: number): CounterValue => ({
+        name,
+        labels,
+        value,
+      });
+      return [
+        ...[...requests].map(([outcome, value]) => one('drover_tftp_requests_total', { outcome }, value)),
+        one('drover_tftp_bytes_total', {}, bytes),
+        one('drover_boot_telemetry_total', { state: 'sent' }, sent),
+        one('drover_boot_telemetry_total', { state: 'dropped' }, dropped),
+      ];
+    },
+  };
+}
