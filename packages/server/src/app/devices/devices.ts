@@ -32,13 +32,13 @@ export interface DeviceListQuery {
 }
 
 export interface Devices {
-  get(who: Principal, ref: string): Promise<Result<Device>>;
+  readonly get: (who: Principal, ref: string) => Promise<Result<Device>>;
   /** Newest first: those of the tenant, and for operators the discovered ones. */
-  list(who: Principal, query: DeviceListQuery): Promise<Result<Page<Device>>>;
+  readonly list: (who: Principal, query: DeviceListQuery) => Promise<Result<Page<Device>>>;
   /** `etag` is If-Match. Labels are replaced as a whole. */
-  update(who: Principal, ref: string, patch: DevicePatch, etag?: string): Promise<Result<Device>>;
+  readonly update: (who: Principal, ref: string, patch: DevicePatch, etag?: string) => Promise<Result<Device>>;
   /** Forgets a device that is not in use, with its identities and secrets. Seen again, it is discovered anew. */
-  remove(who: Principal, ref: string, etag?: string): Promise<Result<null>>;
+  readonly remove: (who: Principal, ref: string, etag?: string) => Promise<Result<null>>;
 }
 
 export const createDevices = ({ store, clock }: { readonly store: Store; readonly clock: Clock }): Devices => {

@@ -34,9 +34,9 @@ export type Seen =
 
 export interface Discovery {
   /** Who a board on the wire is. Discovers it when nobody knows it, learns what it shows, and notes that it was seen. */
-  registerSeen(wire: WireIdentity, settings: DiscoverySettings): Promise<Seen>;
+  readonly registerSeen: (wire: WireIdentity, settings: DiscoverySettings) => Promise<Seen>;
   /** The board itself told its full serial. False, with an event, when another board has it. */
-  learnSerial(device: string, serial: string): Promise<boolean>;
+  readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
 }
 
 /** A sighting is stored at most this often. */

@@ -31,11 +31,17 @@ export interface ProvisioningDeps {
 
 export interface Provisioning {
   /** Gives one available device an image. Two callers never get the same device. */
-  provision(who: Principal, wanted: Provision, also?: Also<Device>): Promise<Result<Device>>;
+  readonly provision: (who: Principal, wanted: Provision, also?: Also<Device>) => Promise<Result<Device>>;
   /** Another image for a device that has one, at its next boot. */
-  reimage(who: Principal, ref: string, wanted: Reimage, etag?: string, also?: Also<Device>): Promise<Result<Device>>;
+  readonly reimage: (
+    who: Principal,
+    ref: string,
+    wanted: Reimage,
+    etag?: string,
+    also?: Also<Device>,
+  ) => Promise<Result<Device>>;
   /** Ends the assignment. What makes the board itself (machine-id, host keys) stays with it. */
-  release(who: Principal, ref: string, etag?: string, also?: Also<Device>): Promise<Result<Device>>;
+  readonly release: (who: Principal, ref: string, etag?: string, also?: Also<Device>) => Promise<Result<Device>>;
 }
 
 export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({

@@ -31,9 +31,9 @@ export interface RegisterDeps {
 
 export interface Registration {
   /** Makes a device known before it was seen, or a machine that is no Pi. Refuses with device.identity-conflict, naming the other. */
-  create(who: Principal, wanted: DeviceCreate, also?: Also<Device>): Promise<Result<Device>>;
+  readonly create: (who: Principal, wanted: DeviceCreate, also?: Also<Device>) => Promise<Result<Device>>;
   /** Takes a discovered board into the key's tenant: it is available then. */
-  adopt(who: Principal, ref: string, wanted: DeviceAdopt, also?: Also<Device>): Promise<Result<Device>>;
+  readonly adopt: (who: Principal, ref: string, wanted: DeviceAdopt, also?: Also<Device>) => Promise<Result<Device>>;
 }
 
 export const createRegistration = (deps: RegisterDeps): Registration => {

@@ -21,9 +21,9 @@ const waitingFor = async (tx: Transaction, image: string): Promise<DeviceRecord[
 
 export interface Waiting {
   /** What boards of this image need is there: those that wait for it are in use. Call it in the transaction that made it so. */
-  markReady(tx: Transaction, image: string): Promise<void>;
+  readonly markReady: (tx: Transaction, image: string) => Promise<void>;
   /** It cannot be made: those that wait for it have failed, with the reason. */
-  markFailed(tx: Transaction, image: string, reason: string): Promise<void>;
+  readonly markFailed: (tx: Transaction, image: string, reason: string) => Promise<void>;
 }
 
 export const createWaiting = ({ clock }: { readonly clock: { now(): number } }): Waiting => {

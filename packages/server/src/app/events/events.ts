@@ -11,20 +11,20 @@ export interface EventQuery {
 
 export interface Events {
   /** The log after `after` (0: from its beginning), oldest first. */
-  list(
+  readonly list: (
     who: Principal,
     query: EventQuery & { after?: number | undefined; limit: number },
-  ): Promise<Result<StoredEvent[]>>;
+  ) => Promise<Result<StoredEvent[]>>;
   /**
    * What is in the log after `after`, then what happens, until the signal is aborted; without `after` only what happens from now on. Nothing is left out
    * and nothing comes twice, however slow the reader is: it is the log that is read on, so there is no queue that could overflow. Progress of jobs
    * comes in between, with id null, and only the latest of each job.
    */
-  follow(
+  readonly follow: (
     who: Principal,
     query: EventQuery & { after?: number | undefined },
     signal: AbortSignal,
-  ): Promise<Result<AsyncIterable<DomainEvent>>>;
+  ) => Promise<Result<AsyncIterable<DomainEvent>>>;
 }
 
 interface Deps {

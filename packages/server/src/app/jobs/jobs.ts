@@ -23,13 +23,13 @@ export interface JobQuery {
 }
 
 export interface Jobs {
-  get(who: Principal, id: string): Promise<Result<Job>>;
+  readonly get: (who: Principal, id: string) => Promise<Result<Job>>;
   /** Newest first. */
-  list(who: Principal, query: JobQuery): Promise<Result<Page<Job>>>;
+  readonly list: (who: Principal, query: JobQuery) => Promise<Result<Page<Job>>>;
   /** Asks a job to stop and undo what it did; `state` tells when it has. Refuses with job.finished. */
-  cancel(who: Principal, id: string): Promise<Result<Job>>;
+  readonly cancel: (who: Principal, id: string) => Promise<Result<Job>>;
   /** Looks after all blobs of the installation. One that is queued or under way is answered instead of a second. */
-  maintain(who: Principal, kind: 'blob.verify' | 'blob.collect', also?: Also<Job>): Promise<Result<Job>>;
+  readonly maintain: (who: Principal, kind: 'blob.verify' | 'blob.collect', also?: Also<Job>) => Promise<Result<Job>>;
 }
 
 export const createJobs = ({ store, enqueue }: { readonly store: Store; readonly enqueue: EnqueueJob }): Jobs => ({

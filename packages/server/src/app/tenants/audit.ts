@@ -5,9 +5,12 @@ import type { Store } from '../store/ports.js';
 
 export interface Audit {
   /** Notes who did what, now. Never hand it a key or a whole URL. */
-  append(entry: Omit<AuditEntry, 'seq' | 'at'>): Promise<void>;
+  readonly append: (entry: Omit<AuditEntry, 'seq' | 'at'>) => Promise<void>;
   /** Newest first; a key of a tenant sees what keys of that tenant did. */
-  list(who: Principal, page: { limit: number; cursor?: string | undefined }): Promise<Result<Page<AuditEntry>>>;
+  readonly list: (
+    who: Principal,
+    page: { limit: number; cursor?: string | undefined },
+  ) => Promise<Result<Page<AuditEntry>>>;
 }
 
 export const createAudit = ({ store, clock }: { readonly store: Store; readonly clock: Clock }): Audit => ({

@@ -9,7 +9,7 @@ const touchEveryMs = 60_000;
 
 export interface Authentication {
   /** Who a key belongs to. Refuses with auth.invalid, the same for a key never seen, revoked or expired. */
-  authenticate(key: string): Promise<Result<Principal>>;
+  readonly authenticate: (key: string) => Promise<Result<Principal>>;
 }
 
 export const createAuthentication = (deps: {

@@ -28,16 +28,16 @@ export type Begun =
 
 export interface Idempotency {
   /** Refuses with idempotency.mismatch (another request under this key) or idempotency.in-progress. */
-  begin(who: Principal, key: string, request: RequestFingerprint): Promise<Result<Begun>>;
+  readonly begin: (who: Principal, key: string, request: RequestFingerprint) => Promise<Result<Begun>>;
   /**
    * Keeps the answer. With `tx` it is kept in the transaction that does the work (see `Also` in app/store/ports), so that a crash cannot come between
    * the two.
    */
-  complete(token: IdempotencyToken, status: number, answer: string, tx?: Transaction): Promise<void>;
+  readonly complete: (token: IdempotencyToken, status: number, answer: string, tx?: Transaction) => Promise<void>;
   /** The request was refused or failed: the key is free again. */
-  abandon(token: IdempotencyToken): Promise<void>;
+  readonly abandon: (token: IdempotencyToken) => Promise<void>;
   /** Forgets answers older than a day; returns how many. */
-  prune(): Promise<number>;
+  readonly prune: () => Promise<number>;
 }
 
 export const createIdempotency = (deps: {

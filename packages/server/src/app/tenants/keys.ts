@@ -23,10 +23,13 @@ export interface KeyDeps {
 
 export interface Keys {
   /** The only answer that ever holds the key. Without `tenant` it belongs where the asking key does. */
-  create(who: Principal, wanted: ApiKeyCreate): Promise<Result<ApiKeyCreated>>;
-  list(who: Principal, page: { limit: number; cursor?: string | undefined }): Promise<Result<Page<ApiKey>>>;
+  readonly create: (who: Principal, wanted: ApiKeyCreate) => Promise<Result<ApiKeyCreated>>;
+  readonly list: (
+    who: Principal,
+    page: { limit: number; cursor?: string | undefined },
+  ) => Promise<Result<Page<ApiKey>>>;
   /** Works from the next request on. A key that is revoked already stays so. Refuses with key.last-admin. */
-  revoke(who: Principal, id: string): Promise<Result<null>>;
+  readonly revoke: (who: Principal, id: string) => Promise<Result<null>>;
 }
 
 export const createKeys = (deps: KeyDeps): Keys => {

@@ -4,9 +4,12 @@ import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 
 export interface Tenants {
-  create(who: Principal, wanted: { name: string }, also?: Also<Tenant>): Promise<Result<Tenant>>;
+  readonly create: (who: Principal, wanted: { name: string }, also?: Also<Tenant>) => Promise<Result<Tenant>>;
   /** Every tenant for a key of the installation, its own for another. */
-  list(who: Principal, page: { limit: number; cursor?: string | undefined }): Promise<Result<Page<Tenant>>>;
+  readonly list: (
+    who: Principal,
+    page: { limit: number; cursor?: string | undefined },
+  ) => Promise<Result<Page<Tenant>>>;
 }
 
 interface Deps {
