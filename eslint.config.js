@@ -17,7 +17,7 @@ export default tseslint.config(
         project: ['./tsconfig.tests.json', './packages/*/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
-      globals: { process: 'readonly', Buffer: 'readonly', console: 'readonly', URL: 'readonly' },
+      globals: { setTimeout: 'readonly', process: 'readonly', Buffer: 'readonly', console: 'readonly', URL: 'readonly' },
     },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
@@ -49,5 +49,5 @@ export default tseslint.config(
     files: ['**/*.test.ts', 'e2e/**', 'packages/*/test/**', 'bench/**'],
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-floating-promises': 'error' },
   },
-  { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
+  { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked },
 );
