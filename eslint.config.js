@@ -17,7 +17,13 @@ export default tseslint.config(
         project: ['./tsconfig.tests.json', './packages/*/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
-      globals: { setTimeout: 'readonly', process: 'readonly', Buffer: 'readonly', console: 'readonly', URL: 'readonly' },
+      globals: {
+        setTimeout: 'readonly',
+        process: 'readonly',
+        Buffer: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+      },
     },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
@@ -37,6 +43,7 @@ export default tseslint.config(
       'packages/server/src/config.ts',
       'packages/cli/src/environment.ts',
       'packages/cli/bin/*.js',
+      'scripts/**',
       'e2e/**',
       'bench/**',
       '**/test/**',

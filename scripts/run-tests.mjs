@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { stripVTControlCharacters } from 'node:util';
 
 const soak = process.argv.includes('--soak');
 const only = process.argv.filter((word) => word.startsWith('--only=')).flatMap((word) => word.slice(7).split(','));
@@ -24,7 +25,7 @@ function run(command, args) {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: environment });
     createInterface({ input: child.stdout }).on('line', (line) => {
       console.log(line);
-      const plain = line.replace(/\u001b\[[0-9;]*m/g, '').trim();
+      const plain = stripVTControlCharacters(line).trim();
       if (/^(fuzz|loop) .+: \d+ /.test(plain)) counts.push(plain);
     });
     child.on('error', () => resolve(127));
