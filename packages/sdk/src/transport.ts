@@ -51,7 +51,12 @@ const sleepFor = (ms: number, signal?: AbortSignal): Promise<void> =>
 const randomShare = (): number => (globalThis.crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 
 /** Refusals that pass by themselves. */
-const passing: ReadonlySet<string> = new Set(['server.busy', 'server.unreachable', 'idempotency.in-progress']);
+const passing: ReadonlySet<string> = new Set([
+  'server.busy',
+  'server.unreachable',
+  'idempotency.in-progress',
+  'auth.throttled',
+]);
 
 const retryAfterMs = (response: Response): number | undefined => {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);

@@ -47,7 +47,7 @@ export const sendProblem = (reply: FastifyReply, refused: Refusal, requestId: st
   const problem: Problem = problemOf(refused, requestId);
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="drover"');
   if (problem.status === 503) void reply.header('retry-after', '1');
-  if (problem.status === 429) void reply.header('retry-after', '60');
+  if (problem.status === 429) void reply.header('retry-after', '3');
   return reply
     .code(problem.status)
     .header('content-type', 'application/problem+json')

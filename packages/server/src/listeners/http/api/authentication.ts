@@ -31,7 +31,7 @@ const missing = (): Refusal =>
 
 const throttled = (): Refusal =>
   refusal('auth.throttled', 'Too many requests with a wrong key came from this address.', {
-    remedy: 'Wait a minute, and check the key.',
+    remedy: 'Wait a few seconds, and check the key.',
   });
 
 const forbidden = (principal: Principal, needed: Role): Refusal =>
@@ -39,10 +39,15 @@ const forbidden = (principal: Principal, needed: Role): Refusal =>
     remedy: `Use a key with role ${needed}.`,
   });
 
-/** A refusal with who was refused, where that is known. */
+/** A refusal with who was refused, where that is known, and whether it is worth a row in the audit trail. */
 export type Authenticated =
   | { readonly ok: true; readonly principal: Principal }
-  | { readonly ok: false; readonly refused: Refusal; readonly principal: Principal | undefined };
+  | {
+      readonly ok: false;
+      readonly refused: Refusal;
+      readonly principal: Principal | undefined;
+      readonly audit: boolean;
+    };
 
 /** Decides who a request is from and whether its role suffices. */
 export const authenticateRequest = async (
@@ -50,19 +55,17 @@ export const authenticateRequest = async (
   { headers, address, needed }: Attempt,
 ): Promise<Authenticated> => {
   const key = keyOf(headers);
-  if (throttle.refuses(address, key)) return { ok: false, refused: throttled(), principal: undefined };
   if (key === undefined) {
-    throttle.failed(address);
-    return { ok: false, refused: missing(), principal: undefined };
+    return { ok: false, refused: missing(), principal: undefined, audit: throttle.failed(address, 'no-key') };
   }
+  if (throttle.refuses(address, key)) return { ok: false, refused: throttled(), principal: undefined, audit: false };
   const found = await authenticate(key);
   if (!found.ok) {
-    throttle.failed(address);
-    return { ok: false, refused: found, principal: undefined };
+    return { ok: false, refused: found, principal: undefined, audit: throttle.failed(address, 'wrong-key') };
   }
   throttle.succeeded(key);
   const principal = found.value;
   return roleAllows(principal.role, needed)
     ? { ok: true, principal }
-    : { ok: false, refused: forbidden(principal, needed), principal };
+    : { ok: false, refused: forbidden(principal, needed), principal, audit: true };
 };

@@ -71,8 +71,8 @@ export const authenticateOperation =
       request.principal = result.principal;
       return undefined;
     }
-    // Throttled attempts leave no row: a flood must not fill the disk.
-    if (result.refused.code !== 'auth.throttled') {
+    // A flood of refusals leaves no flood of rows: it must not fill the disk.
+    if (result.audit) {
       await auditRequest(operation, request, { who: result.principal, outcome: result.refused.code });
     }
     return sendProblem(reply, result.refused, request.id);

@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../app/ports.js';
 
-const windowMs = 60_000;
-const maxFailures = 20;
+/** Failures an address may have at once, and how long one of them counts: 20 a minute in the long run. */
+const capacity = 20;
+const refillMs = 3000;
 const maxEntries = 10_000;
 const trustedForMs = 600_000;
 
-/** Refuses addresses that keep coming with keys that are not known, without shutting out a good key behind the same address. */
+/**
+ * Slows down addresses that keep coming with keys that are not known, so that neither the database nor the audit trail can be flooded. Keys are far too
+ * long to be guessed; so a good key behind the same address is let through where it was good lately, and after seconds otherwise.
+ */
 export interface Throttle {
-  /** True when this attempt should be refused without looking the key up. */
-  refuses(address: string, key: string | undefined): boolean;
-  failed(address: string): void;
+  /** True when this attempt is refused without looking the key up. */
+  refuses(address: string, key: string): boolean;
+  /** Counts a failure; true while the address has not had too many, and a row in the audit trail is due. */
+  failed(address: string, kind: 'no-key' | 'wrong-key'): boolean;
   succeeded(key: string): void;
 }
 
@@ -30,24 +35,37 @@ const putBounded = <V>(map: Map<string, V>, key: string, value: V): void => {
   }
 };
 
-/** 20 failures from one address within a minute, then only keys that were good within ten minutes are looked at. */
+/** How many failures of each address still count. */
+const createBuckets = (clock: Clock) => {
+  const buckets = new Map<string, { level: number; at: number }>();
+  const levelOf = (address: string): number => {
+    const bucket = buckets.get(bucketOf(address));
+    return bucket === undefined ? 0 : Math.max(0, bucket.level - (clock.now() - bucket.at) / refillMs);
+  };
+  return {
+    isFull: (address: string): boolean => levelOf(address) > capacity - 1,
+    add: (address: string): void => {
+      putBounded(buckets, bucketOf(address), { level: Math.min(capacity, levelOf(address) + 1), at: clock.now() });
+    },
+  };
+};
+
 export const createThrottle = ({ clock }: { clock: Clock }): Throttle => {
-  const failures = new Map<string, { since: number; count: number }>();
+  // Asking without a key costs nothing to answer, so it shuts nobody out.
+  const buckets = { 'no-key': createBuckets(clock), 'wrong-key': createBuckets(clock) };
   const good = new Map<string, number>();
   return {
-    refuses(address, key) {
-      const entry = failures.get(bucketOf(address));
-      if (entry === undefined || clock.now() - entry.since >= windowMs || entry.count < maxFailures) return false;
-      const seen = key === undefined ? undefined : good.get(digest(key));
+    refuses: (address, key) => {
+      if (!buckets['wrong-key'].isFull(address)) return false;
+      const seen = good.get(digest(key));
       return seen === undefined || clock.now() - seen >= trustedForMs;
     },
-    failed(address) {
-      const bucket = bucketOf(address);
-      const entry = failures.get(bucket);
-      const fresh = entry === undefined || clock.now() - entry.since >= windowMs;
-      putBounded(failures, bucket, fresh ? { since: clock.now(), count: 1 } : { ...entry, count: entry.count + 1 });
+    failed: (address, kind) => {
+      const due = !buckets[kind].isFull(address);
+      buckets[kind].add(address);
+      return due;
     },
-    succeeded(key) {
+    succeeded: (key) => {
       putBounded(good, digest(key), clock.now());
     },
   };
