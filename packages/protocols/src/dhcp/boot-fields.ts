@@ -13,6 +13,7 @@ export interface BootAnswer {
 /** The parts of a reply that concern booting. */
 export interface BootFields {
   readonly siaddr: string;
+  readonly sname: string;
   readonly file: string;
   readonly options: readonly (readonly [code: number, value: Uint8Array])[];
 }
@@ -55,7 +56,7 @@ export function pxeIdentity(request: DhcpMessage): [number, Uint8Array][] {
 
 /** What tells a Raspberry Pi's firmware to boot from us. */
 export function menuFields(request: DhcpMessage, siaddr: string): BootFields {
-  return { siaddr, file: '', options: [...pxeIdentity(request), [option.vendorSpecific, raspberryPiMenu]] };
+  return { siaddr, sname: '', file: '', options: [...pxeIdentity(request), [option.vendorSpecific, raspberryPiMenu]] };
 }
 
 /** Longest boot file name: the header field has 128 bytes with a terminator, an option 255. */
@@ -71,6 +72,7 @@ export function fileFields(request: DhcpMessage, client: Recognised, boot: BootA
   const endsDiscovery = client.kind === 'ipxe' || client.kind === 'pxe-other';
   return {
     siaddr: bootServer,
+    sname: bootServer,
     file: file.length <= fileFieldBytes ? file : '',
     options: [
       ...(speaksPxe ? pxeIdentity(request) : []),

@@ -189,6 +189,7 @@ function grant(request: LeaseRequest, type: 'offer' | 'ack', yiaddr: string): Dh
     yiaddr,
     ciaddr: type === 'ack' ? message.ciaddr : anyAddress,
     siaddr: boot.siaddr,
+    sname: boot.sname,
     file: boot.file,
     options: [
       [option.leaseTime, u32(settings.leaseSeconds)],
@@ -226,7 +227,7 @@ function networkOptions(settings: LeaseSettings): (readonly [number, Uint8Array]
 
 /** With an address comes all a boot client needs: it has no second server to ask. */
 function bootFields({ message, client, settings, boot }: LeaseRequest): BootFields {
-  const none: BootFields = { siaddr: anyAddress, file: '', options: [] };
+  const none: BootFields = { siaddr: anyAddress, sname: '', file: '', options: [] };
   if (!boot || client.kind === 'other') return none;
   if (isRaspberryPiClient(client)) return menuFields(message, settings.server);
   return boot.bootFile === undefined ? none : fileFields(message, client, boot, settings.server);

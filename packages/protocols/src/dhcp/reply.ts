@@ -10,6 +10,7 @@ export interface ReplyParts {
   readonly ciaddr?: string;
   readonly yiaddr?: string;
   readonly siaddr?: string;
+  readonly sname?: string;
   readonly file?: string;
   readonly broadcast?: boolean;
   readonly options: readonly (readonly [code: number, value: Uint8Array])[];
@@ -37,7 +38,7 @@ export function replyTo(request: DhcpMessage, parts: ReplyParts): DhcpMessage {
     siaddr: parts.siaddr ?? anyAddress,
     giaddr: request.giaddr,
     chaddr: request.chaddr,
-    sname: '',
+    sname: parts.sname ?? '',
     file: parts.file ?? '',
     options,
   };
