@@ -116,6 +116,11 @@ describe('which boot a sign of a board belongs to', () => {
       [1, 1, 2],
     ],
     [
+      'an assignment made while a board with a static address asks in vain',
+      [file(0, 'config.txt', { generation: null }), file(500, 'kernel8.img')],
+      [1, 2],
+    ],
+    [
       'an assignment changed while files are read',
       [discover(0), file(1000, 'config.txt'), file(1500, 'config.txt', { generation: 2 })],
       [1, 1, 1],

@@ -91,6 +91,8 @@ function onDiscover(current: BootTrack, signal: BootSignal & { kind: 'discover' 
 }
 
 function onFile(current: BootTrack, signal: BootSignal & { kind: 'file' }, secretMs: number): OpenDecision {
+  // Nothing was rendered for a board that had nothing to boot.
+  if (current.generation === null && signal.generation !== null) return open('an image was assigned');
   if (current.phase === 'dhcp') {
     if (signal.generation !== current.generation) return open('the assignment changed');
     return isStale(current, signal.at, secretMs) ? open('the secret grows old') : goOn('the first file');

@@ -1,0 +1,383 @@
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { openFat } from '@drover/disk-image';
+import type { Assignment, Principal, TimelineEntry } from '@drover/contract';
+import { createBackendServer } from '../../src/adapters/backend/index.js';
+import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
+import { createSqlStore } from '../../src/adapters/sql/index.js';
+import { createIds, systemClock } from '../../src/adapters/system/index.js';
+import { createTimelineFeed } from '../../src/app/boot/feed.js';
+import type { BootService } from '../../src/app/boot/service.js';
+import type { Log } from '../../src/app/ports.js';
+import { createBootPlane, type BootPlane } from '../../src/boot-plane.js';
+import { createBoot } from '../../src/composition/boot.js';
+import { backendSocket } from '../../src/composition/paths.js';
+import { SettingsSchema, type Settings } from '../../src/config/schema.js';
+import type { BootTree } from '../../src/domain/boot-plan.js';
+
+export const run = promisify(execFile);
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+const quiet = (): void => undefined;
+/** Faults of ours are shown; the rest is not. */
+const testLog: Log = {
+  debug: quiet,
+  info: quiet,
+  warn: quiet,
+  error: (fields, message) => console.error(message, fields),
+  child: () => testLog,
+};
+
+export const admin: Principal = { key: 'key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', name: 'test', tenant: null, role: 'admin' };
+const at = '2026-01-01T00:00:00.000Z';
+
+/** Both planes in this process, joined by a real socket, on loopback, with a real database and real blobs. */
+export interface NetbootLab {
+  readonly settings: Settings;
+  readonly dataDir: string;
+  readonly store: Awaited<ReturnType<typeof createSqlStore>>;
+  readonly service: BootService;
+  /** The root every board downloads. */
+  readonly root: Buffer;
+  readonly bootFiles: ReadonlyMap<string, Buffer>;
+  readonly httpUrl: () => string;
+  readonly tftpUrl: string;
+  readonly controlUp: () => Promise<void>;
+  readonly controlDown: () => Promise<void>;
+  readonly planeUp: () => Promise<void>;
+  /** `kill`: as if by a signal; what was not written is lost. */
+  readonly planeDown: () => Promise<void>;
+  /** Makes the device that showed this prefix ours and gives it the image. */
+  readonly provision: (bootPrefix: string, more?: Partial<Assignment>) => Promise<string>;
+  readonly deviceOf: (bootPrefix: string) => Promise<string | undefined>;
+  /** Timeline of a device's latest session, once `until` holds. */
+  readonly timeline: (
+    device: string,
+    until?: (entries: readonly TimelineEntry[]) => boolean,
+  ) => Promise<TimelineEntry[]>;
+  readonly close: () => Promise<void>;
+}
+
+export interface LabOptions {
+  readonly sessionTtlSeconds?: number;
+  /** Boot files beside those every lab has. */
+  readonly files?: ReadonlyMap<string, Buffer>;
+  /** False: the root is not packed yet. */
+  readonly rootReady?: boolean;
+}
+
+export async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}
+
+/** Sizes around everything that is counted in blocks, and names that are not in FAT's capitals. */
+const standardFiles = (): Map<string, Buffer> =>
+  new Map([
+    ['start4.elf', randomBytes(2_260_000)],
+    ['fixup4.dat', randomBytes(5_448)],
+    ['bootcode.bin', randomBytes(52_000)],
+    ['kernel8.img', randomBytes(9_000_001)],
+    ['bcm2711-rpi-4-b.dtb', randomBytes(55_000)],
+    ['overlays/vc4-kms-v3d.dtbo', randomBytes(1024)],
+    ['overlays/README', Buffer.from('overlays\n')],
+    ['empty.txt', Buffer.alloc(0)],
+    ['exact512.bin', randomBytes(512)],
+    ['exact1468.bin', randomBytes(1468 * 3)],
+    ['config.txt', Buffer.from('# test image\nauto_initramfs=1\narm_64bit=1\n[pi4]\nmax_framebuffers=2\n', 'latin1')],
+    ['cmdline.txt', Buffer.from('console=serial0,115200 console=tty1 root=PARTUUID=1-02 rootwait quiet\n')],
+  ]);
+
+/** A FAT file system made by programs no one here wrote, and its tree as our reader sees it. */
+async function makeBootPartition(
+  folder: string,
+  files: ReadonlyMap<string, Buffer>,
+): Promise<{ path: string; tree: Omit<BootTree, 'image'> }> {
+  const path = join(folder, 'boot.fat');
+  await writeFile(path, '');
+  await run('truncate', ['-s', '32M', path]);
+  await run('mkfs.vfat', ['-F', '16', '-n', 'BOOT', path]);
+  for (const [name, bytes] of files) {
+    const local = join(folder, 'files', name);
+    await mkdir(dirname(local), { recursive: true });
+    await writeFile(local, bytes);
+  }
+  const entries = [...new Set([...files.keys()].map((name) => name.split('/')[0]!))].map((name) =>
+    join(folder, 'files', name),
+  );
+  await run('mcopy', ['-s', '-i', path, ...entries, '::']);
+  const image = await readFile(path);
+  const volume = await openFat({
+    size: image.length,
+    read: async (offset, length) => image.subarray(offset, offset + length),
+  });
+  const found = (await volume.entries()).filter(({ kind }) => kind === 'file');
+  return {
+    path,
+    tree: {
+      version: 1,
+      files: found.map(({ path: name, size, extents }) => ({
+        path: name,
+        size,
+        extents: extents.map(({ offset, length }) => [offset, length] as const),
+      })),
+      config: files.get('config.txt')?.toString('latin1') ?? null,
+      cmdline: files.get('cmdline.txt')?.toString('latin1') ?? null,
+      kernels: [{ file: 'kernel8.img', architecture: 'arm64', release: '6.6.31-v8' }],
+    },
+  };
+}
+
+async function once(bytes: Uint8Array) {
+  return (async function* () {
+    yield bytes;
+  })();
+}
+
+export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'drv-boot-'));
+  const files = new Map([...standardFiles(), ...(options.files ?? [])]);
+  const tftpPort = await freePort();
+  const parsed = SettingsSchema.parse({
+    dataDir,
+    boot: {
+      interfaces: ['127.0.0.1'],
+      dhcp: { mode: 'off' },
+      tftp: { port: tftpPort },
+      sessionTtlSeconds: options.sessionTtlSeconds ?? 600,
+    },
+  });
+  const settings: Settings = {
+    ...parsed,
+    dataDir,
+    helpers: { cacheDir: join(dataDir, 'helpers') },
+    boot: { ...parsed.boot, http: { listen: [{ host: '127.0.0.1', port: 0 }] } },
+  };
+  const store = await createSqlStore({ file: join(dataDir, 'drover.sqlite'), log: testLog, pollMs: 200 });
+  const blobs = await createFsBlobStore(join(dataDir, 'blobs'));
+  const ids = createIds({ clock: systemClock });
+  const feed = createTimelineFeed((error) => testLog.error({ err: error }, 'feed'));
+  const defaultTenant = ids.next('ten');
+  const storage = { store, blobs, uploads: undefined, serverId: 'test', close: async () => undefined };
+  const service = createBoot(settings, storage as never, {
+    clock: systemClock,
+    ids,
+    log: testLog,
+    feed,
+    defaultTenant,
+  });
+
+  const root = randomBytes(3_000_003);
+  const image = await makeImage();
+  async function makeImage(): Promise<string> {
+    const { path, tree } = await makeBootPartition(dataDir, files);
+    const disk = await readFile(path);
+    const { digest, size } = await blobs.put(await once(disk));
+    const treeBlob = await blobs.put(await once(Buffer.from(JSON.stringify({ ...tree, image: digest }))));
+    const common = await blobs.put(await once(randomBytes(100_001)));
+    const modules = await blobs.put(await once(randomBytes(50_002)));
+    const squashfs = await blobs.put(await once(root));
+    const id = ids.next('img');
+    await store.transaction(async (tx) => {
+      await tx.tenants.insert({ id: defaultTenant, name: 'default', createdAt: at });
+      for (const blob of [{ digest, size }, treeBlob, common, modules, squashfs]) await tx.blobs.record(blob, at);
+      await tx.images.insert({
+        id,
+        tenant: null,
+        name: 'test',
+        version: '1',
+        state: 'ready',
+        stateReason: null,
+        digest,
+        size,
+        facts: null,
+        job: null,
+        createdAt: at,
+        updatedAt: at,
+        revision: 1,
+        source: {},
+      });
+      const derive = async (
+        kind: 'boot-tree' | 'initramfs' | 'root-squashfs',
+        variant: string,
+        blob: { digest: string; size: number },
+      ) =>
+        tx.images.saveDerivative({
+          image: id,
+          kind,
+          variant,
+          blob: blob.digest,
+          size: blob.size,
+          recipe: '1',
+          createdAt: at,
+        });
+      await derive('boot-tree', 'boot-tree', treeBlob);
+      await derive('initramfs', 'common/arm64', common);
+      await derive('initramfs', 'modules/arm64/6.6.31-v8', modules);
+      if (options.rootReady !== false) await derive('root-squashfs', 'xz', squashfs);
+    });
+    return id;
+  }
+
+  let backend: ReturnType<typeof createBackendServer> | undefined;
+  let plane: BootPlane | undefined;
+  const signal = new AbortController().signal;
+  const controlUp = async () => {
+    backend = createBackendServer({ backend: service.backend, path: backendSocket(dataDir), log: testLog });
+    await backend.start(signal);
+  };
+  const controlDown = async () => {
+    await backend?.stop();
+    backend = undefined;
+  };
+  const planeUp = async () => {
+    plane = createBootPlane({ settings, log: testLog, signal });
+    await plane.start(signal);
+  };
+  const planeDown = async () => {
+    await plane?.stop();
+    plane = undefined;
+  };
+  const deviceOf = (prefix: string) =>
+    store.read(async (tx) => (await tx.devices.findByIdentity('default', 'boot-prefix', prefix))?.id);
+
+  await controlUp();
+  await planeUp();
+  return {
+    ...{ settings, dataDir, store, service, root, controlUp, controlDown, planeUp, planeDown, deviceOf },
+    bootFiles: files,
+    httpUrl: () => plane!.urls()[0]!,
+    tftpUrl: `tftp://127.0.0.1:${tftpPort}`,
+    provision: async (prefix, more = {}) => {
+      const id = await deviceOf(prefix);
+      if (id === undefined) throw new Error(`nobody showed ${prefix}`);
+      await store.transaction(async (tx) => {
+        const device = (await tx.devices.get(id))!;
+        const assignment: Assignment = {
+          image,
+          imageName: 'test:1',
+          rootMode: 'ram',
+          kernelParameters: '',
+          generation: (device.assignment?.generation ?? 0) + 1,
+          assignedAt: at,
+          ...more,
+        };
+        const done = await tx.devices.update(id, device.revision, {
+          tenant: defaultTenant,
+          state: 'in-use',
+          model: 'pi4',
+          assignment,
+          generation: assignment.generation,
+        });
+        if (!done) throw new Error('the device changed meanwhile');
+      });
+      return id;
+    },
+    timeline: async (device, until = () => true) => {
+      for (const end = Date.now() + 10_000; ; await sleep(50)) {
+        const entries = await store.read(async (tx) => {
+          const session = await tx.sessions.latestOf(device);
+          return session === undefined
+            ? []
+            : (await tx.sessions.timeline(session.id, 0, 5_000)).map(({ entry }) => entry);
+        });
+        if (until(entries)) return entries;
+        if (Date.now() > end) throw new Error(`the timeline never came to be so: ${JSON.stringify(entries, null, 1)}`);
+      }
+    },
+    close: async () => {
+      await planeDown();
+      await controlDown();
+      await blobs.close();
+      await store.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A file by curl; undefined when the server says it is not there. */
+export async function curl(url: string, ...more: string[]): Promise<Buffer | undefined> {
+  try {
+    const { stdout } = await run('curl', ['-sS', '--fail', '--max-time', '30', ...more, url], {
+      encoding: 'buffer',
+      maxBuffer: 256 * 1024 * 1024,
+    });
+    return stdout;
+  } catch (error) {
+    // 22: HTTP status; 68: TFTP file not found; 71: what curl makes of a TFTP file without bytes.
+    const code = (error as { code?: number }).code;
+    if (code === 71) return Buffer.alloc(0);
+    if (code === 22 || code === 68) return undefined;
+    throw error;
+  }
+}
+
+export const parametersOf = (cmdline: string): Record<string, string> =>
+  Object.fromEntries(
+    cmdline
+      .trim()
+      .split(' ')
+      .map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
+  );
+
+/** What an initramfs says to the device API. */
+export class DeviceClient {
+  readonly url: string;
+  readonly session: string;
+  readonly secret: string;
+  constructor(cmdline: string) {
+    const parameters = parametersOf(cmdline);
+    this.url = parameters['drover.url']!;
+    this.session = parameters['drover.session']!;
+    this.secret = parameters['drover.secret']!;
+  }
+
+  async exchange(
+    nonce: string,
+    change: Record<string, string> = {},
+  ): Promise<{ status: number; lines: Record<string, string>; text: string; retryAfter: string | null }> {
+    const body = new URLSearchParams({
+      secret: this.secret,
+      nonce,
+      mac: 'dc:a6:32:01:02:03',
+      release: '6.6.31-v8',
+      ...change,
+    });
+    const response = await fetch(`${this.url}/device/v1/sessions/${this.session}/exchange`, { method: 'POST', body });
+    const text = await response.text();
+    return {
+      status: response.status,
+      lines: Object.fromEntries(
+        text
+          .trim()
+          .split('\n')
+          .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+      ),
+      text,
+      retryAfter: response.headers.get('retry-after'),
+    };
+  }
+
+  async get(what: 'root' | 'identity', authorization: string): Promise<Response> {
+    return fetch(`${this.url}/device/v1/sessions/${this.session}/${what}`, { headers: { authorization } });
+  }
+
+  async report(step: string, state: string, authorization: string, log = ''): Promise<number> {
+    const query = new URLSearchParams({ step, state, uptime: '4.2', message: 'as told' });
+    const response = await fetch(`${this.url}/device/v1/sessions/${this.session}/reports?${query.toString()}`, {
+      method: 'POST',
+      headers: { authorization },
+      body: log,
+    });
+    return response.status;
+  }
+}
