@@ -49,8 +49,8 @@ async function localClient(): Promise<Client> {
   const settings = spawn(process.execPath, [cli, 'settings', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   for await (const chunk of settings.stdout) text += String(chunk);
-  const rows = JSON.parse(text) as { path: string; value: unknown }[];
-  const dataDir = String(rows.find((row) => row.path === 'dataDir')?.value);
+  const rows = JSON.parse(text) as { key: string; value: unknown }[];
+  const dataDir = String(rows.find((row) => row.key === 'dataDir')?.value);
   return createClient({ baseUrl: apiUrl, key: (await readFile(`${dataDir}/admin.key`, 'utf8')).trim() });
 }
 
