@@ -40,7 +40,12 @@ describe('a board from its first request to up', () => {
     expect(upper?.equals(lab.bootFiles.get('overlays/vc4-kms-v3d.dtbo')!)).toBe(true);
     expect((await http(lab, `${prefix}/drover.img`))?.length).toBe(100_001 + 3 + 50_002);
     expect(await tftp(lab, `${prefix}/nothing`)).toBeUndefined();
-    for (const path of [`${prefix}/..%2f..%2fconfig.txt`, `${prefix}/%00config.txt`, `${prefix}/%zz`, '%2e%2e%2fetc/passwd']) {
+    for (const path of [
+      `${prefix}/..%2f..%2fconfig.txt`,
+      `${prefix}/%00config.txt`,
+      `${prefix}/%zz`,
+      '%2e%2e%2fetc/passwd',
+    ]) {
       expect((await fetch(`${lab.httpUrl()}/netboot/${path}`)).status, path).toBe(400);
     }
   });

@@ -48,6 +48,8 @@ export interface NetbootLab {
   readonly bootFiles: ReadonlyMap<string, Buffer>;
   readonly httpUrl: () => string;
   readonly tftpUrl: string;
+  readonly tftpPort: number;
+  readonly dhcpPort: number;
   readonly controlUp: () => Promise<void>;
   readonly controlDown: () => Promise<void>;
   readonly planeUp: () => Promise<void>;
@@ -70,6 +72,8 @@ export interface LabOptions {
   readonly files?: ReadonlyMap<string, Buffer>;
   /** False: the root is not packed yet. */
   readonly rootReady?: boolean;
+  /** Answer DHCP, of boards that act as if they stood behind a relay. */
+  readonly dhcp?: boolean;
 }
 
 export async function freePort(): Promise<number> {
@@ -146,12 +150,22 @@ async function once(bytes: Uint8Array) {
 export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
   const dataDir = await mkdtemp(join(tmpdir(), 'drv-boot-'));
   const files = new Map([...standardFiles(), ...(options.files ?? [])]);
-  const tftpPort = await freePort();
+  const [tftpPort, dhcpPort] = [await freePort(), await freePort()];
   const parsed = SettingsSchema.parse({
     dataDir,
     boot: {
       interfaces: ['127.0.0.1'],
-      dhcp: { mode: 'off' },
+      dhcp:
+        options.dhcp === true
+          ? {
+              mode: 'proxy',
+              relay: true,
+              port: dhcpPort,
+              proxyPort: dhcpPort + 1,
+              clientPort: dhcpPort + 2,
+              delays: { rom: 50 },
+            }
+          : { mode: 'off' },
       tftp: { port: tftpPort },
       sessionTtlSeconds: options.sessionTtlSeconds ?? 600,
     },
@@ -253,7 +267,20 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
   await controlUp();
   await planeUp();
   return {
-    ...{ settings, dataDir, store, service, root, controlUp, controlDown, planeUp, planeDown, deviceOf },
+    ...{
+      settings,
+      tftpPort,
+      dhcpPort,
+      dataDir,
+      store,
+      service,
+      root,
+      controlUp,
+      controlDown,
+      planeUp,
+      planeDown,
+      deviceOf,
+    },
     bootFiles: files,
     httpUrl: () => plane!.urls()[0]!,
     tftpUrl: `tftp://127.0.0.1:${tftpPort}`,
