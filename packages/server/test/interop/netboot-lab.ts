@@ -55,9 +55,9 @@ export interface NetbootLab {
   readonly planeUp: () => Promise<void>;
   /** `kill`: as if by a signal; what was not written is lost. */
   readonly planeDown: () => Promise<void>;
-  /** Makes the device that showed this prefix ours and gives it the image. */
-  readonly provision: (bootPrefix: string, more?: Partial<Assignment>) => Promise<string>;
-  readonly deviceOf: (bootPrefix: string) => Promise<string | undefined>;
+  /** Makes the device that showed this prefix or MAC ours and gives it the image. */
+  readonly provision: (shown: string, more?: Partial<Assignment>) => Promise<string>;
+  readonly deviceOf: (shown: string) => Promise<string | undefined>;
   /** Timeline of a device's latest session, once `until` holds. */
   readonly timeline: (
     device: string,
@@ -261,8 +261,10 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     await plane?.stop();
     plane = undefined;
   };
-  const deviceOf = (prefix: string) =>
-    store.read(async (tx) => (await tx.devices.findByIdentity('default', 'boot-prefix', prefix))?.id);
+  const deviceOf = (shown: string) => {
+    const kind = shown.includes(':') ? 'mac' : 'boot-prefix';
+    return store.read(async (tx) => (await tx.devices.findByIdentity('default', kind, shown))?.id);
+  };
 
   await controlUp();
   await planeUp();
