@@ -1,0 +1,82 @@
+import { statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from '@photostructure/sqlite';
+import pg from 'pg';
+import { describe, expect, it } from 'vitest';
+import { createSqlStore, NewerDatabaseError } from '../../src/adapters/sql/index.js';
+import { adapters, type TestDatabase } from './support/databases.js';
+import { temporaryFolder } from './support/folders.js';
+import { aTenant } from './support/records.js';
+import { createTestLog } from './support/world.js';
+
+/** Does to the database what another program would. */
+const execute = async (location: TestDatabase['location'], statement: string): Promise<void> => {
+  if ('file' in location) {
+    const db = new DatabaseSync(location.file);
+    db.exec(statement);
+    db.close();
+    return;
+  }
+  const client = new pg.Client({ connectionString: location.url, options: `-c search_path=${location.schema}` });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+};
+
+describe.each(adapters())('the tables on $name', ({ create }) => {
+  it('are made once by servers that start at the same moment', async () => {
+    const database = await create();
+    const servers = await Promise.all(Array.from({ length: 5 }, () => database.open()));
+    const tenant = aTenant('one');
+    await servers[0]!.transaction((tx) => tx.tenants.insert(tenant));
+    for (const server of servers) expect((await server.read((tx) => tx.tenants.get(tenant.id)))?.name).toBe('one');
+  });
+
+  it('are kept by the next start', async () => {
+    const database = await create();
+    const first = await database.open();
+    const tenant = aTenant('one');
+    await first.transaction((tx) => tx.tenants.insert(tenant));
+    await first.close();
+    expect(await (await database.open()).read((tx) => tx.tenants.get(tenant.id))).toEqual(tenant);
+  });
+
+  it('of a newer Drover are left alone, with a clear word', async () => {
+    const database = await create();
+    await (await database.open()).close();
+    await execute(
+      database.location,
+      `insert into kysely_migration (name, timestamp) values ('9999-quantum', '2030-01-01T00:00:00.000Z')`,
+    );
+    const opening = database.open();
+    await expect(opening).rejects.toThrow(NewerDatabaseError);
+    await expect(opening).rejects.toThrow(/newer Drover.*9999-quantum/);
+  });
+});
+
+describe('a database that cannot be opened', () => {
+  const folder = temporaryFolder();
+
+  it('is refused when it is another file', async () => {
+    const file = join(folder, 'notes.txt');
+    await writeFile(
+      file,
+      'not a database at all, but long enough to look like a file of one kind or another'.repeat(20),
+    );
+    await expect(createSqlStore({ file, log: createTestLog() })).rejects.toThrow(/not a database/);
+  });
+
+  it('is refused when nobody listens there', async () => {
+    const url = `postgres://drover@/postgres?host=${encodeURIComponent(folder)}`;
+    await expect(createSqlStore({ url, log: createTestLog() })).rejects.toThrow(/ENOENT/);
+  });
+
+  it('is made for its owner alone', async () => {
+    const file = join(folder, 'drover.db');
+    const store = await createSqlStore({ file, log: createTestLog() });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    await store.close();
+    await expect(store.ping()).rejects.toThrow();
+  });
+});
