@@ -23,11 +23,13 @@ const named = (contexts: Readonly<Record<string, Context>>, name: string): Conte
 
 /** `http://host:port` of what a person wrote: `host`, `host:port` or a URL. */
 export const serverUrl = (text: string): string => {
-  const url = URL.canParse(text) && /^https?:/.test(text) ? new URL(text) : undefined;
-  const guessed = url ?? (URL.canParse(`http://${text}`) ? new URL(`http://${text}`) : undefined);
-  if (guessed === undefined) throw new UsageError(`${text} is no server`, 'Write it like http://drover.lan:8080.');
-  if (url === undefined && guessed.port === '') guessed.port = '8080';
-  return `${guessed.protocol}//${guessed.host}${guessed.pathname.replace(/\/+$/, '')}`;
+  const [, host, port = '8080'] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (host !== undefined) return `http://${host}:${port}`;
+  if (!/^https?:\/\/[^/]/.test(text) || !URL.canParse(text)) {
+    throw new UsageError(`${text} is no server`, 'Write it like http://drover.lan:8080.');
+  }
+  const { protocol, host: authority, pathname } = new URL(text);
+  return `${protocol}//${authority}${pathname.replace(/\/+$/, '')}`;
 };
 
 /**

@@ -14,7 +14,7 @@ type Transfer = Extract<TimelineEntry, { type: 'tftp.file' | 'http.file' | 'root
 
 const transferText = (entry: Transfer): string => {
   const name = safeText(entry.path);
-  if (entry.outcome === 'absent') return `${name} (not there, as asked)`;
+  if (entry.outcome === 'absent') return `${name}: not there`;
   const size = `${name}  ${bytesText(entry.bytes)} in ${durationText(entry.ms)}  ${speedText(entry.bytes, entry.ms)}`;
   const detail = entry.detail === undefined ? '' : `: ${safeText(entry.detail)}`;
   return entry.outcome === 'complete' ? size.trimEnd() : `${size.trimEnd()} (${entry.outcome}${detail})`;
