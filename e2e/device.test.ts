@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { hostAddress, startUserGuest, type UserGuest, type UserGuestOptions } from './device/guest.js';
 import { composeImage, identity, packIdentity, type ComposedImage } from './device/image.js';
@@ -9,12 +10,15 @@ import { inputs } from './inputs/index.js';
 const upTimeoutMs = 300_000;
 
 let image: ComposedImage;
+let bootDir: string;
 let identityTar: Buffer;
 let server: DeviceServer | undefined;
 let guest: UserGuest | undefined;
 
 beforeAll(async () => {
-  image = await composeImage(await inputs.fast());
+  const input = await inputs.fast();
+  bootDir = input.bootDir;
+  image = await composeImage(input);
   identityTar = await packIdentity();
 });
 afterEach(async () => {
@@ -140,8 +144,26 @@ test('a root that does not fit into memory is refused before it is fetched', asy
   expect(await guest.ended).toBe(0);
 });
 
+test('of two network cards the one that gets a lease is taken', async () => {
+  const { server } = await boot({}, { network: 'second' });
+  const network = await server.report('network', 'ok', upTimeoutMs);
+  expect(network.message).toContain('10.0.2.15 on eth1');
+  await server.report('up', 'ok', upTimeoutMs);
+});
+
+test('a Raspberry Pi 3B comes up through its network card on USB', async () => {
+  const { server } = await boot(
+    {},
+    { raspi3b: path.join(bootDir, 'bcm2710-rpi-3-b.dtb'), console: 'console=ttyAMA0,115200 panic=-1 quiet' },
+  );
+  await server.report('up', 'ok', upTimeoutMs);
+  expect(done(server)).toEqual(allSteps);
+  const start = server.reports.find(({ step }) => step === 'start');
+  expect(start?.message).toContain('Raspberry Pi 3 Model B');
+});
+
 test('without a DHCP server a board keeps asking, then says what is wrong and restarts', async () => {
-  const { guest } = await boot({}, { network: false, parameters: 'drover.patience=20' });
+  const { guest } = await boot({}, { network: 'silent', parameters: 'drover.patience=20' });
   await guest.console.expect('asking for an address', upTimeoutMs);
   await guest.console.expect(/failed at network: no answer from a DHCP server on eth0 \(waited 20 s\)/, 120_000);
   expect(await guest.ended).toBe(0);

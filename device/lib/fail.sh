@@ -21,8 +21,10 @@ fail() {
   say "failed at $step: $1"
   report "$step" failed "$1"
   report_retry_at=0
-  report_insist 4 && report_kernel_log "$step"
-  report_log "$step" initramfs "$run/log"
+  if [ -n "${reporting-}" ] && report_insist 4; then
+    report_kernel_log "$step"
+    report_log "$step" initramfs "$run/log"
+  fi
   if has_parameter drover.debug; then
     say 'drover.debug: a shell on the console; the board restarts when it ends'
     setsid cttyhack sh

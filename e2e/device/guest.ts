@@ -16,26 +16,41 @@ export interface UserGuestOptions {
   readonly append: string;
   /** 512 by default. */
   readonly memoryMiB?: number;
-  /** False: a network card whose other end nobody answers. */
-  readonly network?: boolean;
+  /** `silent`: a network card whose other end nobody answers. `second`: such a one, and then one that works. Default `works`. */
+  readonly network?: 'works' | 'silent' | 'second';
+  /** A Raspberry Pi 3B with this device tree, its network card on USB, instead of a `virt` board. It does not restart. */
+  readonly raspi3b?: string;
 }
 
 /** The host as the guest sees it. */
 export const hostAddress = '10.0.2.2';
 
+const silent = (id: string): string[] => ['-netdev', `hubport,id=${id},hubid=0`];
+const user = (id: string): string[] => ['-netdev', `user,id=${id}`];
+const card = (id: string): string[] => ['-device', `virtio-net-device,netdev=${id}`];
+
+function machine({ network = 'works', raspi3b, memoryMiB = 512 }: UserGuestOptions): string[] {
+  if (raspi3b !== undefined)
+    return ['-M', 'raspi3b', '-dtb', raspi3b, '-serial', 'stdio', ...user('n0'), '-device', 'usb-net,netdev=n0'];
+  return [
+    ...['-M', 'virt', '-cpu', 'cortex-a53', '-m', String(memoryMiB), '-nodefaults', '-serial', 'stdio'],
+    // The last card on the command line is the first on the board.
+    ...(network === 'second' ? [...user('n1'), ...card('n1')] : []),
+    ...(network === 'works' ? user('n0') : silent('n0')),
+    ...card('n0'),
+  ];
+}
+
 /**
- * A `virt` board on QEMU's own user network: DHCP at once, the host's loopback at 10.0.2.2, no namespaces and no root. What is
+ * A board on QEMU's own user network: DHCP at once, the host's loopback at 10.0.2.2, no namespaces and no root. What is
  * tested here is the board; how it finds its server is for the lab.
  */
 export function startUserGuest(options: UserGuestOptions): UserGuest {
-  const netdev = options.network === false ? 'hubport,id=n0,hubid=0' : 'user,id=n0';
   const child = spawn(
     'setpriv',
     [
-      ...['--pdeathsig', 'KILL', 'qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a53'],
-      ...['-m', String(options.memoryMiB ?? 512), '-nographic', '-nodefaults', '-no-reboot', '-serial', 'stdio'],
+      ...['--pdeathsig', 'KILL', 'qemu-system-aarch64', ...machine(options), '-nographic', '-no-reboot'],
       ...['-monitor', 'none', '-kernel', options.kernel, '-initrd', options.initrd, '-append', options.append],
-      ...['-netdev', netdev, '-device', 'virtio-net-device,netdev=n0'],
     ],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );

@@ -319,6 +319,51 @@ describe('helpers', () => {
     expect(await fails(store.helpers('arm64', signal))).toContain('is not the program its manifest.json describes');
   });
 
+  /** An apt that has one package, and whose update and bytes are as a test wants them. */
+  const fakeApt = (update: 'whole' | 'incomplete', digest?: string) => {
+    const deb = Buffer.from('a package');
+    const sha256 = digest ?? createHash('sha256').update(deb).digest('hex');
+    return {
+      run: async (tool: string, args: readonly string[], options: { cwd?: string } = {}) => {
+        const last = args.at(-1) ?? '';
+        if (args.includes('update') && update === 'incomplete')
+          throw new RefusedError({ ok: false, code: 'tool.failed', detail: 'Mirror sync in progress?' });
+        if (args.includes('download')) await writeFile(join(options.cwd ?? '', 'x.deb'), deb);
+        if (tool === 'dpkg-deb') {
+          await mkdir(join(last, 'bin'), { recursive: true });
+          await writeFile(join(last, 'bin/busybox'), elf('arm64'));
+        }
+        return { stdout: tool === 'apt-cache' ? `Package: busybox-static\nVersion: 1:2\nSHA256: ${sha256}\n` : '' };
+      },
+    };
+  };
+
+  test.each(['whole', 'incomplete'] as const)(
+    'are fetched and kept with what is known of them (lists %s)',
+    async (lists) => {
+      const cacheDir = at(`fetched-${lists}`);
+      const store = createHelperStore({ tools: fakeApt(lists), cacheDir, now: () => 0 });
+      const [first, second] = await Promise.all([store.helpers('arm64', signal), store.helpers('arm64', signal)]);
+      expect(first).toEqual(second);
+      expect(first).toMatchObject([{ name: 'busybox', version: '1:2', licence: 'GPL-2.0-only' }]);
+      expect((await execute('ls', ['-A', cacheDir])).stdout).toBe('arm64\n');
+      const manifest: unknown = JSON.parse(await readFile(join(cacheDir, 'arm64/manifest.json'), 'utf8'));
+      expect(manifest).toMatchObject({
+        architecture: 'arm64',
+        helpers: [{ package: 'busybox-static', version: '1:2' }],
+      });
+    },
+  );
+
+  test('whose bytes are not those of the signed list are refused', async () => {
+    const cacheDir = at('forged');
+    const store = createHelperStore({ tools: fakeApt('whole', '0'.repeat(64)), cacheDir, now: () => 0 });
+    expect(await fails(store.helpers('arm64', signal))).toMatch(
+      /has sha256 .* but the signed package list promises 0+$/,
+    );
+    expect((await execute('ls', ['-A', cacheDir])).stdout).toBe('');
+  });
+
   test('that cannot be fetched leave nothing behind', async () => {
     const tools = {
       run: () => Promise.reject(new Error('no network')),

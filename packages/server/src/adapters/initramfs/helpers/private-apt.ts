@@ -17,8 +17,12 @@ export interface DebianPackage {
  * never installs; it reads package lists, downloads packages and unpacks them.
  */
 export interface PrivateApt {
+  /**
+   * Fetches package lists. A list that cannot be fetched now, because its mirror is being synchronised, is no fault yet: what the
+   * other lists have is as well signed.
+   */
   update(signal: AbortSignal): Promise<void>;
-  /** Throws RefusedError('tool.failed') when the lists have no such package. */
+  /** Throws RefusedError('tool.failed'), with what went wrong at the update, when the lists have no such package. */
   show(name: string, signal: AbortSignal): Promise<DebianPackage>;
   /** Unpacks the package below `into`, after its sha256 was compared. */
   unpack(wanted: DebianPackage, into: string, signal: AbortSignal): Promise<void>;
@@ -75,6 +79,7 @@ async function download(
 
 export function createPrivateApt(tools: Tools, folder: string, architecture: Architecture): PrivateApt {
   const options = settings(folder, architecture);
+  let incomplete: RefusedError | undefined;
   return {
     update: async (signal) => {
       const sources = (await debianSources()).map((source) => aptSourceLine(source, 'main'));
@@ -83,12 +88,19 @@ export function createPrivateApt(tools: Tools, folder: string, architecture: Arc
       await writeFile(join(folder, 'state/status'), '');
       await writeFile(join(folder, 'sources.list.new'), `${sources.join('\n')}\n`);
       await rename(join(folder, 'sources.list.new'), join(folder, 'sources.list'));
-      await tools.run('apt-get', [...options, '-q', 'update', '--error-on=any'], { signal });
+      await tools.run('apt-get', [...options, '-q', 'update', '--error-on=any'], { signal }).catch((fault: unknown) => {
+        if (!(fault instanceof RefusedError) || fault.refusal.code !== 'tool.failed') throw fault;
+        incomplete = aptFailed(fault.refusal.detail);
+      });
     },
     show: async (name, signal) => {
-      const { stdout } = await tools.run('apt-cache', [...options, '--no-all-versions', 'show', name], { signal });
+      const query = [...options, '--no-all-versions', 'show', name];
+      const { stdout } = await tools.run('apt-cache', query, { signal }).catch((fault: unknown) => {
+        throw incomplete ?? fault;
+      });
       const found = parseShow(stdout);
-      if (found === undefined) throw aptFailed(`Debian's package lists for ${architecture} do not have ${name}`);
+      if (found === undefined)
+        throw incomplete ?? aptFailed(`Debian's package lists for ${architecture} do not have ${name}`);
       return found;
     },
     unpack: async (wanted, into, signal) => {
