@@ -1,23 +1,29 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TimelineItem } from '@drover/contract';
-import { powerOn, type Pi } from './drover/board.js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Device, TimelineItem } from '@drover/contract';
+import { powerOn, powerOnWithConsole } from './drover/board.js';
 import { startDrover, type Drover } from './drover/server.js';
 import { inputs } from './inputs/index.js';
-import { createLab, type Lab } from './lab/index.js';
+import { createLab, type Guest, type Lab } from './lab/index.js';
 
-const bootMs = 240_000;
+const bootMs = 300_000;
 let lab: Lab;
 let drover: Drover;
+const running: { kill(): Promise<unknown> }[] = [];
 
 beforeAll(async () => {
   lab = await createLab({ name: 'netboot' });
-  drover = await startDrover(lab, { settings: { log: { level: 'debug' } } });
+  drover = await startDrover(lab);
   await drover.importImage((await inputs.fast()).path, 'fast', '1');
+});
+afterEach(async () => {
+  for (const process of running.splice(0)) await process.kill();
 });
 afterAll(async () => {
   await drover?.stop();
   await lab?.dispose();
 });
+
+const prefixOf = (serial: string): string => serial.slice(-8);
 
 const timelineOf = async (session: string): Promise<TimelineItem[]> => {
   const items: TimelineItem[] = [];
@@ -29,51 +35,141 @@ const timelineOf = async (session: string): Promise<TimelineItem[]> => {
 const stepsOf = (items: readonly TimelineItem[]): string[] =>
   items.flatMap(({ entry }) => (entry.type === 'report' && entry.state === 'ok' ? [entry.step] : []));
 
-const prefixOf = (serial: string): string => serial.slice(-8);
+/** A device that is registered and has the image assigned, ready to be switched on. */
+async function provisioned(name: string, serial: string, model: Device['model'] = 'pi4'): Promise<Device> {
+  await drover.client.call('createDevice', { body: { name, serial, bootPrefix: prefixOf(serial), model } });
+  await drover.client.call('provision', { body: { image: 'fast:1', device: name } });
+  return drover.deviceUntil(name, ({ state }) => state === 'in-use', 120_000);
+}
+
+/** Waits for the "up" report of a boot later than the session named. */
+const untilUp = (name: string, after: string | null = null): Promise<Device> =>
+  drover.deviceUntil(
+    name,
+    ({ upGeneration, assignment, lastSession }) => upGeneration === assignment?.generation && lastSession !== after,
+    bootMs,
+  );
 
 describe('a Pi 4 that nobody knows', () => {
   const serial = '10000000c0ffee01';
-  let pi: Pi;
 
   test('appears as discovered and gets nothing bootable', async () => {
-    pi = await powerOn(lab, { model: '4b', serial, firmwareOnly: true });
+    const pi = await powerOn(lab, { model: '4b', serial, firmwareOnly: true });
     await pi.ended;
     const device = await drover.deviceUntil(prefixOf(serial), ({ state }) => state === 'discovered', 20_000);
     expect(device).toMatchObject({ model: 'pi4', bootPrefix: prefixOf(serial), firmware: 'ee' });
-    const loaded = pi.steps().filter((step) => step.type === 'loaded');
-    expect(loaded).toEqual([]);
+    expect(pi.steps().filter((step) => step.type === 'loaded')).toEqual([]);
   });
 
   test('comes up with the image it is given, with nothing on the board', async () => {
     await drover.client.call('adoptDevice', { params: { ref: prefixOf(serial) }, body: { name: 'first' } });
     await drover.client.call('provision', { body: { image: 'fast:1', device: 'first' } });
-    await drover.deviceUntil('first', ({ state }) => state === 'in-use', 120_000);
-    pi = await powerOn(lab, { model: '4b', serial, boots: 2 });
-    const device = await drover.deviceUntil(
-      'first',
-      ({ upGeneration, assignment }) => upGeneration === assignment?.generation,
-      bootMs,
-    );
+    running.push(await powerOn(lab, { model: '4b', serial }));
+    const device = await untilUp('first');
     const session = await drover.client.call('getSession', { params: { id: device.lastSession ?? '' } });
     expect(session).toMatchObject({ outcome: 'up', stage: 'up', verdict: null });
     const items = await timelineOf(session.id);
-    expect(stepsOf(items)).toEqual(
-      expect.arrayContaining([
-        'network',
-        'clock',
-        'exchange',
-        'download',
-        'verify',
-        'mount',
-        'identity',
-        'prepare',
-        'switch',
-        'up',
-      ]),
-    );
-    expect(items.map(({ entry }) => entry.type)).toEqual(
+    const steps = [
+      'network',
+      'clock',
+      'exchange',
+      'download',
+      'verify',
+      'mount',
+      'identity',
+      'prepare',
+      'switch',
+      'up',
+    ];
+    expect(stepsOf(items).filter((step) => steps.includes(step))).toEqual(steps);
+    const kinds = new Set(items.map(({ entry }) => entry.type));
+    expect([...kinds]).toEqual(
       expect.arrayContaining(['dhcp.discover', 'dhcp.offer', 'tftp.file', 'exchange', 'root.download']),
     );
     expect(items.map(({ seq }) => seq)).toEqual(items.map((_, index) => index + 1));
   });
+});
+
+/** What makes a board itself, as the running system says. */
+async function identityOf(guest: Guest): Promise<string[]> {
+  guest.send(
+    '\necho ID=$(cat /etc/machine-id) HOST=$(hostname) KEY=$(sha256sum < /etc/ssh/ssh_host_ed25519_key | cut -c1-16)\n',
+  );
+  const [, id = '', host = '', key = ''] = await guest.console.expect(
+    /ID=([0-9a-f]{32}) HOST=(\S+) KEY=([0-9a-f]{16})/,
+    60_000,
+  );
+  return [id, host, key];
+}
+
+test('a board is itself again after each boot, and another board is another', async () => {
+  const serial = '10000000c0ffee02';
+  await provisioned('second', serial);
+  const boot = async (after: string | null) => {
+    const guest = await powerOnWithConsole(lab, { model: '4b', serial });
+    running.push(guest);
+    const { lastSession } = await untilUp('second', after);
+    const identity = await identityOf(guest);
+    await guest.kill();
+    return { lastSession, identity };
+  };
+  const first = await boot(null);
+  const again = await boot(first.lastSession);
+  expect(again.lastSession).not.toBe(first.lastSession);
+  expect(again.identity).toEqual(first.identity);
+  expect(first.identity[1]).toBe('second');
+  const other = await provisioned('third', '10000000c0ffee03');
+  const guest = await powerOnWithConsole(lab, { model: '4b', serial: other.serial ?? '' });
+  running.push(guest);
+  await untilUp('third');
+  const [id, host, key] = await identityOf(guest);
+  expect(id).not.toBe(first.identity[0]);
+  expect(key).not.toBe(first.identity[2]);
+  expect(host).toBe('third');
+});
+
+test('two boards boot one image at once', async () => {
+  await provisioned('left', '10000000c0ffee04');
+  await provisioned('right', '10000000c0ffee05');
+  for (const serial of ['10000000c0ffee04', '10000000c0ffee05'])
+    running.push(await powerOn(lab, { model: '4b', serial }));
+  const boards = await Promise.all([untilUp('left'), untilUp('right')]);
+  expect(new Set(boards.map(({ lastSession }) => lastSession)).size).toBe(2);
+});
+
+test('a 3B, whose ROM tells no serial, is known by its MAC and comes up', async () => {
+  const serial = '00000000a1c0ffe6';
+  const pi = await powerOn(lab, { model: '3b', serial, firmwareOnly: true, clockScale: 0.5 });
+  await pi.ended;
+  await drover.deviceUntil(prefixOf(serial), ({ state }) => state === 'discovered', 20_000);
+  await drover.client.call('adoptDevice', { params: { ref: prefixOf(serial) }, body: { name: 'rom' } });
+  await drover.client.call('provision', { body: { image: 'fast:1', device: 'rom' } });
+  running.push(await powerOn(lab, { model: '3b', serial, failures: 3 }));
+  const device = await untilUp('rom');
+  expect(device.identities.map(({ kind }) => kind).sort()).toEqual(expect.arrayContaining(['boot-prefix', 'mac']));
+});
+
+test('killing either plane while a board boots does not disturb it', async () => {
+  const serial = '10000000c0ffee07';
+  await provisioned('steady', serial);
+  const pi = await powerOn(lab, { model: '4b', serial });
+  running.push(pi);
+  await pi.console.expect(/"type":"dhcp-ack"|"type":"network"/, 60_000);
+  process.kill(await drover.pidOf('control'), 'SIGKILL');
+  await pi.console.expect(/"type":"loaded"/, 120_000);
+  process.kill(await drover.pidOf('boot'), 'SIGKILL');
+  await pi.console.expect(/drover: network|network/, 120_000);
+  process.kill(await drover.pidOf('control'), 'SIGKILL');
+  const device = await untilUp('steady');
+  const { items } = await drover.client.call('listSessions', { query: { device: 'steady' } });
+  expect(items.map(({ id, outcome }) => ({ id, outcome }))).toEqual([{ id: device.lastSession, outcome: 'up' }]);
+});
+
+test('a released board gets nothing any more', async () => {
+  await drover.client.call('releaseDevice', { params: { ref: 'left' } });
+  const pi = await powerOn(lab, { model: '4b', serial: '10000000c0ffee04', firmwareOnly: true });
+  await pi.ended;
+  expect(pi.steps().filter((step) => step.type === 'loaded')).toEqual([]);
+  const { items } = await drover.client.call('listSessions', { query: { device: 'left', limit: 1 } });
+  expect(items[0]?.stage).not.toBe('up');
 });

@@ -1,8 +1,10 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../inputs/run.js';
 import type { Lab } from '../lab/lab.js';
 import { spawnInNamespace, type LabProcess } from '../lab/process.js';
+import { qemuVirt, type Guest } from '../lab/qemu.js';
 
 const simulator = fileURLToPath(new URL('../../packages/simulator/dist/main.js', import.meta.url));
 
@@ -108,4 +110,20 @@ export async function powerOn(lab: Plug, options: PiOptions): Promise<Pi> {
         .map((step) => String(step['line']))
         .join('\n'),
   };
+}
+
+/** A guest started by hand from what the firmware fetched, with its serial console open for typing. */
+export async function powerOnWithConsole(lab: Lab, options: PiOptions): Promise<Guest> {
+  const folder = await mkdtemp(path.join(lab.dir, 'fetched-'));
+  const pi = await powerOn(lab, { ...options, firmwareOnly: true, more: ['--keep', folder] });
+  const { code } = await pi.ended;
+  if (code !== 0) throw new Error(`the firmware stage failed:\n${pi.console.text().slice(-3000)}`);
+  const own = path.join(folder, options.serial.slice(-8));
+  const mac = pi.steps().find((step) => step.type === 'power-on')?.['mac'];
+  return qemuVirt({
+    ...{ lab, mac: String(mac), smp: options.cpus ?? 1, memoryMiB: options.memoryMb ?? 512 },
+    kernel: path.join(own, 'kernel8.img'),
+    initrd: path.join(own, 'drover.img'),
+    append: `${(await readFile(path.join(own, 'cmdline.txt'), 'utf8')).trim()} console=ttyAMA0 panic=-1`,
+  });
 }
