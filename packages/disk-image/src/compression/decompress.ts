@@ -4,6 +4,7 @@ import xz from 'xz-decompress';
 import { ImageError } from '../errors.js';
 import { detectCompression, type Compression } from './container.js';
 import { gzipHeaderLength } from './gzip-header.js';
+import { xzStreamLength } from './xz-length.js';
 import { decodeZstd } from './zstd/decode.js';
 import { OutputFull } from './zstd/output.js';
 
@@ -48,12 +49,14 @@ class Output {
 
 /** With bytes behind it that are not zeros, zlib's gunzip fails; so the header is skipped and the rest inflated. */
 function fromGzip(bytes: Uint8Array, limit: number, ignoreTrailing: boolean): Promise<Uint8Array> {
-  const options: ZlibOptions = { maxOutputLength: limit };
+  // zlib takes no limit of 0.
+  const options: ZlibOptions = { maxOutputLength: Math.max(1, limit) };
   return new Promise((resolve, reject) => {
-    const done = (error: Error | null, result: Uint8Array): void => {
-      if (error === null) return resolve(result);
-      const full = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-      reject(full ? tooLarge(limit) : error);
+    const done = (error: NodeJS.ErrnoException | null, result: Uint8Array): void => {
+      const full = error?.code === 'ERR_BUFFER_TOO_LARGE';
+      if (full || (error === null && result.length > limit)) reject(tooLarge(limit));
+      else if (error === null) resolve(result);
+      else reject(error);
     };
     if (ignoreTrailing) inflateRaw(bytes.subarray(gzipHeaderLength(bytes)), options, done);
     else gunzip(bytes, options, done);
@@ -88,7 +91,7 @@ export async function decompress(bytes: Uint8Array, options: DecompressOptions):
       case 'gzip':
         return await fromGzip(bytes, limit, ignoreTrailing);
       case 'xz':
-        return await fromXz(bytes, limit);
+        return await fromXz(ignoreTrailing ? bytes.subarray(0, xzStreamLength(bytes)) : bytes, limit);
       case 'zstd':
         return decodeZstd(bytes, limit, ignoreTrailing);
       default:

@@ -66,7 +66,7 @@ function headerBlock(entry: TarEntry): Buffer {
   putOctal(block, field.minor, entry.rdev?.minor ?? 0);
   block.fill(0x20, field.checksum[0], field.checksum[0] + field.checksum[1]);
   let sum = 0;
-  for (const byte of block) sum += byte;
+  for (let at = 0; at < tarBlock; at++) sum += block[at] as number;
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, field.checksum[0], 'latin1');
   return block;
 }
