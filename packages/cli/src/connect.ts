@@ -4,6 +4,9 @@ import { readContexts, type Context } from './contexts.js';
 
 const defaultServer = 'http://127.0.0.1:8080';
 
+/** Tries over about two seconds: a server that restarts is waited for, a wrong address is told soon. */
+const attempts = 4;
+
 /** Which server and key a command uses, and why. */
 export interface Target {
   readonly server: string;
@@ -54,5 +57,5 @@ export const targetOf = ({ options, environment }: Pick<Cli, 'options' | 'enviro
 
 export const connect = (cli: Pick<Cli, 'options' | 'environment'>): Client => {
   const { server, key } = targetOf(cli);
-  return createClient({ baseUrl: server, key });
+  return createClient({ baseUrl: server, key, attempts });
 };

@@ -217,7 +217,7 @@ it('waits for a job across a restart of the server and tells each change once', 
     job('succeeded', 2),
   ]);
   const told: string[] = [];
-  const ended = await createClient(options).waitForJob('job_1', {
+  const ended = await createClient({ ...options, attempts: 1 }).waitForJob('job_1', {
     onProgress: (now) => told.push(`${now.state} ${now.progress?.done ?? 0}`),
   });
   expect(ended.state).toBe('succeeded');

@@ -7,8 +7,10 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each state of the job that differs from the last one told. */
   readonly onProgress?: ((job: Job) => void) | undefined;
-  /** Ms between looks. */
+  /** Ms between looks. Default 500. */
   readonly intervalMs?: number | undefined;
+  /** Ms to wait for a server that is away. Default two minutes. */
+  readonly patienceMs?: number | undefined;
 }
 
 const isEnded = (job: Job): boolean => job.state === 'succeeded' || job.state === 'failed' || job.state === 'cancelled';
@@ -18,16 +20,39 @@ export const waitForJob = async (
   transport: Transport,
   call: Call,
   id: string,
-  { signal, onProgress, intervalMs = 500 }: WaitOptions = {},
+  { signal, onProgress, intervalMs = 500, patienceMs = 120_000 }: WaitOptions = {},
 ): Promise<Job> => {
   let told = '';
+  let awaySince: number | undefined;
   for (;;) {
-    const job = await call('getJob', { params: { id } }, { signal });
-    const now = JSON.stringify([job.state, job.progress]);
-    if (now !== told) onProgress?.(job);
-    told = now;
-    if (isEnded(job)) return job;
+    const job = await look(call, id, signal, () => {
+      awaySince ??= Date.now();
+      return Date.now() - awaySince < patienceMs;
+    });
+    if (job !== undefined) {
+      awaySince = undefined;
+      const now = JSON.stringify([job.state, job.progress]);
+      if (now !== told) onProgress?.(job);
+      told = now;
+      if (isEnded(job)) return job;
+    }
     await transport.sleep(intervalMs, signal);
+  }
+};
+
+/** The job as it is; undefined while the server is away and there is patience left. */
+const look = async (
+  call: Call,
+  id: string,
+  signal: AbortSignal | undefined,
+  isPatient: () => boolean,
+): Promise<Job | undefined> => {
+  try {
+    return await call('getJob', { params: { id } }, { signal });
+  } catch (error) {
+    const away = error instanceof DroverError && ['server.unreachable', 'server.busy'].includes(error.code);
+    if (away && isPatient()) return undefined;
+    throw error;
   }
 };
 
