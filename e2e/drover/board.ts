@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../inputs/run.js';
@@ -119,11 +119,12 @@ export async function powerOnWithConsole(lab: Lab, options: PiOptions): Promise<
   const { code } = await pi.ended;
   if (code !== 0) throw new Error(`the firmware stage failed:\n${pi.console.text().slice(-3000)}`);
   const own = path.join(folder, options.serial.slice(-8));
+  const loaded = pi.steps().find((step) => step.type === 'loaded');
   const mac = pi.steps().find((step) => step.type === 'power-on')?.['mac'];
   return qemuVirt({
     ...{ lab, mac: String(mac), smp: options.cpus ?? 1, memoryMiB: options.memoryMb ?? 512 },
     kernel: path.join(own, 'kernel8.img'),
     initrd: path.join(own, 'drover.img'),
-    append: `${(await readFile(path.join(own, 'cmdline.txt'), 'utf8')).trim()} console=ttyAMA0 panic=-1`,
+    append: `${String(loaded?.['cmdline'])} console=ttyAMA0 panic=-1`,
   });
 }
