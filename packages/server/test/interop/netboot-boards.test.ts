@@ -95,7 +95,7 @@ describe('a board from its first request to up', () => {
     expect(granted.status).toBe(200);
     expect(granted.lines).toMatchObject({
       mode: 'ram',
-      hostname: expect.stringMatching(/^[a-z0-9-]+$/),
+      hostname: expect.stringMatching(/^[a-z0-9-]+$/) as string,
       rootSha256: sha256(lab.root),
       rootSize: String(lab.root.length),
       overlaySize: '50%',

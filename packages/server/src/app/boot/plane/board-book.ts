@@ -60,6 +60,8 @@ const phaseOf = (session: KnownSession): BootTrack['phase'] => {
 /** Boards the boot plane knows, found by what they show on the wire. Memory only; {@link BoardBook.snapshot} is what is kept. */
 export interface BoardBook {
   find(wire: Pick<WireIdentity, 'mac' | 'bootPrefix'>): Board | undefined;
+  /** True when each of these was shown by one and the same board before. */
+  knows(wire: Pick<WireIdentity, 'mac' | 'bootPrefix'>): boolean;
   byDevice(device: string): Board | undefined;
   bySession(session: string): Board | undefined;
   byAddress(address: string, now: number): Board | undefined;
@@ -89,6 +91,14 @@ class Book implements BoardBook {
     return device === undefined ? undefined : this.boards.get(device);
   }
 
+  knows({ mac, bootPrefix }: Pick<WireIdentity, 'mac' | 'bootPrefix'>): boolean {
+    const shown = [
+      ...(mac === undefined ? [] : [this.keys.get(`mac:${mac}`)]),
+      ...(bootPrefix === undefined ? [] : [this.keys.get(`prefix:${bootPrefix}`)]),
+    ];
+    return shown.every((device) => device !== undefined && device === shown[0]);
+  }
+
   byDevice(device: string): Board | undefined {
     return this.boards.get(device);
   }
@@ -105,7 +115,7 @@ class Book implements BoardBook {
 
   accept(answer: KnownAnswer, wire: WireIdentity, now: number): Board {
     const { device } = answer;
-    const known = this.boards.get(device.id);
+    const known = this.boards.get(device.id) ?? this.renamed(device.id, wire);
     const board: Board = known ?? { answer, askedAt: now, wire, boot: null, transfers: 0 };
     board.answer = answer;
     board.askedAt = now;
@@ -116,6 +126,15 @@ class Book implements BoardBook {
     this.adopt(board, answer, now);
     this.shrink();
     return board;
+  }
+
+  /** A board whose record the control plane has joined to another: it is the same board, at the same boot. */
+  private renamed(device: string, wire: WireIdentity): Board | undefined {
+    const former = this.find(wire);
+    if (former === undefined) return undefined;
+    this.boards.delete(former.answer.device.id);
+    if (former.boot !== null) this.sessions.set(former.boot.track.id, device);
+    return former;
   }
 
   private link({ answer: { device }, wire }: Board): void {

@@ -67,7 +67,8 @@ export function createIdentify(deps: IdentifyDeps): Identify {
   return async (wire, maxAgeMs) => {
     const now = clock.now();
     const known = book.find(wire);
-    if (known !== undefined && now - known.askedAt <= maxAgeMs) return known;
+    // What it shows for the first time may make it another board, or join two records.
+    if (known !== undefined && book.knows(wire) && now - known.askedAt < maxAgeMs) return known;
     const ignoredAt = ignored.get(keyOf(wire));
     if (known === undefined && ignoredAt !== undefined && now - ignoredAt < ignoredMs) return undefined;
     const question = askOnce(wire);
