@@ -164,6 +164,7 @@ async function* follow(
     const caughtUp = watched.from === undefined ? undefined : yield* past(store, watched.from);
     while (!signal.aborted && !isBehind) {
       for (const message of waiting.splice(0)) {
+        if (signal.aborted) return;
         const isPast = message.data.session === watched.from?.session && message.data.seq <= (caughtUp ?? 0);
         if (!isPast) yield message;
       }
