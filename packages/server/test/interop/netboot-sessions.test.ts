@@ -1,0 +1,174 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createDeviceSecrets } from '../../src/app/boot/device-secrets.js';
+import { silentLog } from '../boot/log.js';
+import { admin, run } from './netboot-lab.js';
+import { down, report, World } from './netboot-world.js';
+
+const signal = new AbortController().signal;
+let world: World;
+beforeEach(async () => {
+  world = new World();
+  await world.start();
+});
+afterEach(() => world.stop());
+
+describe('the keeper of sessions', () => {
+  it('ends the former session when the next boot begins, with a verdict', async () => {
+    const device = await world.provisioned(true);
+    const first = await world.open(device);
+    await world.say(first, device, { ...down, path: 'p/start4.elf', outcome: 'aborted', bytes: 5e6, ms: 30_100 });
+    world.now += 60_000;
+    await world.open(device);
+    expect(await world.session(first)).toMatchObject({ outcome: 'superseded', verdict: { fault: 'file-timeout' } });
+  });
+
+  it('gives up a silent session after as long as its stage may be silent', async () => {
+    const device = await world.provisioned(true);
+    const id = await world.open(device);
+    await world.say(id, device, down);
+    world.now += 170_000;
+    expect(await world.service.sweeper.sweep()).toBe(0);
+    world.now += 20_000;
+    expect(await world.service.sweeper.sweep()).toBe(1);
+    expect(await world.session(id)).toMatchObject({
+      outcome: 'lost',
+      stage: 'kernel',
+      verdict: { fault: 'unheard-initramfs' },
+    });
+    expect(await world.service.sweeper.sweep()).toBe(0);
+  });
+
+  it('takes back that a session was lost when its board comes up after all', async () => {
+    const device = await world.provisioned(true);
+    const id = await world.open(device);
+    await world.say(id, device, down, report('start', 'ok'));
+    world.now += 1_000_000;
+    await world.service.sweeper.sweep();
+    await world.say(id, device, report('up', 'ok'));
+    expect(await world.session(id)).toMatchObject({ outcome: 'up', verdict: null });
+    const events = await world.store.read((tx) => tx.events.list({ after: 0, limit: 50, subject: id }));
+    expect(events.map(({ type }) => type)).toEqual(['session.started', 'session.ended', 'session.ended']);
+  });
+
+  it('sees a loop after five boots that did not come up', async () => {
+    const device = await world.provisioned(true);
+    const sessions: string[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      const id = await world.open(device);
+      sessions.push(id);
+      await world.say(id, device, down, report('verify', 'failed', 'sha256 differs'));
+      world.now += 60_000;
+    }
+    expect((await world.session(sessions[0]!))?.verdict?.fault).toBe('step-failed');
+    const last = (await world.session(sessions[5]!))?.verdict;
+    expect(last?.fault).toBe('boot-loop');
+    expect(last?.message).toContain('sha256 differs');
+  });
+
+  it('says of a board without an image that it has none', async () => {
+    const device = await world.device();
+    const id = await world.open(device, null);
+    world.now += 100_000;
+    await world.service.sweeper.sweep();
+    expect((await world.session(id))?.verdict).toMatchObject({
+      fault: 'not-provisioned',
+      message: 'There is nothing for this board to boot: it is not adopted.',
+    });
+  });
+
+  it('writes down a session whose opening was lost', async () => {
+    const device = await world.provisioned(true);
+    const id = world.ids.next('bs');
+    await world.say(id, device, down);
+    expect(await world.session(id)).toMatchObject({ device, stage: 'kernel', generation: 1 });
+    const orphan = world.ids.next('bs');
+    await world.tell([{ kind: 'entry', session: orphan, device: null, entry: world.entry(down) }]);
+    expect(await world.session(orphan)).toBeUndefined();
+  });
+
+  it('forgets old sessions', async () => {
+    const device = await world.provisioned(true);
+    const old = await world.open(device);
+    await world.say(old, device, report('up', 'ok'));
+    world.now += 31 * 86_400_000;
+    const young = await world.open(device);
+    await world.service.sweeper.sweep();
+    expect(await world.session(old)).toBeUndefined();
+    expect(await world.session(young)).toBeDefined();
+  });
+});
+
+describe('watching timelines', () => {
+  const follow = async (
+    count: number,
+    resume: string | undefined,
+    query: { device?: string; session?: string },
+    act: () => Promise<unknown>,
+  ) => {
+    const ending = new AbortController();
+    const watched = await world.service.sessions.watch(admin, { ...query, resume }, ending.signal);
+    if (!watched.ok) throw new Error(watched.detail);
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { id } of watched.value) {
+        seen.push(id);
+        if (seen.length === count) ending.abort();
+      }
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await act();
+    await Promise.race([reading, new Promise((resolve) => setTimeout(resolve, 2_000))]);
+    ending.abort();
+    await reading;
+    return seen;
+  };
+
+  it('brings what was missed and then what happens, each once', async () => {
+    const device = await world.provisioned(true);
+    const id = await world.open(device);
+    await world.say(id, device, down, down, down);
+    const seen = await follow(4, `${id}:2`, { device }, () => world.say(id, device, down, report('up', 'ok')));
+    expect(seen).toEqual([3, 4, 5, 6].map((seq) => `${id}:${seq}`));
+    const whole = await follow(7, undefined, { session: id }, async () => undefined);
+    expect(whole).toEqual([1, 2, 3, 4, 5, 6, 7].map((seq) => `${id}:${seq}`));
+  });
+
+  it('is for those who see the device', async () => {
+    const device = await world.provisioned(true);
+    const id = await world.open(device);
+    const stranger = { ...admin, tenant: world.ids.next('ten'), role: 'reader' as const };
+    expect(await world.service.sessions.get(stranger, id)).toMatchObject({ ok: false, code: 'session.not-found' });
+    expect(await world.service.sessions.watch(stranger, { session: id }, signal)).toMatchObject({ ok: false });
+    expect(await world.service.sessions.get(admin, id)).toMatchObject({ ok: true, value: { id, device } });
+  });
+});
+
+describe('what makes a board itself', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'drv-boot-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('is made once, in keys that OpenSSH reads and writes back alike', async () => {
+    const device = await world.device();
+    const maker = createDeviceSecrets({ store: world.store, ids: world.ids, log: silentLog });
+    const [made, again] = await Promise.all([maker.ensure(device, 'pi-1'), maker.ensure(device, 'pi-1')]);
+    expect(again).toEqual(made);
+    expect(await maker.ensure(device, 'another-name')).toEqual(made);
+    expect(made.machineId).toMatch(/^[0-9a-f]{32}$/);
+    const names = Object.keys(made.sshHostKeys).filter((name) => !name.endsWith('.pub'));
+    expect(names).toEqual(['ssh_host_ed25519_key', 'ssh_host_ecdsa_key', 'ssh_host_rsa_key']);
+    for (const name of names) {
+      const path = join(folder, name);
+      await writeFile(path, made.sshHostKeys[name]!, { mode: 0o600 });
+      const { stdout } = await run('ssh-keygen', ['-y', '-f', path]);
+      expect(stdout.trim()).toBe(made.sshHostKeys[`${name}.pub`]!.trim());
+    }
+    const { stdout: listed } = await run('ssh-keygen', ['-l', '-f', join(folder, 'ssh_host_rsa_key')]);
+    expect(listed).toMatch(/^3072 /);
+  });
+});
