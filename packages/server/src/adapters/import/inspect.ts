@@ -40,6 +40,12 @@ function rootModesOf(disk: DiskFacts): ImageFacts['rootModes'] {
   return disk.root !== null && bootable ? ['ram'] : [];
 }
 
+/** QEMU's `virt` and its like need no firmware files and bring their own device tree: any arm64 kernel will do. */
+function modelsOf(disk: DiskFacts): Model[] {
+  const boards = disk.models.filter((verdict) => verdict.boots).map(({ model }): Model => model);
+  return disk.boot.kernels.some((kernel) => kernel.architecture === 'arm64') ? [...boards, 'virt'] : boards;
+}
+
 export function factsOf(disk: DiskFacts, warnings: string[]): ImageFacts {
   const { root, boot, partitionTable: table } = disk;
   const refused = disk.models.filter((verdict) => !verdict.boots);
@@ -67,7 +73,7 @@ export function factsOf(disk: DiskFacts, warnings: string[]): ImageFacts {
       modules: modulesPresent,
     })),
     initramfs: boot.initramfs,
-    models: disk.models.filter((verdict) => verdict.boots).map(({ model }): Model => model),
+    models: modelsOf(disk),
     unfit: refused.map(({ model, reason }) => ({ model, reason: reason ?? 'unknown' })),
     rootModes: rootModesOf(disk),
     warnings,
