@@ -55,7 +55,7 @@ export const createPool = (settings: PostgresSettings): PostgresPool => {
   return {
     connect: async () => {
       const client = await pool.connect();
-      const known = wrapped.get(client) ?? wrap(client);
+      const known = wrapped.get(client) ?? wrap(client, settings.log);
       wrapped.set(client, known);
       return known;
     },
@@ -63,7 +63,12 @@ export const createPool = (settings: PostgresSettings): PostgresPool => {
   };
 };
 
-const wrap = (client: pg.PoolClient): PostgresPoolClient => ({
-  query: ((text: string, parameters: readonly unknown[]) => client.query(text, parameters.map(bindable))) as never,
-  release: () => client.release(),
-});
+const wrap = (client: pg.PoolClient, log: Log): PostgresPoolClient => {
+  // A connection that breaks between two statements: the next one fails. The pool listens only while nobody has the connection, and an error event that
+  // nobody listens to would end the process.
+  client.on('error', (error) => log.warn({ err: error }, 'a connection to PostgreSQL broke while it was in use'));
+  return {
+    query: ((text: string, parameters: readonly unknown[]) => client.query(text, parameters.map(bindable))) as never,
+    release: () => client.release(),
+  };
+};
