@@ -31,8 +31,6 @@ export interface CommandSpec {
   /** `[flags, description]`; `...` behind a value makes it repeatable. */
   readonly options?: readonly (readonly [flags: string, description: string])[];
   readonly load: () => Promise<Action>;
-  /** Hands everything behind the name to the command as it is. */
-  readonly passThrough?: boolean;
 }
 
 /** Commands below one word: `drover device ...`. */

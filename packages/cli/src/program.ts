@@ -26,7 +26,6 @@ const addCommand = (parent: Command, spec: CommandSpec, invoke: (invocation: Inv
   addOptions(command, commonOptions);
   command.addHelpText('after', exampleText(spec.examples));
   command.showHelpAfterError(`Try: ${spec.examples[0] ?? ''}`);
-  if (spec.passThrough === true) command.allowUnknownOption().helpOption(false).argument('[arguments...]');
   command.action((...given: unknown[]) => {
     const args = given
       .slice(0, -2)

@@ -8,12 +8,14 @@ import type { Io } from '../terminal/io.js';
 import { createProgressBar } from '../terminal/progress.js';
 import { factsText } from '../terminal/table.js';
 
-const amount = (value: number, unit: string): string => (unit === 'bytes' ? bytesText(value) : `${value} ${unit}`);
-
-const progressText = ({ progress }: Job): string =>
-  progress === null
-    ? ''
-    : `${progress.step} ${amount(progress.done, progress.unit)}${progress.total === null ? '' : ` of ${amount(progress.total, progress.unit)}`}`;
+const progressText = ({ progress }: Job): string => {
+  if (progress === null) return '';
+  const { step, done, total, unit } = progress;
+  const amounts = [done, total]
+    .filter((value) => value !== null)
+    .map((value) => (unit === 'bytes' ? bytesText(value) : String(value)));
+  return `${step} ${amounts.join(' of ')}${unit === 'bytes' ? '' : ` ${unit}`}`;
+};
 
 const jobText = (io: Io, job: Job): string =>
   factsText(io, [
