@@ -17,9 +17,13 @@ function hasSuperblock(s: Superblock, group: number): boolean {
   return isPowerOf(group, 3) || isPowerOf(group, 5) || isPowerOf(group, 7);
 }
 
-/** The block of the group descriptor table's `index`-th block. */
+/**
+ * The block of the group descriptor table's `index`-th block. It follows the superblock, which is at byte 1024: in
+ * block 1 when blocks are that small, even where bigalloc makes block 0 the first data block.
+ */
 function descriptorBlock(s: Superblock, index: number): number {
-  if (s.firstMetaBlockGroup === undefined || index < s.firstMetaBlockGroup) return s.firstDataBlock + 1 + index;
+  const superblock = s.blockSize === 1024 ? 1 : 0;
+  if (s.firstMetaBlockGroup === undefined || index < s.firstMetaBlockGroup) return superblock + 1 + index;
   const group = index * (s.blockSize / s.descriptorSize);
   // With 1 KiB blocks and a first data block of 0 the superblock itself fills block 1.
   const shift = s.blockSize === 1024 && s.firstDataBlock === 0 && index === 0 ? 1 : 0;

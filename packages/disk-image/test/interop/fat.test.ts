@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openFat } from '../../src/index.js';
+import { openFat, type RandomAccess } from '../../src/index.js';
 import { createRandom, seed } from '../support/runs.js';
-import { fileSource, run, useWorkFolder } from '../support/tools.js';
+import { withFile, run, useWorkFolder } from '../support/tools.js';
 
 const at = useWorkFolder();
 const folders = ['overlays', 'A Folder with a long näme', 'overlays/Deep', 'UPPER', 'lower', 'Mixed.Dir'];
@@ -53,24 +53,31 @@ describe.each([
     const image = at(`${kind}-${kilobytes}.img`);
     run('mkfs.vfat', ['-C', '-n', 'TESTVOL', ...options, image, String(kilobytes)]);
     const files = fill(image, random);
-    const { source, close } = await fileSource(image);
-    const volume = await openFat(source);
-    expect(volume).toMatchObject({ kind, label: 'TESTVOL' });
-
-    const entries = await volume.entries();
-    const listed = run('mdir', ['-i', image, '-/', '-b', '-a', '::']).toString().split('\n');
-    const theirs = listed.filter((line) => line !== '').map((line) => line.replace(/^::\//u, '').replace(/\/$/u, ''));
-    expect(entries.map(({ path }) => path).sort()).toEqual(theirs.sort());
-
-    const extracted = at(`${kind}-${kilobytes}`);
-    mkdirSync(extracted);
-    run('mcopy', ['-i', image, '-s', '-n', '-m', '::*', extracted]);
-    for (const [path, content] of files) {
-      expect(Buffer.compare(await volume.readFile(path), content), path).toBe(0);
-      expect(Buffer.compare(readFileSync(join(extracted, path)), content), path).toBe(0);
-      expect((await volume.stat(path.toUpperCase().replaceAll('SS', 'ss')))?.path, path).toBe(path);
-    }
-    expect(run('mtype', ['-i', image, `::${[...files.keys()][0]}`])).toEqual([...files.values()][0]);
-    await close();
+    await withFile(image, (source) => expectSame(source, kind, image, at(`${kind}-${kilobytes}`), files));
   });
 });
+
+async function expectSame(
+  source: RandomAccess,
+  kind: string,
+  image: string,
+  extracted: string,
+  files: ReadonlyMap<string, Buffer>,
+): Promise<void> {
+  const volume = await openFat(source);
+  expect(volume).toMatchObject({ kind, label: 'TESTVOL' });
+
+  const entries = await volume.entries();
+  const listed = run('mdir', ['-i', image, '-/', '-b', '-a', '::']).toString().split('\n');
+  const theirs = listed.filter((line) => line !== '').map((line) => line.replace(/^::\//u, '').replace(/\/$/u, ''));
+  expect(entries.map(({ path }) => path).sort()).toEqual(theirs.sort());
+
+  mkdirSync(extracted);
+  run('mcopy', ['-i', image, '-s', '-n', '-m', '::*', extracted]);
+  for (const [path, content] of files) {
+    expect(Buffer.compare(await volume.readFile(path), content), path).toBe(0);
+    expect(Buffer.compare(readFileSync(join(extracted, path)), content), path).toBe(0);
+    expect((await volume.stat(path.toUpperCase().replaceAll('SS', 'ss')))?.path, path).toBe(path);
+  }
+  expect(run('mtype', ['-i', image, `::${[...files.keys()][0]}`])).toEqual([...files.values()][0]);
+}

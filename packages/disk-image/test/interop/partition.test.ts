@@ -2,7 +2,7 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readPartitionTable, type PartitionTable } from '../../src/index.js';
 import { announceRuns, createRandom, seed } from '../support/runs.js';
-import { fileSource, run, useWorkFolder } from '../support/tools.js';
+import { withFile, run, useWorkFolder } from '../support/tools.js';
 
 const at = useWorkFolder();
 const megabytes = 64;
@@ -26,10 +26,7 @@ interface SfdiskTable {
 
 async function readBoth(image: string): Promise<{ ours: PartitionTable; theirs: SfdiskTable['partitiontable'] }> {
   const theirs = (JSON.parse(run('sfdisk', ['-J', image]).toString()) as SfdiskTable).partitiontable;
-  const { source, close } = await fileSource(image);
-  const ours = await readPartitionTable(source);
-  await close();
-  return { ours, theirs };
+  return { ours: await withFile(image, (source) => readPartitionTable(source)), theirs };
 }
 
 /** Both tables in one form. */
@@ -96,9 +93,7 @@ describe('partition tables made by sfdisk', () => {
       const { ours, theirs } = await readBoth(image);
       expectSame(ours, theirs, image);
       run('dd', ['if=/dev/zero', `of=${image}`, 'bs=512', 'seek=1', 'count=33', 'conv=notrunc', 'status=none']);
-      const { source, close } = await fileSource(image);
-      expect(await readPartitionTable(source)).toEqual(ours);
-      await close();
+      expect(await withFile(image, (source) => readPartitionTable(source))).toEqual(ours);
     }
   });
 });

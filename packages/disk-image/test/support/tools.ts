@@ -42,15 +42,19 @@ export function useWorkFolder(): (name: string) => string {
   return (name) => join(folder, name);
 }
 
-/** A file as a source, closed by the function that comes with it. */
-export async function fileSource(path: string): Promise<{ source: RandomAccess; close: () => Promise<void> }> {
+/** Opens a file as a source for as long as `use` takes. */
+export async function withFile<T>(path: string, use: (source: RandomAccess) => Promise<T>): Promise<T> {
   const handle = await open(path, 'r');
-  const { size } = await handle.stat();
-  const read = async (offset: number, length: number): Promise<Uint8Array> => {
-    const bytes = Buffer.alloc(length);
-    const { bytesRead } = await handle.read(bytes, 0, length, offset);
-    if (bytesRead !== length) throw new Error(`read ${bytesRead} of ${length} bytes at ${offset}`);
-    return bytes;
-  };
-  return { source: { size, read }, close: () => handle.close() };
+  try {
+    const { size } = await handle.stat();
+    const read = async (offset: number, length: number): Promise<Uint8Array> => {
+      const bytes = Buffer.alloc(length);
+      const { bytesRead } = await handle.read(bytes, 0, length, offset);
+      if (bytesRead !== length) throw new Error(`read ${bytesRead} of ${length} bytes at ${offset}`);
+      return bytes;
+    };
+    return await use({ size, read });
+  } finally {
+    await handle.close();
+  }
 }
