@@ -51,7 +51,7 @@ describe('a bad settings file is refused with line, key and remedy', () => {
     [
       'unlike any key',
       'http:\n  zzzzzzzz: 1\n',
-      'drover.yaml:2: http.zzzzzzzz is not a setting. Known here: listen, publicUrl, trustProxy, maxBodySize.',
+      'drover.yaml:2: http.zzzzzzzz is not a setting. Known here: listen, publicUrl, trustProxy, openMetrics, maxBodySize.',
     ],
     [
       'wrong type',

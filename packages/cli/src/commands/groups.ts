@@ -1,0 +1,311 @@
+import type { GroupSpec } from '../command.js';
+import { page } from './options.js';
+
+const device: GroupSpec = {
+  name: 'device',
+  summary: 'boards: find, adopt, label, register, forget',
+  commands: [
+    {
+      usage: 'list',
+      summary: 'Devices, newest first',
+      examples: [
+        'drover device list',
+        'drover device list --state discovered',
+        'drover device list --label rack=a --json',
+      ],
+      options: [
+        ['--state <state>', 'discovered, available, preparing, in-use, releasing or failed'],
+        ['--label <k=v...>', 'only with these labels'],
+        ['--model <model>', 'only this model: pi4'],
+        ['--image <image>', 'only those assigned this image'],
+        ...page,
+      ],
+      load: async () => (await import('../actions/device.js')).list,
+    },
+    {
+      usage: 'show <device>',
+      summary: 'One device by id, name, serial, MAC or boot prefix',
+      examples: ['drover device show sign-17'],
+      load: async () => (await import('../actions/device.js')).show,
+    },
+    {
+      usage: 'adopt <device>',
+      summary: 'Take a discovered device into your tenant, so that it can be provisioned',
+      examples: ['drover device adopt pi-91cdf03d --name sign-17 --label rack=a'],
+      options: [
+        ['--name <name>', 'what it is called from now on'],
+        ['--label <k=v...>', 'labels it gets'],
+      ],
+      load: async () => (await import('../actions/device.js')).adopt,
+    },
+    {
+      usage: 'label <device> <labels...>',
+      summary: 'Set labels (k=v) or take them away (k-)',
+      examples: ['drover device label sign-17 rack=b floor-'],
+      load: async () => (await import('../actions/device.js')).label,
+    },
+    {
+      usage: 'rename <device> <name>',
+      summary: 'Give a device another name',
+      examples: ['drover device rename pi-91cdf03d sign-17'],
+      load: async () => (await import('../actions/device.js')).rename,
+    },
+    {
+      usage: 'create',
+      summary: 'Register a device before it was seen, or a machine that is no Pi',
+      examples: [
+        'drover device create --name vm-1 --mac 52:54:00:12:34:56',
+        'drover device create --serial 10000000abcdef01 --model pi4',
+      ],
+      options: [
+        ['--name <name>', 'its name'],
+        ['--mac <mac>', 'its MAC address'],
+        ['--serial <serial>', '16 hex digits'],
+        ['--boot-prefix <prefix>', '8 hex digits: the folder it asks for over TFTP'],
+        ['--model <model>', 'pi4, pi5, ... (default other)'],
+        ['--site <site>', 'network segment it is on'],
+        ['--label <k=v...>', 'labels it gets'],
+      ],
+      load: async () => (await import('../actions/device.js')).create,
+    },
+    {
+      usage: 'delete <device>',
+      summary: 'Forget a device that is not in use',
+      examples: ['drover device delete sign-17'],
+      load: async () => (await import('../actions/device.js')).remove,
+    },
+  ],
+};
+
+const image: GroupSpec = {
+  name: 'image',
+  summary: 'disk images: import, look into, delete',
+  commands: [
+    {
+      usage: 'import [source]',
+      summary: 'Import an image from a file (.img, .xz, .gz, .zst, .zip), an http(s) URL, or a path on the server',
+      examples: [
+        'drover image import 2026-raspios-lite.img.xz --name raspios:2026',
+        'drover image import https://example.org/os.img.xz --name os:1 --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+        'drover image import --boot boot.tar --root root.tar --name built:7',
+      ],
+      options: [
+        ['--name <name:version>', 'what it is called; from the file name when left out'],
+        ['--sha256 <hex>', 'refuse other bytes (of the file as it comes)'],
+        ['--path <path>', "a file on the server's disk, below a folder of images.importFrom"],
+        ['--boot <tar>', "tar of the boot partition's files, together with --root"],
+        ['--root <tar>', 'tar of the root file system, together with --boot'],
+        ['--shared', 'visible to every tenant (admin keys)'],
+        ['--no-wait', 'end when the bytes are on the server; the import goes on there'],
+      ],
+      load: async () => (await import('../actions/image-import.js')).importImage,
+    },
+    {
+      usage: 'list',
+      summary: 'Images, newest first',
+      examples: ['drover image list', 'drover image list --name raspios'],
+      options: [['--name <name>', 'only versions of this one'], ...page],
+      load: async () => (await import('../actions/image.js')).list,
+    },
+    {
+      usage: 'show <image>',
+      summary: 'What an image is and can run on',
+      examples: ['drover image show raspios:2026'],
+      load: async () => (await import('../actions/image.js')).show,
+    },
+    {
+      usage: 'files <image>',
+      summary: 'Files of its boot partition',
+      examples: ['drover image files raspios:2026'],
+      load: async () => (await import('../actions/image.js')).files,
+    },
+    {
+      usage: 'delete <image>',
+      summary: 'Delete an image that no device uses',
+      examples: ['drover image delete raspios:2026'],
+      load: async () => (await import('../actions/image.js')).remove,
+    },
+  ],
+};
+
+const boot: GroupSpec = {
+  name: 'boot',
+  summary: 'boot sessions: watch live, look back',
+  commands: [
+    {
+      usage: 'watch [device]',
+      summary: 'What boards do, as it happens; all of them or one',
+      examples: ['drover boot watch', 'drover boot watch sign-17 --until-up'],
+      options: [
+        ['--until-up', 'end when the device reports up, or its boot failed'],
+        ['--logs', 'kernel logs too'],
+      ],
+      load: async () => (await import('../actions/boot.js')).watch,
+    },
+    {
+      usage: 'sessions [device]',
+      summary: 'Boot sessions, newest first',
+      examples: ['drover boot sessions sign-17', 'drover boot sessions --outcome failed'],
+      options: [['--outcome <outcome>', 'running, up, failed, lost, superseded or revoked'], ...page],
+      load: async () => (await import('../actions/boot.js')).sessions,
+    },
+    {
+      usage: 'show <session>',
+      summary: 'One boot session with its whole timeline (a device: its last one)',
+      examples: ['drover boot show bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', 'drover boot show sign-17 --logs'],
+      options: [['--logs', 'kernel logs too']],
+      load: async () => (await import('../actions/boot.js')).show,
+    },
+  ],
+};
+
+const job: GroupSpec = {
+  name: 'job',
+  summary: 'work under way on the server',
+  commands: [
+    {
+      usage: 'list',
+      summary: 'Jobs, newest first',
+      examples: ['drover job list --state running'],
+      options: [
+        ['--state <state>', 'queued, running, succeeded, failed or cancelled'],
+        ['--kind <kind>', 'image.import, blob.verify, ...'],
+        ...page,
+      ],
+      load: async () => (await import('../actions/job.js')).list,
+    },
+    {
+      usage: 'show <job>',
+      summary: 'One job',
+      examples: ['drover job show job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
+      load: async () => (await import('../actions/job.js')).show,
+    },
+    {
+      usage: 'watch <job>',
+      summary: 'Follow a job to its end; the exit code is that of its error',
+      examples: ['drover job watch job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
+      load: async () => (await import('../actions/job.js')).watch,
+    },
+    {
+      usage: 'cancel <job>',
+      summary: 'Ask a job to stop and undo what it did',
+      examples: ['drover job cancel job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
+      load: async () => (await import('../actions/job.js')).cancel,
+    },
+  ],
+};
+
+const wait = [['--no-wait', 'begin the job and end']] as const;
+const blob: GroupSpec = {
+  name: 'blob',
+  summary: 'stored bytes: verify, tidy up (admin)',
+  commands: [
+    {
+      usage: 'verify',
+      summary: 'Read every stored blob and compare its sha256',
+      examples: ['drover blob verify'],
+      options: wait,
+      load: async () => (await import('../actions/job.js')).verifyBlobs,
+    },
+    {
+      usage: 'collect',
+      summary: 'Delete blobs that nothing refers to',
+      examples: ['drover blob collect'],
+      options: wait,
+      load: async () => (await import('../actions/job.js')).collectBlobs,
+    },
+  ],
+};
+
+const key: GroupSpec = {
+  name: 'key',
+  summary: 'API keys (admin)',
+  commands: [
+    {
+      usage: 'create <name>',
+      summary: 'Create a key; it is shown this once',
+      examples: ['drover key create ci --role operator --expires 90d'],
+      options: [
+        ['--role <role>', 'admin, operator, reader or device (default operator)'],
+        ['--tenant <tenant>', 'name or id; left out: where your own key belongs'],
+        ['--expires <when>', '90d, 12h, or a moment like 2027-01-01T00:00:00Z'],
+      ],
+      load: async () => (await import('../actions/access.js')).createKey,
+    },
+    {
+      usage: 'list',
+      summary: 'Keys, without the keys themselves',
+      examples: ['drover key list'],
+      options: page,
+      load: async () => (await import('../actions/access.js')).listKeys,
+    },
+    {
+      usage: 'revoke <key>',
+      summary: 'Revoke a key at once',
+      examples: ['drover key revoke key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
+      load: async () => (await import('../actions/access.js')).revokeKey,
+    },
+  ],
+};
+
+const tenant: GroupSpec = {
+  name: 'tenant',
+  summary: 'owners of devices, images and keys (admin)',
+  commands: [
+    {
+      usage: 'list',
+      summary: 'Tenants',
+      examples: ['drover tenant list'],
+      options: page,
+      load: async () => (await import('../actions/access.js')).listTenants,
+    },
+    {
+      usage: 'create <name>',
+      summary: 'Create a tenant',
+      examples: ['drover tenant create signage'],
+      load: async () => (await import('../actions/access.js')).createTenant,
+    },
+  ],
+};
+
+const context: GroupSpec = {
+  name: 'context',
+  summary: 'servers this command line knows',
+  commands: [
+    {
+      usage: 'list',
+      summary: 'Contexts, the current one marked',
+      examples: ['drover context list'],
+      load: async () => (await import('../actions/context.js')).list,
+    },
+    {
+      usage: 'use <name>',
+      summary: 'Talk to this one from now on',
+      examples: ['drover context use lab'],
+      load: async () => (await import('../actions/context.js')).use,
+    },
+    {
+      usage: 'delete <name>',
+      summary: 'Forget one',
+      examples: ['drover context delete lab'],
+      load: async () => (await import('../actions/context.js')).remove,
+    },
+  ],
+};
+
+const helpers: GroupSpec = {
+  name: 'helpers',
+  summary: 'what the network-boot initramfs is made from',
+  commands: [
+    {
+      usage: 'fetch',
+      summary: 'Fetch the helper programs (busybox) now, so that imports need no network',
+      examples: ['drover helpers fetch', 'drover helpers fetch --config /etc/drover/drover.yaml'],
+      options: [['--config <file>', 'settings file of the server']],
+      load: async () => (await import('./serve.js')).fetchHelpers,
+    },
+  ],
+};
+
+/** Commands below one word, in the order help shows them. */
+export const groups: readonly GroupSpec[] = [device, image, boot, job, blob, key, tenant, context, helpers];

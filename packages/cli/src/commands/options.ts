@@ -1,0 +1,9 @@
+/** Options that several commands share. */
+export const page = [['--limit <n>', 'at most so many']] as const;
+
+export const provisionOptions = [
+  ['--root <mode>', 'how the root file system reaches the board: ram'],
+  ['--kernel-parameters <text>', "appended to the image's kernel command line"],
+  ['--wait', 'follow the boot and end when the board is up'],
+  ['--timeout <seconds>', 'give up waiting after so long (default 900)'],
+] as const;
