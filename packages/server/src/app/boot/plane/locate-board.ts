@@ -32,7 +32,7 @@ const withoutPlanMs = 2_000;
 /** A ROM asks bootcode.bin within this time of its DISCOVER. */
 const romMs = 60_000;
 
-/** What a board asks first: anything else below an unknown folder is not worth a question. */
+/** What a Pi asks first, which is what makes an unknown folder a new board. For other files only devices that are registered are looked up. */
 const firstFile =
   /^(bootcode\.bin|bootsig\.bin|start\w*\.elf|config\.txt|autoboot\.txt|boot\.(sig|img)|pieeprom\.\w+)$/;
 const prefixed = /^([0-9a-f]{8})\/(.+)$/;
@@ -49,7 +49,9 @@ export function createLocateBoard(deps: LocateDeps): LocateBoard {
   const ask = (wire: WireIdentity, file: string): Promise<Board | undefined> => {
     const known = book.find(wire);
     if (known === undefined) {
-      if (!firstFile.test(file) || !allowed(wire.address ?? '')) return Promise.resolve(undefined);
+      // A MAC's folder is only ever answered when the machine is registered, so asking for it makes no device; a prefix's may.
+      const worthAsking = wire.bootPrefix === undefined || firstFile.test(file);
+      if (!worthAsking || !allowed(wire.address ?? '')) return Promise.resolve(undefined);
       return identify(wire, 0);
     }
     return identify(wire, maxAge(known));
@@ -110,13 +112,14 @@ export function createLocateBoard(deps: LocateDeps): LocateBoard {
     if (prefix !== undefined && below !== undefined) {
       const found = book.find({ bootPrefix: prefix });
       const mac = found?.answer.device.mac ?? (await macFor(address, prefix));
-      const wire: WireIdentity = { ...common, bootPrefix: prefix, isPi: true, ...(mac === undefined ? {} : { mac }) };
-      return { board: await ask(wire, below), file: below };
+      const isPi = firstFile.test(below);
+      const wire: WireIdentity = { ...common, bootPrefix: prefix, isPi, ...(mac === undefined ? {} : { mac }) };
+      return { board: await ask(wire), file: below };
     }
     const [, folder, file] = byMac.exec(path) ?? [];
     if (folder !== undefined && file !== undefined) {
       const mac = folder.replaceAll('-', ':');
-      return { board: await ask({ ...common, mac, isPi: false }, file), file };
+      return { board: await ask({ ...common, mac, isPi: false }), file };
     }
     return { board: await atRoot(address, path), file: path };
   };
