@@ -34,6 +34,7 @@ export type ImageErrorCode =
   | 'image.ext4.directory-loop'
   | 'image.ext4.cross-linked'
   | 'image.ext4.path-too-long'
+  | 'image.squashfs.root'
   | 'image.cpio.corrupt'
   | 'image.cpio.entry'
   | 'image.compression.unsupported'

@@ -4,7 +4,7 @@ import { expectRefusal, patched } from '../../test/support/expect.js';
 import { readTar, type TarRecord } from '../../test/support/read-tar.js';
 import { openExt4 } from '../ext4/volume.js';
 import { memorySource } from '../source.js';
-import { packTar, squashfsRootOptions } from './pack.js';
+import { packTar } from './pack.js';
 import type { PackTarOptions } from './types.js';
 
 async function pack(image: Uint8Array, options?: PackTarOptions): Promise<Buffer> {
@@ -75,12 +75,5 @@ describe('packTar', () => {
     const refusal = await expectRefusal(() => pack(dirty), 'image.ext4.needs-recovery');
     expect(refusal.remedy).toContain('e2fsck');
     expect(Buffer.compare(await pack(dirty, { allowRecovery: true }), await pack(image))).toBe(0);
-  });
-
-  it('tells sqfstar about the root in options', () => {
-    const mtime = { seconds: -5, nanoseconds: 0 };
-    expect(squashfsRootOptions({ mode: 0o1751, uid: 33, gid: 44, mtime }).join(' ')).toBe(
-      '-root-mode 1751 -root-uid 33 -root-gid 44 -root-time 0',
-    );
   });
 });

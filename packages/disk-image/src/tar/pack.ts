@@ -3,9 +3,10 @@ import type { Content } from '../ext4/content.js';
 import type { Inode } from '../ext4/inode.js';
 import { encodeName } from '../ext4/names.js';
 import type { Ext4Reader } from '../ext4/reader.js';
-import type { Ext4Stat, Ext4Volume, Timestamp, Xattr } from '../ext4/types.js';
+import type { Ext4Volume, Xattr } from '../ext4/types.js';
 import { readerOf } from '../ext4/volume.js';
 import { walkTree, type WalkStep } from '../ext4/walk.js';
+import { squashfsTime } from '../squashfs/root.js';
 import { encodeHeader, padding, tarBlock, typeFlag, type TarEntry } from './header.js';
 import type { PackTarOptions } from './types.js';
 
@@ -83,9 +84,6 @@ function baseEntry(step: WalkStep, options: PackTarOptions): Omit<TarEntry, 'typ
   };
 }
 
-/** Squashfs counts seconds in 32 bits without sign. */
-const squashfsTime = ({ seconds }: Timestamp): number => Math.min(Math.max(seconds, 0), 0xffffffff);
-
 async function attributesOf(reader: Ext4Reader, step: WalkStep, options: PackTarOptions): Promise<Xattr[]> {
   const xattrs = await reader.xattrs(step.inode);
   if (options.target !== 'squashfs') return xattrs;
@@ -124,7 +122,7 @@ function requireReplayed(volume: Ext4Volume, options: PackTarOptions): void {
 /**
  * Packs a whole volume as a pax tar: owners, modes, times, hard links, symbolic links, devices, fifos and all
  * extended attributes. The same volume gives the same bytes. Entries have no leading `./`, and there is none for
- * the root itself, because sqfstar drops it and makes the root 0777: see `squashfsRootOptions`.
+ * the root itself, because sqfstar drops it and makes the root 0777: see `patchSquashfsRoot`.
  */
 export async function* packTar(volume: Ext4Volume, options: PackTarOptions = {}): AsyncIterable<Uint8Array> {
   requireReplayed(volume, options);
@@ -164,18 +162,4 @@ async function* fileBytes(reader: Ext4Reader, inode: Inode, budget: BlockBudget)
   const content = await reader.content(inode);
   budget.spend(content);
   yield* reader.chunks(inode, content);
-}
-
-/**
- * Options that give a squashfs made by `sqfstar` the root's own mode, owner and time: sqfstar (4.5.1) ignores an
- * entry for the root in any spelling. Pass `await volume.stat('/')`.
- */
-export function squashfsRootOptions(root: Pick<Ext4Stat, 'mode' | 'uid' | 'gid' | 'mtime'>): string[] {
-  const { mode, uid, gid, mtime } = root;
-  return [
-    ...['-root-mode', mode.toString(8)],
-    ...['-root-uid', String(uid)],
-    ...['-root-gid', String(gid)],
-    ...['-root-time', String(squashfsTime(mtime))],
-  ];
 }
