@@ -159,7 +159,11 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
       note(session, { type: 'report', step, state, message, ...(uptime === undefined ? {} : { uptime }) });
       if (log !== '') note(session, { type: 'log', source: source ?? 'initramfs', text: log });
       const boot = book.bySession(session)?.boot;
-      if (boot != null) boots.reached(boot, step === 'up' && state === 'ok' ? 'ended' : 'running');
+      if (boot == null) return undefined;
+      const isUp = step === 'up' && state === 'ok';
+      boots.reached(boot, isUp ? 'ended' : 'running');
+      // A board that is up has all it needs; thousands of them need not be remembered with their keys.
+      if (isUp) boot.grant = null;
       return undefined;
     },
   };

@@ -27,7 +27,7 @@ const ignoredMs = 5_000;
 const retryMs = 1_000;
 const mostIgnored = 10_000;
 
-const keyOf = (wire: WireIdentity): string => `${wire.bootPrefix ?? ''} ${wire.mac ?? ''}`;
+const keyOf = ({ bootPrefix, mac, isPi }: WireIdentity): string => `${bootPrefix ?? ''} ${mac ?? ''} ${isPi}`;
 
 export function createIdentify(deps: IdentifyDeps): Identify {
   const { backend, book, clock } = deps;

@@ -46,15 +46,10 @@ export function createLocateBoard(deps: LocateDeps): LocateBoard {
   const { book, clock, identify } = deps;
   const allowed = createUnknownLimit(clock);
 
-  const ask = (wire: WireIdentity, file: string): Promise<Board | undefined> => {
+  const ask = (wire: WireIdentity): Promise<Board | undefined> => {
     const known = book.find(wire);
-    if (known === undefined) {
-      // A MAC's folder is only ever answered when the machine is registered, so asking for it makes no device; a prefix's may.
-      const worthAsking = wire.bootPrefix === undefined || firstFile.test(file);
-      if (!worthAsking || !allowed(wire.address ?? '')) return Promise.resolve(undefined);
-      return identify(wire, 0);
-    }
-    return identify(wire, maxAge(known));
+    if (known !== undefined) return identify(wire, maxAge(known));
+    return allowed(wire.address ?? '') ? identify(wire, 0) : Promise.resolve(undefined);
   };
 
   /** MAC of the board behind an address, if it can be the one with this prefix. */

@@ -134,10 +134,11 @@ describe('whose a request is', () => {
     expect((await it_.request('start4.elf'))?.board).toBeUndefined();
   });
 
-  it('of an unknown folder is asked about for first files only, and not without end', async () => {
+  it('of an unknown folder may be a new board’s when it is for a first file, and is not asked about without end', async () => {
     const it_ = plane();
-    await it_.request('0badcafe/anything.txt');
-    expect(it_.asked).toHaveLength(0);
+    await it_.request('0badcafe/kernel8.img');
+    await it_.request('0badcafe/config.txt');
+    expect(it_.asked.map(({ isPi }) => isPi)).toEqual([false, true]);
     for (let i = 0; i < 100; i += 1) await it_.request(`${(i + 0x10000000).toString(16)}/config.txt`);
     expect(it_.asked).toHaveLength(8);
     for (let i = 0; i < 200; i += 1) await it_.request(`${(i + 0x20000000).toString(16)}/config.txt`, `10.0.1.${i}`);
