@@ -32,6 +32,15 @@ const deviceFolder = fileURLToPath(new URL('../../device', import.meta.url));
 /** Composes initramfs and root of an image with the server's own adapters: read in place, nothing mounted. */
 export async function composeImage(image: ImageInput): Promise<ComposedImage> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'drv-device-'));
+  try {
+    return await composeIn(dir, image);
+  } catch (fault) {
+    await rm(dir, { recursive: true, force: true });
+    throw fault;
+  }
+}
+
+async function composeIn(dir: string, image: ImageInput): Promise<ComposedImage> {
   const { signal } = new AbortController();
   const tools = createToolRunner();
   const helpers = createHelperStore({ tools, cacheDir: path.join(cacheDir, 'helpers'), now: () => Date.now() });
