@@ -9,7 +9,7 @@ interface BootFiles {
 const oldFirmwareLimit = 65_535 * 1024;
 
 function firstNonAscii(name: string, text: string | null): string[] {
-  const at = text === null ? -1 : text.search(/[^\x00-\x7f]/);
+  const at = text === null ? -1 : text.search(/[\u0080-\uffff]/);
   if (text === null || at < 0) return [];
   const line = text.slice(0, at).split('\n').length;
   return [`${name} line ${line} holds a character that is not ASCII; some firmware ignores everything after it`];
