@@ -61,8 +61,10 @@ describe('patchSquashfsRoot', () => {
 });
 
 describe('squashfsRootOptions', () => {
-  it('leaves inodes uncompressed and sets mode and time', () => {
+  it('name mode, owner and time, which cannot be before 1970', () => {
     const mtime = { seconds: -5, nanoseconds: 0 };
-    expect(squashfsRootOptions({ ...root, mode: 0o1751, mtime }).join(' ')).toBe('-noI -root-mode 1751 -mkfs-time 0');
+    expect(squashfsRootOptions({ ...root, mode: 0o1751, mtime }).join(' ')).toBe(
+      '-root-mode 1751 -root-uid 33 -root-gid 1000 -root-time 0',
+    );
   });
 });

@@ -23,19 +23,24 @@ const folderTypes = new Set([1, 8]);
 export const squashfsTime = ({ seconds }: SquashfsRoot['mtime']): number => Math.min(Math.max(seconds, 0), 0xffffffff);
 
 /**
- * Options for `sqfstar` (squashfs-tools 4.5.1) that prepare the root folder. It ignores an entry for the root in
- * the tar, and its own options for the root's owner and time too: the root gets those of the process. So inodes are
- * left uncompressed, and `patchSquashfsRoot` puts them right. The file's own time is the root's, so that the same
- * tar gives the same squashfs.
+ * Options of mksquashfs and sqfstar for the root folder, since both drop an entry for it in a tar. Version 4.5.1
+ * honours the mode only: the root gets the owner and the time of the process. With `-noI` as well, which leaves
+ * inodes and ids uncompressed, `patchSquashfsRoot` puts the rest right afterwards.
  */
 export function squashfsRootOptions(root: SquashfsRoot): string[] {
-  return ['-noI', '-root-mode', root.mode.toString(8), '-mkfs-time', String(squashfsTime(root.mtime))];
+  const { mode, uid, gid, mtime } = root;
+  return [
+    ...['-root-mode', mode.toString(8)],
+    ...['-root-uid', String(uid)],
+    ...['-root-gid', String(gid)],
+    ...['-root-time', String(squashfsTime(mtime))],
+  ];
 }
 
 function cannot(why: string, at: number): ImageError {
   return new ImageError('image.squashfs.root', `The root folder of the squashfs cannot be changed: ${why}`, {
     at,
-    remedy: 'Make it with the options of squashfsRootOptions.',
+    remedy: 'Make it with -noI, from files of which one has the same owner.',
   });
 }
 

@@ -104,7 +104,7 @@ async function makeSquashfs(image: string, squashfs: string): Promise<WalkEntry[
     const volume = await openExt4(source);
     await packInto(volume, at('root.tar'), { target: 'squashfs' });
     const root = await volume.statInode(2);
-    const options = ['-quiet', '-no-progress', '-comp', 'zstd', ...squashfsRootOptions(root), squashfs];
+    const options = ['-quiet', '-no-progress', '-comp', 'zstd', '-noI', ...squashfsRootOptions(root), squashfs];
     run('sqfstar', options, { input: readFileSync(at('root.tar')) });
     const { offset, bytes } = await withFile(squashfs, (made) => patchSquashfsRoot(made, root));
     const handle = openSync(squashfs, 'r+');
@@ -147,7 +147,8 @@ describe('a root packed by packTar', () => {
       const root = await (await openExt4(source)).statInode(2);
       const digests = [1, 2].map((i) => {
         const squashfs = at(`again-${i}.squashfs`);
-        const options = ['-quiet', '-no-progress', ...squashfsRootOptions(root), squashfs];
+        const times = ['-mkfs-time', String(root.mtime.seconds)];
+        const options = ['-quiet', '-no-progress', '-noI', ...times, ...squashfsRootOptions(root), squashfs];
         run('sqfstar', options, { input: readFileSync(at('root.tar')) });
         return squashfs;
       });
