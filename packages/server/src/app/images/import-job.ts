@@ -1,11 +1,11 @@
 import { refusal, RefusedError, success, type ImageFacts, type ImageSource, type Result } from '@drover/contract';
 import type { BootTree, InitramfsPart } from '../../domain/boot-plan.js';
 import type { BlobInfo, BlobStore } from '../blobs/ports.js';
-import type { JobContext, JobHandler } from '../jobs/handler.js';
+import type { FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { partVariant } from './derivatives.js';
-import type { ImageInspector, ImageUnpacker, InitramfsMaker, UploadStore } from './ports.js';
+import type { ImageInspector, ImageRecord, ImageUnpacker, InitramfsMaker, UploadStore } from './ports.js';
 
 export interface ImportDeps {
   readonly store: Store;
@@ -40,13 +40,11 @@ export function createImportJob(deps: ImportDeps): JobHandler {
     };
     try {
       // A crash may have come between the last commit and the end of the job.
-      const image = await deps.store.read((tx) => tx.images.get(input.image));
-      if (image?.state === 'ready') return success({ image: image.id, digest: image.digest, size: image.size });
+      const { image, missing } = await deps.store.read((tx) => look(tx, input));
+      if (image === undefined) return refusal('image.not-found', 'The image was deleted before it was imported.');
+      if (image.state === 'ready') return success(importResult(image));
+      if (missing !== undefined) return usedUp(missing);
       return await importImage(deps, context, input, newScratch);
-    } catch (fault) {
-      if (!(fault instanceof RefusedError)) throw fault;
-      await forget(deps, input, fault.refusal.detail);
-      return fault.refusal;
     } finally {
       await Promise.all(scratch.map((path) => deps.blobs.discard(path)));
     }
@@ -54,9 +52,23 @@ export function createImportJob(deps: ImportDeps): JobHandler {
   return {
     kind: 'image.import',
     run,
-    undo: (context) => forget(deps, context.input as unknown as Input, 'The import was cancelled.'),
+    unwind: (tx, context, end) => forget(deps, tx, context.input as unknown as Input, end),
+    tidy: (context) => dropUploads(deps, (context.input as unknown as Input).source),
   };
 }
+
+/** The image, and an upload it names that is gone: each serves one import. */
+async function look(tx: Transaction, input: Input): Promise<{ image?: ImageRecord; missing?: string }> {
+  const image = await tx.images.get(input.image);
+  if (image === undefined) return {};
+  for (const id of uploadsOf(input.source)) if ((await tx.uploads.get(id)) === undefined) return { image, missing: id };
+  return { image };
+}
+
+const usedUp = (id: string) =>
+  refusal('upload.not-found', `The upload ${id} was used by another import, or deleted.`, {
+    remedy: 'Upload the file again.',
+  });
 
 async function importImage(
   deps: ImportDeps,
@@ -82,7 +94,6 @@ async function importImage(
     facts: { ...facts, rootModes: made.usable ? facts.rootModes : [], warnings: [...facts.warnings, ...made.warnings] },
   };
   await deps.store.transaction((tx) => finish(deps, tx, done));
-  await dropUploads(deps, input.source);
   return success({ image: input.image, digest: disk.digest, size: disk.size });
 }
 
@@ -162,6 +173,8 @@ async function makeInitramfs(
   return { parts: [], warnings: [made.detail], usable: false };
 }
 
+const importResult = ({ id, digest, size }: ImageRecord): Record<string, unknown> => ({ image: id, digest, size });
+
 interface Imported {
   readonly input: Input;
   readonly disk: BlobInfo;
@@ -224,24 +237,28 @@ async function dropUploads(deps: ImportDeps, source: ImageSource): Promise<void>
   for (const id of uploadsOf(source)) await deps.uploads.delete(id);
 }
 
-/** Nothing of a refused or cancelled import stays; the job keeps the reason. */
-async function forget(deps: ImportDeps, input: Input, reason: string): Promise<void> {
-  await deps.store.transaction(async (tx) => {
-    const image = await tx.images.get(input.image);
-    if (image?.state === 'importing') {
-      const ref = `${image.name}:${image.version}`;
-      await tx.images.delete(image.id);
-      await tx.events.append({
-        type: 'image.failed',
-        at: new Date(deps.clock.now()).toISOString(),
-        tenant: image.tenant,
-        subject: image.id,
-        data: { ref, reason },
-      });
-    }
-    for (const upload of uploadsOf(input.source)) await tx.uploads.delete(upload);
-  });
-  await dropUploads(deps, input.source);
+/** Nothing of a refused or cancelled import stays; the job keeps the reason. An image that is ready stays: then its import was done. */
+async function forget(
+  deps: ImportDeps,
+  tx: Transaction,
+  input: Input,
+  { state, reason }: FailedEnd,
+): Promise<Record<string, unknown> | undefined> {
+  const image = await tx.images.get(input.image);
+  if (image?.state === 'ready') return importResult(image);
+  if (image !== undefined) {
+    const ref = `${image.name}:${image.version}`;
+    await tx.images.delete(image.id);
+    await tx.events.append({
+      type: 'image.failed',
+      at: new Date(deps.clock.now()).toISOString(),
+      tenant: image.tenant,
+      subject: image.id,
+      data: { ref, reason: state === 'cancelled' ? 'The import was cancelled.' : reason },
+    });
+  }
+  for (const upload of uploadsOf(input.source)) await tx.uploads.delete(upload);
+  return undefined;
 }
 
 async function* bytesOf(text: string): AsyncIterable<Uint8Array> {

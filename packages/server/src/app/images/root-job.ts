@@ -53,6 +53,9 @@ export function createRootJob(deps: DeriveDeps): JobHandler {
     const id = String(context.input['image']);
     const image = await deps.store.read((tx) => tx.images.get(id));
     if (!isImported(image)) return refusal('image.not-found', 'The image was deleted.');
+    // A crash may have come between the last commit and the end of the job.
+    const before = await deps.store.read((tx) => packedRoot(tx, id));
+    if (before !== undefined) return success(rootResult(before));
     const output = await deps.blobs.scratch('root');
     try {
       const packed = await pack(deps, context, image, output);
@@ -73,20 +76,27 @@ export function createRootJob(deps: DeriveDeps): JobHandler {
         await deps.markReady(tx, id);
       });
       return success({ image: id, digest: packed.digest, size: packed.size, compression: packed.compression });
-    } catch (fault) {
-      if (!(fault instanceof RefusedError)) throw fault;
-      await deps.store.transaction((tx) => deps.markFailed(tx, id, fault.refusal.detail));
-      return fault.refusal;
     } finally {
       await deps.blobs.discard(output);
     }
   };
-  const undo = (context: JobContext) =>
-    deps.store.transaction((tx) =>
-      deps.markFailed(tx, String(context.input['image']), 'Packing its root was cancelled.'),
-    );
-  return { kind: 'image.root', run, undo };
+  const unwind: JobHandler['unwind'] = async (tx, { input }, { state, reason }) => {
+    const id = String(input['image']);
+    const packed = await packedRoot(tx, id);
+    if (packed !== undefined) return rootResult(packed);
+    // In the transaction that ends the job: a board that asks for the image a moment later starts a new one, and does not wait for this one in vain.
+    await deps.markFailed(tx, id, state === 'cancelled' ? 'Packing its root was cancelled.' : reason);
+    return undefined;
+  };
+  return { kind: 'image.root', run, unwind };
 }
+
+const rootResult = ({ image, blob, size, variant }: Derivative): Record<string, unknown> => ({
+  image,
+  digest: blob,
+  size,
+  compression: variant,
+});
 
 interface ImportedRecord extends ImageRecord {
   digest: string;

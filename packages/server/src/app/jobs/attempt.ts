@@ -1,6 +1,6 @@
 import { problemOf, refusal, RefusedError, type Problem, type Refusal, type Result } from '@drover/contract';
 import type { Clock, Log } from '../ports.js';
-import type { Store } from '../store/ports.js';
+import type { Store, Transaction } from '../store/ports.js';
 import type { JobContext, JobHandler } from './handler.js';
 import { JobStopped, type Lease } from './lease.js';
 import type { JobRecord } from './ports.js';
@@ -45,12 +45,12 @@ export const attemptJob = async (
   try {
     const result = await runHandler(handler, context);
     if (result.ok) {
-      await finish(deps, job, lease, { state: 'succeeded', error: null, result: result.value });
+      await finish(deps, handler, job, lease, context, { state: 'succeeded', error: null, result: result.value });
       return;
     }
     const stopped = stopReasonOf(lease);
     if (stopped !== undefined) return await stop(deps, handler, job, lease, context, stopped);
-    await finish(deps, job, lease, { state: 'failed', error: problemOf(result), result: null });
+    await finish(deps, handler, job, lease, context, { state: 'failed', error: problemOf(result), result: null });
   } catch (error) {
     const stopped = stopReasonOf(lease);
     if (stopped !== undefined) return stop(deps, handler, job, lease, context, stopped);
@@ -140,23 +140,47 @@ const undo = async (
       return;
     }
   }
-  await finish(deps, job, lease, ending);
+  await finish(deps, handler, job, lease, context, ending);
 };
 
-const finish = async (deps: AttemptDeps, job: JobRecord, lease: Lease, ending: Ending): Promise<void> => {
+const finish = async (
+  deps: AttemptDeps,
+  handler: JobHandler,
+  job: JobRecord,
+  lease: Lease,
+  context: JobContext,
+  ending: Ending,
+): Promise<void> => {
   const at = new Date(deps.clock.now()).toISOString();
   const progress = lease.unsaved();
   const ours = await deps.store.transaction(async (tx) => {
-    if (progress !== null) await tx.jobs.renew(job.id, deps.owner, deps.clock.now(), progress);
-    if (!(await tx.jobs.finish(job.id, deps.owner, { ...ending, at }))) return false;
+    // Asked first: what another server has taken over must not be taken back here.
+    const { held } = await tx.jobs.renew(job.id, deps.owner, deps.clock.now(), progress);
+    if (!held) return false;
+    const { state, error, result } = await settled(tx, handler, context, ending);
+    if (!(await tx.jobs.finish(job.id, deps.owner, { state, error, result, at }))) return false;
     await tx.events.append({
       type: 'job.ended',
       at,
       tenant: job.tenant,
       subject: job.id,
-      data: { kind: job.kind, subject: job.subject, state: ending.state, error: ending.error, result: ending.result },
+      data: { kind: job.kind, subject: job.subject, state, error, result },
     });
     return true;
   });
-  if (!ours) deps.log.warn({ job: job.id }, 'a job ended after its lease was lost; whoever has it now decides');
+  if (!ours) {
+    deps.log.warn({ job: job.id }, 'a job ended after its lease was lost; whoever has it now decides');
+    return;
+  }
+  await handler.tidy?.(context).catch((error: unknown) => {
+    deps.log.warn({ err: error, job: job.id, kind: job.kind }, 'what an ended job left could not be thrown away yet');
+  });
+};
+
+/** Takes back the work of a job that does not succeed; one whose work was done all the same has succeeded. */
+const settled = async (tx: Transaction, handler: JobHandler, context: JobContext, ending: Ending): Promise<Ending> => {
+  const { state, error } = ending;
+  if (state === 'succeeded') return ending;
+  const done = await handler.unwind?.(tx, context, { state, reason: error?.detail ?? state });
+  return done === undefined ? ending : { state: 'succeeded', error: null, result: done };
 };

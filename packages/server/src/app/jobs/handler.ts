@@ -15,15 +15,29 @@ export interface JobContext {
   readonly signal: AbortSignal;
 }
 
+/** How a job ends that does not succeed. */
+export interface FailedEnd {
+  readonly state: 'failed' | 'cancelled';
+  readonly reason: string;
+}
+
 /**
  * The work behind one kind of job. `run` may be called again after a crash at any moment, with the checkpoint of the attempt before; a refusal ends the job
  * as failed, an exception is a fault and tried again. `undo` runs when the job was cancelled, or given up after too many faults, and may run more than
  * once; it also runs for a job that never began.
+ *
+ * `unwind` takes back what the database holds of a job that does not succeed, in the transaction that ends it: nobody ever sees the job ended and its work
+ * half there, or the other way round. When a crash came between the last commit of the work and the end of the job, it changes nothing and returns
+ * the result: the job has succeeded after all.
+ *
+ * `tidy` comes after the end, however that was. A crash may come before it, so what it does must also be done by a sweep.
  */
 export interface JobHandler {
   readonly kind: JobKind;
   run(context: JobContext): Promise<Result<Record<string, unknown>>>;
   undo?(context: JobContext, why: 'cancelled' | 'given-up'): Promise<void>;
+  unwind?(tx: Transaction, context: JobContext, end: FailedEnd): Promise<Record<string, unknown> | undefined>;
+  tidy?(context: JobContext): Promise<void>;
 }
 
 /** Queues a job in the caller's transaction, with its event; returns its id. */
