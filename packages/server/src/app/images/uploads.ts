@@ -67,7 +67,10 @@ export function createUploads(deps: {
   const get = async (who: Principal, id: string): Promise<Result<Upload>> => {
     const found = await store.transaction((tx) => find(tx, who, id));
     if (!found.ok || found.value.complete || writing.has(id)) return found;
-    return success({ ...found.value, offset: await files.size(id) });
+    const offset = await files.size(id);
+    // A crash came between the last byte and its row.
+    if (offset === found.value.size && !writing.has(id)) return success(await refresh(found.value, false));
+    return success({ ...found.value, offset });
   };
 
   const append = async (
