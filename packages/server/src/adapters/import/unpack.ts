@@ -35,7 +35,8 @@ async function takePlain(input: string, output: string, options: UnpackOptions):
       .then(() => true)
       .catch(() => false));
   if (!linked) await copyFile(input, output, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-  const file = await open(output, 'r+');
+  // For reading only: it may be without the right to write, as the input was, or a blob already under its other name.
+  const file = await open(output, 'r');
   try {
     const total = (await file.stat()).size;
     const hashed = await followHash(file, {
