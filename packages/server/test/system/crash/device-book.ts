@@ -3,8 +3,8 @@ import type { DeviceOperation } from './ledger.js';
 
 /** The life of each device as the event log tells it, matched with what callers were told. */
 export interface DeviceBook {
-  registered(device: Device): void;
-  acknowledge(operation: DeviceOperation, answer: Device): void;
+  readonly registered: (device: Device) => void;
+  readonly acknowledge: (operation: DeviceOperation, answer: Device) => void;
   /** Takes events in their order; says what cannot have happened, and what was told to callers and did not. */
   replay(events: readonly DomainEvent[]): string[];
   /** Says where the devices differ from what their events say. */

@@ -26,7 +26,7 @@ export interface House {
   request(path: string, init: RequestInit): Promise<Response>;
   arm(victim: Victim): Promise<ArmedKill>;
   /** Programs that work in the data folder and are no part of the running server. */
-  strays(): Promise<string[]>;
+  readonly strays: () => Promise<string[]>;
   /** The last lines of the log. */
   log(): string;
   /** Orderly; gives the exit code. */

@@ -22,7 +22,7 @@ export interface World {
   /** Draws whom to kill. */
   victim(random: Random): Victim;
   /** Uploads a card and begins its import; the import is acknowledged. */
-  beginImport(card: CardFile, name: string): Promise<{ image: string; job: string; upload: string }>;
+  readonly beginImport: (card: CardFile, name: string) => Promise<{ image: string; job: string; upload: string }>;
   close(): Promise<void>;
 }
 

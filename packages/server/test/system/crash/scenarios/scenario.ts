@@ -7,7 +7,7 @@ export interface Moment {
   readonly random: Random;
   readonly world: World;
   /** Said when the moment fails. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
 }
 
 /** Goes through one kill at a random moment and brings everything to its end; throws what is wrong. */
