@@ -4,7 +4,7 @@ import { hashing } from '../../src/adapters/hashing/index.js';
 import { createAudit } from '../../src/app/tenants/audit.js';
 import { createAuthentication } from '../../src/app/tenants/authentication.js';
 import { bootstrapAdmin } from '../../src/app/tenants/bootstrap.js';
-import { createIdempotency } from '../../src/app/tenants/idempotency.js';
+import { abandonUnanswered, createIdempotency } from '../../src/app/tenants/idempotency.js';
 import { createKeys } from '../../src/app/tenants/keys.js';
 import { createTenants } from '../../src/app/tenants/tenants.js';
 import type { Store } from '../../src/app/store/ports.js';
@@ -234,6 +234,18 @@ describe.each(adapters())('idempotency keys on $name', ({ create }) => {
     expect(codeOf(await idempotency.begin(caller, 'k', request))).toBe('idempotency.in-progress');
     await idempotency.abandon(begun.token);
     expect(valueOf(await idempotency.begin(caller, 'k', request)).kind).toBe('first');
+  });
+
+  it('are free again at once where one server has the database for itself', async () => {
+    const store = await (await create()).open();
+    const { idempotency } = setUp(store);
+    const caller = who(null);
+    await idempotency.begin(caller, 'dead', request);
+    const done = valueOf(await idempotency.begin(caller, 'done', request));
+    if (done.kind === 'first') await idempotency.complete(done.token, 200, 'x');
+    expect(await abandonUnanswered(store)).toBe(1);
+    expect(valueOf(await idempotency.begin(caller, 'dead', request)).kind).toBe('first');
+    expect(valueOf(await idempotency.begin(caller, 'done', request)).kind).toBe('replay');
   });
 
   it('are free again a day later, and two minutes after a server died at work', async () => {

@@ -80,6 +80,13 @@ export const createIdempotency = (deps: {
   };
 };
 
+/**
+ * Frees every key whose first request has no answer; returns how many. For the start of a server that has the database for itself: whoever held them died
+ * with its last life, and need not be waited for.
+ */
+export const abandonUnanswered = (store: Store): Promise<number> =>
+  store.transaction((tx) => tx.idempotency.forgetUnanswered());
+
 const judge = (known: IdempotencyRecord, asked: IdempotencyRecord): Result<Begun> => {
   if (known.fingerprint !== asked.fingerprint) {
     return refusal(

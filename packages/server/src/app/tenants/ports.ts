@@ -53,5 +53,7 @@ export interface IdempotencyRepository {
   begin(record: IdempotencyRecord): Promise<IdempotencyRecord | undefined>;
   complete(scope: string, key: string, status: number, answer: string): Promise<void>;
   forget(scope: string, key: string): Promise<void>;
+  /** Forgets every record without an answer; returns how many. */
+  forgetUnanswered(): Promise<number>;
   prune(before: string): Promise<number>;
 }

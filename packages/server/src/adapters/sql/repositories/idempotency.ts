@@ -48,6 +48,10 @@ export const createIdempotencyRepository = ({ db }: Context): IdempotencyReposit
     forget: async (scope, key) => {
       await db.deleteFrom('idempotency').where('scope', '=', scope).where('key', '=', key).execute();
     },
+    forgetUnanswered: async () => {
+      const { numDeletedRows } = await db.deleteFrom('idempotency').where('answer', 'is', null).executeTakeFirst();
+      return Number(numDeletedRows);
+    },
     prune: async (before) => {
       const { numDeletedRows } = await db.deleteFrom('idempotency').where('created_at', '<', before).executeTakeFirst();
       return Number(numDeletedRows);
