@@ -94,10 +94,12 @@ function unconnected(address: string, socket: Socket): Outlet & { readonly socke
 function connectToAll(address: string, socket: Socket, clientPort: number): Promise<Outlet> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
-    socket.connect(clientPort, limitedBroadcast, () => {
+    // Without a callback of its own, connect reports a failure as the error event.
+    socket.once('connect', () => {
       socket.off('error', reject);
       resolve({ address, send: (bytes) => socket.send(bytes) });
     });
+    socket.connect(clientPort, limitedBroadcast);
   });
 }
 

@@ -21,17 +21,18 @@ export interface ChannelEvents {
 export function openOwnPort(localAddress: string, client: TftpPeer, events: ChannelEvents): Promise<Channel> {
   const socket = udpSocket(localAddress);
   return new Promise((resolve, reject) => {
-    socket.once('error', (error) => {
+    const fail = (error: Error): void => {
       void closeSocket(socket);
       reject(error);
+    };
+    socket.once('error', fail);
+    // Without a callback of its own, connect reports a failure as the error event.
+    socket.once('connect', () => {
+      socket.off('error', fail);
+      socket.on('error', events.unreachable);
+      resolve({ send: (packet) => socket.send(packet), close: () => closeSocket(socket) });
     });
-    socket.bind({ address: localAddress, port: 0 }, () => {
-      socket.connect(client.port, client.address, () => {
-        socket.removeAllListeners('error');
-        socket.on('error', events.unreachable);
-        resolve({ send: (packet) => socket.send(packet), close: () => closeSocket(socket) });
-      });
-    });
+    socket.bind({ address: localAddress, port: 0 }, () => socket.connect(client.port, client.address));
     socket.on('message', events.receive);
   });
 }
