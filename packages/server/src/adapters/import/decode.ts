@@ -3,6 +3,7 @@ import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { refusal, RefusedError } from '@drover/contract';
 import type { Decoder } from './decoders.js';
 import { followHash } from './follow-hash.js';
+import { notFoundCode, tiedToUs } from './tied.js';
 
 interface Ended {
   readonly code: number | null;
@@ -20,18 +21,21 @@ function ending(child: ChildProcess, decoder: Decoder): Promise<Ended> {
       message = (message + text).slice(-stderrLimit);
     });
     child.once('error', (fault: NodeJS.ErrnoException) => {
-      if (fault.code !== 'ENOENT') return reject(fault);
-      reject(
-        new RefusedError(
-          refusal('tool.missing', `The program ${decoder.command} is not installed.`, {
-            remedy: `Install it: apt-get install ${decoder.package}`,
-          }),
-        ),
-      );
+      reject(fault.code === 'ENOENT' ? missing(decoder) : fault);
     });
-    child.once('close', (code, killedBy) => resolve({ code, killedBy, message: message.trim() }));
+    child.once('close', (code, killedBy) => {
+      if (code === notFoundCode) reject(missing(decoder));
+      else resolve({ code, killedBy, message: message.trim() });
+    });
   });
 }
+
+const missing = ({ command, package: name }: Decoder) =>
+  new RefusedError(
+    refusal('tool.missing', `The program ${command} is not installed.`, {
+      remedy: `Install it: apt-get install ${name}`,
+    }),
+  );
 
 /** Bytes of `file` that its readers, in whatever process, have consumed: they share one file offset. */
 async function consumed(file: FileHandle): Promise<number> {
@@ -57,7 +61,8 @@ export async function decode(
   const target = await open(output, 'w+', 0o600);
   try {
     const total = (await source.stat()).size;
-    const child = spawn(decoder.command, decoder.args, {
+    const [command, args] = await tiedToUs(decoder.command, decoder.args);
+    const child = spawn(command, args, {
       stdio: [source.fd, target.fd, 'pipe'],
       signal: options.signal,
     });
