@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretOf } from '../../src/domain/boot-credential.js';
-import { curl, DeviceClient, sleep, startLab, type NetbootLab } from './netboot-lab.js';
+import { curl, DeviceClient, startLab, type NetbootLab } from './netboot-lab.js';
 
 const nonces = ['a', 'b', 'c'].map((digit) => digit.repeat(32)) as [string, string, string];
 const boot = async (lab: NetbootLab, prefix: string): Promise<DeviceClient> => {
-  await curl(`${lab.tftpUrl}/${prefix}/start4.elf`);
-  if ((await lab.deviceOf(prefix)) !== undefined) await lab.provision(prefix);
-  await sleep(2_100);
+  await lab.register(prefix);
+  await lab.provision(prefix);
   return new DeviceClient((await curl(`${lab.tftpUrl}/${prefix}/cmdline.txt`))!.toString());
 };
 const sessionOf = (lab: NetbootLab, id: string) => lab.store.read((tx) => tx.sessions.get(id));

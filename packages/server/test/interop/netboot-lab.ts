@@ -55,6 +55,8 @@ export interface NetbootLab {
   readonly planeUp: () => Promise<void>;
   /** `kill`: as if by a signal; what was not written is lost. */
   readonly planeDown: () => Promise<void>;
+  /** Makes a device known before the boot plane hears of it. */
+  readonly register: (bootPrefix: string) => Promise<void>;
   /** Makes the device that showed this prefix or MAC ours and gives it the image. */
   readonly provision: (shown: string, more?: Partial<Assignment>) => Promise<string>;
   readonly deviceOf: (shown: string) => Promise<string | undefined>;
@@ -286,6 +288,9 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     bootFiles: files,
     httpUrl: () => plane!.urls()[0]!,
     tftpUrl: `tftp://127.0.0.1:${tftpPort}`,
+    register: async (bootPrefix) => {
+      await service.backend.identify({ site: 'default', bootPrefix, firmware: 'ee', isPi: true });
+    },
     provision: async (prefix, more = {}) => {
       const id = await deviceOf(prefix);
       if (id === undefined) throw new Error(`nobody showed ${prefix}`);
@@ -326,6 +331,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     close: async () => {
       await planeDown();
       await controlDown();
+      await service.sweeper.stop();
       await blobs.close();
       await store.close();
       await rm(dataDir, { recursive: true, force: true });

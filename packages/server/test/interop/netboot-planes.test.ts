@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { curl, DeviceClient, sha256, sleep, startLab, type NetbootLab } from './netboot-lab.js';
+import { curl, DeviceClient, sha256, startLab, type NetbootLab } from './netboot-lab.js';
 
 const prefix = '91cdf03d';
 const nonce = 'a'.repeat(32);
@@ -8,9 +8,9 @@ const file = (name: string) => curl(`${lab.tftpUrl}/${prefix}/${name}`);
 
 async function known(): Promise<void> {
   lab = await startLab();
-  await file('start4.elf');
+  await lab.register(prefix);
   await lab.provision(prefix);
-  await sleep(2_100);
+  await file('start4.elf');
 }
 
 afterEach(() => lab.close());

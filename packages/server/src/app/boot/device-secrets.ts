@@ -9,6 +9,8 @@ export interface DeviceSecretsMaker {
   ensure(device: string, hostname: string): Promise<DeviceSecrets>;
   /** The same in the background, so that it is there when the board asks. */
   prepare(device: string, hostname: string): void;
+  /** Makes no more; resolves when what is being made is stored. */
+  stop(): Promise<void>;
 }
 
 interface Deps {
@@ -41,6 +43,7 @@ export function createDeviceSecrets({ store, ids, log, generate = generateHostKe
   const making = new Map<string, Promise<DeviceSecrets>>();
   /** RSA keys take a second of a processor each: one device after the other. */
   let last: Promise<unknown> = Promise.resolve();
+  let stopping = false;
 
   const make = async (hostname: string): Promise<DeviceSecrets> => {
     const sshHostKeys: Record<string, string> = {};
@@ -56,6 +59,7 @@ export function createDeviceSecrets({ store, ids, log, generate = generateHostKe
   const makeAndStore = async (device: string, hostname: string): Promise<DeviceSecrets> => {
     const known = await store.read((tx) => tx.devices.secrets(device));
     if (known !== undefined) return known;
+    if (stopping) throw new Error('the server stops');
     const made = await make(hostname);
     return store.transaction(async (tx) => {
       const meanwhile = await tx.devices.secrets(device);
@@ -77,9 +81,13 @@ export function createDeviceSecrets({ store, ids, log, generate = generateHostKe
   return {
     ensure,
     prepare: (device, hostname) => {
-      ensure(device, hostname).catch((error: unknown) =>
-        log.error({ err: error, device }, 'host keys could not be made'),
-      );
+      ensure(device, hostname).catch((error: unknown) => {
+        if (!stopping) log.error({ err: error, device }, 'host keys could not be made');
+      });
+    },
+    stop: async () => {
+      stopping = true;
+      await last;
     },
   };
 }

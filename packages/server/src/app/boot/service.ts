@@ -39,6 +39,7 @@ export interface BootServiceDeps {
 export interface BootService {
   readonly backend: BootBackend;
   readonly sessions: Sessions;
+  /** Also ends the making of host keys, when it stops. */
   readonly sweeper: SessionSweeper;
 }
 
@@ -48,6 +49,9 @@ export function createBootService(deps: BootServiceDeps): BootService {
   const secrets = deps.secrets ?? createDeviceSecrets(deps);
   const timelines = createTimelines({ clock, settings });
   const prepareSecrets = (device: string, hostname: string): void => secrets.prepare(device, hostname);
+
+  const { retentionDays } = settings;
+  const sweeper = createSessionSweeper({ store, clock, log, timelines, feed, retentionDays });
 
   const tree = async (digest: string): Promise<BootTree> => {
     const blob = await blobs.stat(digest);
@@ -66,6 +70,12 @@ export function createBootService(deps: BootServiceDeps): BootService {
       saveLease: (lease) => store.transaction((tx) => tx.sessions.saveLease(lease)),
     },
     sessions: createSessions({ store, feed }),
-    sweeper: createSessionSweeper({ store, clock, log, timelines, feed, retentionDays: settings.retentionDays }),
+    sweeper: {
+      ...sweeper,
+      stop: async () => {
+        await secrets.stop();
+        await sweeper.stop();
+      },
+    },
   };
 }
