@@ -23,7 +23,7 @@ import { createJobRunner } from './app/jobs/runner.js';
 import type { Log, Service } from './app/ports.js';
 import { createAudit } from './app/tenants/audit.js';
 import { createAuthentication } from './app/tenants/authentication.js';
-import { createIdempotency } from './app/tenants/idempotency.js';
+import { abandonUnanswered, createIdempotency } from './app/tenants/idempotency.js';
 import { createKeys } from './app/tenants/keys.js';
 import { createTenants } from './app/tenants/tenants.js';
 import { createApiServer } from './composition/api.js';
@@ -108,6 +108,8 @@ const startParts = async (
   const waiting = createWaiting({ clock });
   const work = createImageWork(settings, storage, { clock, enqueue, waiting });
   const idempotency = createIdempotency({ store, clock, hashing });
+  // The lock on the data folder makes its SQLite ours alone; a PostgreSQL may have other servers at work.
+  if (settings.database === 'sqlite') await abandonUnanswered(store);
   const uploads = createUploads({ store, files, clock, ids, log, settings: { ...settings.images, defaultTenant } });
   const feed = createTimelineFeed((error) => {
     log.error({ err: error }, 'somebody who watches timelines failed');
