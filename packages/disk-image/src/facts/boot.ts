@@ -74,6 +74,15 @@ function kernelFiles(entries: readonly FatEntry[], config: string): FatEntry[] {
     .slice(0, maxKernels);
 }
 
+/**
+ * A kernel that packs itself in a way that is not read here (xz with a filter for ARM code, as Debian's for armhf)
+ * may still say its release in its name, which counts when the root has modules for it.
+ */
+function releaseFromName(path: string, moduleReleases: readonly string[]): { release?: string } {
+  const release = /^vmlinuz-(.+)$/iu.exec(baseName(path))?.[1];
+  return release !== undefined && moduleReleases.includes(release) ? { release } : {};
+}
+
 async function inspectKernels(
   volume: FatVolume,
   files: readonly FatEntry[],
@@ -81,7 +90,8 @@ async function inspectKernels(
 ): Promise<BootKernel[]> {
   const kernels: BootKernel[] = [];
   for (const { path, size } of files) {
-    const facts = await inspectKernel(await volume.readFile(path, kernelLimit));
+    const inspected = await inspectKernel(await volume.readFile(path, kernelLimit));
+    const facts = { ...releaseFromName(path, moduleReleases), ...inspected };
     const modulesPresent = facts.release !== undefined && moduleReleases.includes(facts.release);
     kernels.push({ file: path, size, ...facts, modulesPresent });
   }

@@ -36,7 +36,7 @@ export class AllocationTable {
     const most = exact ? want.clusters : want.most;
     let cluster = first;
     for (let count = 1; ; count++) {
-      this.take(owner, cluster, count === 1);
+      this.take(owner, cluster, extents);
       this.append(extents, cluster);
       if (exact && count === most) return extents;
       const next = await this.next(cluster);
@@ -50,28 +50,36 @@ export class AllocationTable {
   }
 
   private append(extents: Extent[], cluster: number): void {
-    const { dataAt, clusterSize } = this.layout;
-    const offset = dataAt + (cluster - 2) * clusterSize;
+    const { clusterSize } = this.layout;
+    const offset = this.offsetOf(cluster);
     const last = extents.at(-1);
     if (last !== undefined && last.offset + last.length === offset) last.length += clusterSize;
     else extents.push({ offset, length: clusterSize });
   }
 
-  private take(owner: string, cluster: number, isFirst: boolean): void {
+  /** Marks a cluster as used. `before` is what the chain has so far. */
+  private take(owner: string, cluster: number, before: readonly Extent[]): void {
     if (cluster < 2 || cluster >= this.layout.clusterCount + 2) {
-      const where = isFirst ? 'it starts' : 'its chain leads';
+      const where = before.length === 0 ? 'it starts' : 'its chain leads';
       throw this.broken(owner, `${where} at cluster ${hex(cluster, 1)} (hex), of ${this.layout.clusterCount}`);
     }
     const bit = 1 << (cluster & 7);
     const byte = this.taken[cluster >>> 3] as number;
-    if ((byte & bit) !== 0) {
-      throw new ImageError(
-        'image.fat.cross-linked',
-        `Cluster ${cluster} of ${owner} belongs to another file, or its chain is a loop`,
-        { remedy: 'Repair the file system with fsck.fat, or write the image again.' },
-      );
-    }
+    if ((byte & bit) !== 0) throw this.usedTwice(owner, cluster, before);
     this.taken[cluster >>> 3] = byte | bit;
+  }
+
+  private usedTwice(owner: string, cluster: number, before: readonly Extent[]): ImageError {
+    const at = this.offsetOf(cluster);
+    const detail = { at, remedy: 'Repair the file system with fsck.fat, or write the image again.' };
+    const isLoop = before.some(({ offset, length }) => at >= offset && at < offset + length);
+    if (isLoop) return new ImageError('image.fat.loop', `The chain of ${owner} returns to cluster ${cluster}`, detail);
+    const message = `Cluster ${cluster} of ${owner} also belongs to another file or folder`;
+    return new ImageError('image.fat.cross-linked', message, detail);
+  }
+
+  private offsetOf(cluster: number): number {
+    return this.layout.dataAt + (cluster - 2) * this.layout.clusterSize;
   }
 
   private broken(owner: string, why: string): ImageError {

@@ -82,7 +82,7 @@ describe('a damaged FAT volume', () => {
   it('with a chain that returns to itself is refused', async () => {
     const cluster = clusterOf('FIXUP4  DAT');
     const loop = patched(image, [fat16Entry(cluster + 1), 2, cluster]);
-    await expectRefusal(() => open(loop), 'image.fat.cross-linked');
+    await expectRefusal(() => open(loop), 'image.fat.loop');
   });
 
   it('with two files in one cluster is refused', async () => {

@@ -23,27 +23,38 @@ describe('kernel modules of a root', () => {
   });
 
   it('come in the order insmod needs, each once', async () => {
-    const resolved = await resolveModules(await rootOf(image), release, ['overlay', 'squashfs', 'zstd-decompress']);
+    const resolved = await resolveModules(await rootOf(image), release, ['squashfs', 'zstd-decompress', 'overlay']);
     expect(resolved.directory).toBe(`/lib/modules/${release}`);
-    expect(resolved.files.map(({ name }) => name)).toEqual(['overlay', 'xxhash', 'zstd_decompress', 'squashfs']);
-    expect(resolved.files[0]).toEqual({
+    expect(resolved.files.map(({ name }) => name).slice(0, 4)).toEqual([
+      'xxhash',
+      'zstd_decompress',
+      'squashfs',
+      'overlay',
+    ]);
+    expect(resolved.files[3]).toEqual({
       name: 'overlay',
       path: `/lib/modules/${release}/kernel/fs/overlay.ko.xz`,
       relativePath: 'kernel/fs/overlay.ko.xz',
     });
   });
 
+  it('come with those they ask for, by name or alias', async () => {
+    const { files } = await resolveModules(await rootOf(image), release, ['fs-overlayfs']);
+    expect(files.map(({ name }) => name)).toEqual(['xxhash', 'overlay', 'loop_a', 'loop_b']);
+  });
+
   it('can be read and decompressed', async () => {
     const volume = await rootOf(image);
     const { files } = await resolveModules(volume, release, ['overlay']);
-    const bytes = await decompress(await volume.readFile(files[0]?.path ?? ''), { limit: 1000 });
+    const overlay = files.find(({ name }) => name === 'overlay');
+    const bytes = await decompress(await volume.readFile(overlay?.path ?? ''), { limit: 1000 });
     expect(Buffer.from(bytes).toString()).toBe('not a real module\n');
   });
 
   it('may be part of the kernel or missing, whatever the dash', async () => {
-    const wanted = ['ext4', 'virtio_net', 'virtio-net', 'nbd', 'overlay.ko.xz'];
+    const wanted = ['ext4', 'virtio_net', 'virtio-net', 'nbd', 'xxhash.ko.xz', 'net-pf-1'];
     const resolved = await resolveModules(await rootOf(image), release, wanted);
-    expect(resolved).toMatchObject({ builtin: ['ext4', 'virtio_net'], missing: ['nbd'] });
+    expect(resolved).toMatchObject({ builtin: ['ext4', 'virtio_net', 'net_pf_1'], missing: ['nbd'] });
     expect(resolved.files).toHaveLength(1);
   });
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { corpusImage } from '../../test/support/corpus.js';
 import { expectRefusal, patched } from '../../test/support/expect.js';
 import { readTar, type TarRecord } from '../../test/support/read-tar.js';
-import { openExt4 } from '../ext4/volume.js';
+import { locateInode } from '../ext4/groups.js';
+import { openExt4, readerOf } from '../ext4/volume.js';
 import { memorySource } from '../source.js';
 import { packTar } from './pack.js';
 import type { PackTarOptions } from './types.js';
@@ -75,5 +76,29 @@ describe('packTar', () => {
     const refusal = await expectRefusal(() => pack(dirty), 'image.ext4.needs-recovery');
     expect(refusal.remedy).toContain('e2fsck');
     expect(Buffer.compare(await pack(dirty, { allowRecovery: true }), await pack(image))).toBe(0);
+  });
+
+  it('refuses files that claim the same blocks again and again', async () => {
+    const image = corpusImage('ext4-plain');
+    const source = memorySource(image);
+    const volume = await openExt4(source);
+    const { superblock } = readerOf(volume);
+    const changes: [number, 2 | 4, number][] = [];
+    for (const path of ['/dir/numbers', '/dir/reserved']) {
+      const at = await locateInode(source, superblock, (await volume.resolve(path)) as number);
+      // One extent of 400 of the 512 blocks, from block 100 of the file system on.
+      changes.push([at + 4, 4, 400 * 1024], [at + 0x28 + 16, 2, 400], [at + 0x28 + 20, 4, 100]);
+    }
+    await expectRefusal(() => pack(patched(image, ...changes)), 'image.ext4.cross-linked');
+  });
+
+  it('does not write out a file that is nothing but a hole of terabytes', async () => {
+    const image = corpusImage('ext4-plain');
+    const source = memorySource(image);
+    const volume = await openExt4(source);
+    const number = (await volume.resolve('/etc/os-release')) as number;
+    const at = await locateInode(source, readerOf(volume).superblock, number);
+    const sparse = patched(image, [at + 0x6c, 4, 0x1000]);
+    await expectRefusal(() => pack(sparse, { limit: 10_000_000 }), 'image.too-large');
   });
 });

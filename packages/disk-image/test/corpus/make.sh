@@ -189,6 +189,11 @@ kernel/fs/loop-a.ko: kernel/fs/loop-b.ko
 kernel/fs/loop-b.ko: kernel/fs/loop-a.ko
 END
 printf 'kernel/fs/ext4/ext4.ko\nkernel/drivers/net/virtio-net.ko\n' >$modules/modules.builtin
+cat >$modules/modules.softdep <<'END'
+# Soft dependencies extracted from modules themselves.
+softdep overlay pre: crypto-xxhash nothing-like-it post: loop-b
+END
+printf 'alias pci:v00* wrong\nalias crypto-xxhash xxhash\nalias fs-overlayfs overlay\nalias net-pf-1 ext4\n' >$modules/modules.alias
 printf 'not a real module\n' | xz -9 >$modules/kernel/fs/overlay.ko.xz
 stamp root
 truncate -s 256K root.ext4

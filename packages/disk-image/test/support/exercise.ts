@@ -46,23 +46,24 @@ function requireApart(extents: { offset: number; length: number }[], size: numbe
   }
 }
 
+const paths = ['/dir/short-link', '/dir/loop', '/bin/hard-link', '/etc/../etc/os-release', '/many'];
+
 /** Opens, looks things up, and packs everything. */
-export async function exerciseExt4(source: RandomAccess): Promise<Ext4Volume> {
+export async function exerciseExt4(source: RandomAccess): Promise<void> {
   const volume = await openExt4(source);
+  // Each look-up on its own, because the first refusal would hide the others.
+  for (const path of paths) await refusesOnly(() => lookUp(volume, path));
   let length = 0;
   for await (const chunk of packTar(volume, { limit: tarLimit, allowRecovery: true })) length += chunk.length;
   if (length % 512 !== 0) throw new Error(`a tar of ${length} bytes`);
-  return volume;
 }
 
-/** Everything that starts from a path, each on its own because the first refusal would hide the others. */
-export async function exercisePaths(volume: Ext4Volume): Promise<void> {
-  for (const path of ['/', '/dir/short-link', '/dir/loop', '/bin/hard-link', '/etc/../etc/os-release', '/many']) {
-    await refusesOnly(() => volume.stat(path));
-    await refusesOnly(() => volume.readdir(path));
-    await refusesOnly(() => volume.readlink(path));
-    await refusesOnly(() => volume.readFile(path, 65536));
-  }
+async function lookUp(volume: Ext4Volume, path: string): Promise<void> {
+  const stat = await volume.lstat(path);
+  if (stat?.kind === 'directory') await volume.readdir(path);
+  if (stat?.kind === 'symlink') await volume.readlink(path);
+  if (stat?.kind === 'file') await volume.readFile(path, 65536);
+  await volume.stat(path);
 }
 
 export async function exercisePartitions(source: RandomAccess): Promise<void> {
