@@ -87,7 +87,13 @@ describe('packTar', () => {
     for (const path of ['/dir/numbers', '/dir/reserved']) {
       const at = await locateInode(source, superblock, (await volume.resolve(path)) as number);
       // One extent of 400 of the 512 blocks, from block 100 of the file system on.
-      changes.push([at + 4, 4, 400 * 1024], [at + 0x28 + 16, 2, 400], [at + 0x28 + 20, 4, 100]);
+      changes.push(
+        [at + 4, 4, 400 * 1024],
+        [at + 0x28 + 2, 2, 1],
+        [at + 0x28 + 12, 4, 0],
+        [at + 0x28 + 16, 2, 400],
+        [at + 0x28 + 20, 4, 100],
+      );
     }
     await expectRefusal(() => pack(patched(image, ...changes)), 'image.ext4.cross-linked');
   });
