@@ -138,7 +138,7 @@ keep cpio.img
 zeros() { head -c "$1" /dev/zero; }
 arm64_kernel() { # flags, release
   zeros 24
-  printf "\\x$1\0\0\0\0\0\0\0"
+  printf '%b' "\\x$1\\0\\0\\0\\0\\0\\0\\0"
   zeros 24
   printf 'ARM\x64'
   zeros 4
