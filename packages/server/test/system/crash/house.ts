@@ -27,7 +27,7 @@ export interface House {
   arm(victim: Victim): Promise<ArmedKill>;
   /** Programs that work in the data folder and are no part of the running server. */
   readonly strays: () => Promise<string[]>;
-  /** The last lines of the log. */
+  /** The end of the log, without single requests. */
   log(): string;
   /** Orderly; gives the exit code. */
   stop(): Promise<number | null>;
@@ -76,6 +76,14 @@ const straysOf = async (folder: string, supervisor: number): Promise<string[]> =
   }
   return found;
 };
+
+/** The last lines that are not about a single request. */
+const notable = (output: string): string =>
+  output
+    .split('\n')
+    .filter((line) => !line.includes('"msg":"request"'))
+    .slice(-15)
+    .join('\n');
 
 /** Starts the server in `folder`, which outlives it. */
 export const openHouse = async (folder: string, settings: Readonly<Record<string, unknown>>): Promise<House> => {
@@ -126,7 +134,7 @@ export const openHouse = async (folder: string, settings: Readonly<Record<string
     arm: (victim) =>
       victim === 'control' || victim === 'boot' ? armPlane(victim) : armServer(victim === 'everything'),
     strays: () => straysOf(dataDir, server.pid),
-    log: () => server.output().slice(-6000),
+    log: () => notable(server.output()),
     stop: () => server.stop(),
   };
 };

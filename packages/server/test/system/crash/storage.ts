@@ -20,10 +20,18 @@ export const judgeFolder = async ({ dataDir, strays }: House): Promise<void> => 
   });
 };
 
+const diskPath = (dataDir: string, digest: string): string => join(dataDir, 'blobs/sha256', digest.slice(0, 2), digest);
+
+/** Whether there is a blob of that name, whole or not. */
+export const hasDisk = async ({ dataDir }: House, digest: string): Promise<boolean> =>
+  stat(diskPath(dataDir, digest)).then(
+    () => true,
+    () => false,
+  );
+
 /** Whether an image's disk lies there whole. */
 export const judgeDisk = async ({ dataDir }: House, digest: string): Promise<void> => {
-  const path = join(dataDir, 'blobs/sha256', digest.slice(0, 2), digest);
-  const actual = await sha256OfFile(path);
+  const actual = await sha256OfFile(diskPath(dataDir, digest));
   if (actual !== digest) throw new Error(`the disk ${digest} has the bytes of ${actual}`);
 };
 

@@ -5,19 +5,24 @@ import { cardFormats } from '../card.js';
 import { judgeDisk } from '../storage.js';
 import { endOf, type World } from '../world.js';
 import { askForImage, freshImage, packingJob, tidyUp, waiters } from './packing.js';
-import { momentIn, type Moment, type Scenario } from './scenario.js';
+import { momentIn, strikeIn, type Moment, type Scenario } from './scenario.js';
 
 /** Cancels a job at a random moment and kills around it; gives how the job ended. */
-const cancelAndKill = async ({ random, world, note }: Moment, job: string, usualMs: number): Promise<Job> => {
+const cancelAndKill = async (
+  { random, world, note }: Moment,
+  job: string,
+  begun: () => Promise<void>,
+): Promise<Job> => {
   const { house } = world;
   const victim = world.victim(random);
-  const cancelAt = momentIn(random, usualMs);
-  const killAt = Math.max(0, cancelAt + random.whole(-100, 400));
-  note(`cancelled after ${cancelAt} ms, ${victim} killed after ${killAt} ms`);
+  // Less than nothing: the kill comes first.
+  const lead = random.whole(-20, 300);
+  note(`${victim} killed ${lead} ms after the cancel`);
   const kill = await house.arm(victim);
   const cancel = () => house.once.jobs.cancel({ params: { id: job } });
-  const asked: Promise<Outcome<Job>> = sleep(cancelAt).then(() => outcomeOf(cancel));
-  await sleep(killAt);
+  await begun();
+  const asked: Promise<Outcome<Job>> = sleep(Math.max(0, -lead)).then(() => outcomeOf(cancel));
+  await sleep(Math.max(0, lead));
   kill.fire();
   const outcome = await asked;
   await kill.recovered();
@@ -32,11 +37,11 @@ const cancelAndKill = async ({ random, world, note }: Moment, job: string, usual
 
 const cancelImport = async (moment: Moment): Promise<void> => {
   const { world, number, random } = moment;
-  const { house, ledger, press, usual } = world;
+  const { house, ledger, press } = world;
   const name = `cancel-${number}`;
   const card = await press.make(random.pick(cardFormats), name);
   const { image, job, upload } = await world.beginImport(card, name);
-  const ended = await cancelAndKill(moment, job, usual.importing);
+  const ended = await cancelAndKill(moment, job, strikeIn(moment, card.disk));
   if (ended.state === 'succeeded') {
     ledger.imageReady(image, card.disk);
     await judgeDisk(house, card.disk);
@@ -48,7 +53,7 @@ const cancelImport = async (moment: Moment): Promise<void> => {
 };
 
 const cancelPacking = async (moment: Moment): Promise<void> => {
-  const { world, number } = moment;
+  const { world, number, random, note } = moment;
   const { ledger, usual } = world;
   const image = await freshImage(world, `cancel-${number}`);
   const requests = askForImage(moment, image, 0);
@@ -60,7 +65,9 @@ const cancelPacking = async (moment: Moment): Promise<void> => {
   }
   const job = await packingJob(world, image);
   if (job === undefined) throw new Error('nobody packs the root');
-  const ended = await cancelAndKill(moment, job.id, usual.packing);
+  const wait = momentIn(random, usual.packing);
+  note(`${wait} ms into the packing`);
+  const ended = await cancelAndKill(moment, job.id, () => sleep(wait));
   await judgeWaiters(world, ended);
   await tidyUp(world, image);
 };

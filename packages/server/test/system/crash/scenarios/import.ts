@@ -1,12 +1,11 @@
 import { truncate, copyFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageCreate, Job } from '@drover/contract';
 import { decided, outcomeOf } from '../asking.js';
 import { cardFormats, fileSource, type CardFile } from '../card.js';
 import type { Random } from '../random.js';
 import { judgeDisk } from '../storage.js';
 import { endOf, expectSucceeded, type World } from '../world.js';
-import { momentIn, type Scenario } from './scenario.js';
+import { strikeIn, type Scenario } from './scenario.js';
 
 /** What is wrong with the image, if anything. */
 type Flaw = 'none' | 'wrong-digest' | 'cut-short';
@@ -41,14 +40,14 @@ const drawFlaw = (random: Random, format: CardFile['format']): Flaw => {
 };
 
 /** A kill while an image is imported: it is ready once with the right bytes, or it is gone with its name free. */
-export const importScenario: Scenario = async ({ number, random, world, note }) => {
-  const { house, press, ledger, usual } = world;
+export const importScenario: Scenario = async (moment) => {
+  const { number, random, world, note } = moment;
+  const { house, press, ledger } = world;
   const name = `import-${number}`;
   const format = random.pick(cardFormats);
   const flaw = drawFlaw(random, format);
   const victim = world.victim(random);
-  const wait = momentIn(random, usual.importing);
-  note(`${format}, flaw ${flaw}: ${victim} killed ${wait} ms after the import began`);
+  note(`${format}, flaw ${flaw}, ${victim} killed`);
 
   const card = await flawed(await press.make(format, name), flaw);
   const upload = await house.client.upload(fileSource(card.path, card.size), { filename: `${name}.${format}` });
@@ -61,9 +60,10 @@ export const importScenario: Scenario = async ({ number, random, world, note }) 
   };
   const create = () => house.once.images.create({ body }, { idempotencyKey: name });
 
+  const strike = strikeIn(moment, card.disk);
   const kill = await house.arm(victim);
   const asked = outcomeOf(create);
-  await sleep(wait);
+  await strike();
   kill.fire();
   const first = await asked;
   await kill.recovered();
@@ -75,6 +75,7 @@ export const importScenario: Scenario = async ({ number, random, world, note }) 
 
   const ended = await endOf(house, job ?? '');
   note(`the job ${ended.state} at attempt ${ended.attempts}`);
+  world.learn(ended);
   const code = codes[flaw];
   if (code === undefined) {
     expectSucceeded(ended);

@@ -6,10 +6,15 @@ import { endOf, expectSucceeded, waitersSize, type World } from '../world.js';
 import { momentIn, type Moment, type Scenario } from './scenario.js';
 
 /** An image nobody booted yet. */
-export const freshImage = async ({ house, press, ledger, beginImport }: World, name: string): Promise<string> => {
+export const freshImage = async (
+  { house, press, ledger, learn, beginImport }: World,
+  name: string,
+): Promise<string> => {
   const card = await press.make(cardFormats[0], name);
   const { image, job } = await beginImport(card, name);
-  expectSucceeded(await endOf(house, job));
+  const ended = await endOf(house, job);
+  expectSucceeded(ended);
+  learn(ended);
   ledger.imageReady(image, card.disk);
   return image;
 };
@@ -65,6 +70,7 @@ export const packingScenario: Scenario = async (moment) => {
   const ended = await endOf(house, job.id);
   note(`the job ${ended.state} at attempt ${ended.attempts}`);
   expectSucceeded(ended);
+  world.learn(ended);
   for (const ref of waiters) {
     const { state } = await house.client.devices.get({ params: { ref } });
     if (state !== 'in-use') throw new Error(`${ref} is ${state} when its root is packed`);
