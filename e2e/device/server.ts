@@ -55,6 +55,8 @@ export interface DeviceServer {
   readonly nonces: string[];
   /** Resolves with the report once it is there. */
   report(step: string, state: string, timeoutMs: number): Promise<Report>;
+  /** The same for a log sent with a step, `kernel` or `initramfs`. */
+  log(step: string, kind: string, timeoutMs: number): Promise<Report>;
   close(): Promise<void>;
 }
 
@@ -193,28 +195,34 @@ export async function createDeviceServer(options: DeviceServerOptions): Promise<
     board.handle(request, response).catch(() => request.socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const find = (step: string, state: string) =>
-    board.reports.find((report) => report.step === step && report.state === state && report.log === undefined);
+  const waitFor = (what: string, fits: (report: Report) => boolean, timeoutMs: number): Promise<Report> =>
+    new Promise((resolve, reject) => {
+      const settle = (): void => {
+        const report = board.reports.find(fits);
+        if (report === undefined) return;
+        clearTimeout(timer);
+        stop();
+        resolve(report);
+      };
+      const stop = board.onReport(settle);
+      const timer = setTimeout(() => {
+        stop();
+        const seen = board.reports.map((each) => `${each.step} ${each.state} ${each.message}`).join('\n');
+        reject(new Error(`no ${what} in ${timeoutMs} ms; there were:\n${seen}`));
+      }, timeoutMs);
+      settle();
+    });
   return {
     ...{ port: (server.address() as AddressInfo).port, session, secret },
     ...{ reports: board.reports, ranges: board.ranges, nonces: board.nonces },
     report: (step, state, timeoutMs) =>
-      new Promise((resolve, reject) => {
-        const settle = (): void => {
-          const report = find(step, state);
-          if (report === undefined) return;
-          clearTimeout(timer);
-          stop();
-          resolve(report);
-        };
-        const stop = board.onReport(settle);
-        const timer = setTimeout(() => {
-          stop();
-          const seen = board.reports.map((each) => `${each.step} ${each.state} ${each.message}`).join('\n');
-          reject(new Error(`no report ${step} ${state} in ${timeoutMs} ms; there were:\n${seen}`));
-        }, timeoutMs);
-        settle();
-      }),
+      waitFor(
+        `report ${step} ${state}`,
+        (report) => report.step === step && report.state === state && report.log === undefined,
+        timeoutMs,
+      ),
+    log: (step, kind, timeoutMs) =>
+      waitFor(`${kind} log of ${step}`, (report) => report.step === step && report.log === kind, timeoutMs),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
