@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDeviceSecrets } from '../../src/app/boot/device-secrets.js';
+import { identityFiles, identityTar } from '../../src/domain/identity-tar.js';
 import { silentLog } from '../boot/log.js';
 import { admin, run } from './netboot-lab.js';
 import { down, report, World } from './netboot-world.js';
@@ -170,5 +171,29 @@ describe('what makes a board itself', () => {
     }
     const { stdout: listed } = await run('ssh-keygen', ['-l', '-f', join(folder, 'ssh_host_rsa_key')]);
     expect(listed).toMatch(/^3072 /);
+  });
+
+  it('comes to the board as an archive that tar unpacks as it should', async () => {
+    const archive = identityTar(
+      identityFiles({
+        hostname: 'pi-1',
+        machineId: '0'.repeat(32),
+        sshHostKeys: { ssh_host_rsa_key: 'k'.repeat(3000), 'ssh_host_rsa_key.pub': 'p\n' },
+      }),
+    );
+    const path = join(folder, 'identity.tar');
+    await writeFile(path, archive);
+    const { stdout } = await run('tar', ['--numeric-owner', '-tvf', path]);
+    const lines = stdout.trim().split('\n');
+    const listed = lines.map((line) => line.replace(/\s+/g, ' ').split(' '));
+    expect(listed.map(([mode, owner, size, , , name]) => [mode, owner, size, name])).toEqual([
+      ['drwxr-xr-x', '0/0', '0', 'etc/ssh/'],
+      ['-rw-r--r--', '0/0', '5', 'etc/hostname'],
+      ['-r--r--r--', '0/0', '33', 'etc/machine-id'],
+      ['-rw-------', '0/0', '3000', 'etc/ssh/ssh_host_rsa_key'],
+      ['-rw-r--r--', '0/0', '2', 'etc/ssh/ssh_host_rsa_key.pub'],
+    ]);
+    const { stdout: busybox } = await run('busybox', ['tar', '-tf', path]);
+    expect(busybox.trim().split('\n')).toHaveLength(5);
   });
 });
