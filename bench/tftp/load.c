@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum { RRQ = 1, DATA = 3, ACK = 4, ERROR = 5, OACK = 6 };
-enum { MAX_PACKET = 65536, PATIENCE_MS = 1000, TRIES = 8, TIMER_MS = 50 };
+enum { MAX_PACKET = 65536, PATIENCE_MS = 3000, TRIES = 8, TIMER_MS = 50 };
 
 struct download {
   int socket;

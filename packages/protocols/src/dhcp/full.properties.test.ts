@@ -39,7 +39,7 @@ const step = fc.record(
 
 describe('a full DHCP server, whatever clients say', () => {
   it('never gives one address to two clients, nor an address that is nobody’s', soak, () => {
-    holds('protocols/dhcp leases', 800, fc.array(step, { maxLength: 60 }), (steps) => {
+    holds('protocols/dhcp leases', 400, fc.array(step, { maxLength: 60 }), (steps) => {
       let table: LeaseTable = new Map();
       let now = 1000;
       /** Who was acknowledged what, until when. */

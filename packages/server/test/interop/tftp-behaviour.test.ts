@@ -1,4 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { tftpCorpus } from '../../../protocols/test/support/corpus.js';
+import { randomFrom } from '../../../protocols/test/support/fuzz.js';
+import { mutateTftp } from '../../../protocols/test/support/mutate.js';
 import type { TftpListenerDeps, TftpSettings } from '../../src/listeners/tftp/index.js';
 import { clients, content, fetchWith, rawClient, sleep, startTftp, type RawClient, type TftpLab } from './tftp-lab.js';
 
@@ -236,6 +239,43 @@ describe('the server’s own troubles', () => {
   it('an address that is not there is said', async () => {
     await expect(startTftp(files, { addresses: ['192.0.2.1'] })).rejects.toThrow(/192.0.2.1.*no interface/);
   });
+});
+
+describe('packets gone wrong', () => {
+  const count = Math.ceil(1000 * Number(process.env.DROVER_TEST_RUNS_FACTOR ?? 1));
+  const seed = Number(process.env.DROVER_TEST_SEED ?? Date.now() & 0x7fff_ffff);
+
+  it(
+    'leave the server as it was, on the listening port and in a transfer',
+    { timeout: 60_000 + count * 20 },
+    async () => {
+      console.log(`fuzz listeners/tftp: ${count} cases (DROVER_TEST_SEED=${seed})`);
+      const limits = {
+        blksize: 1468,
+        windowsize: 64,
+        timeoutSeconds: 1,
+        firstWaitMs: 100,
+        longestWaitMs: 100,
+        tries: 1,
+      };
+      const lab = await server({ limits, requestBurst: 1e9 });
+      const random = randomFrom(seed);
+      const originals = [...tftpCorpus.values()];
+      const mutated = (): Uint8Array => mutateTftp(originals[random(originals.length)]!, random);
+      for (let i = 0; i < count; i += 1) {
+        const board = await rawClient();
+        board.send(mutated(), lab.port);
+        board.send(rrq('f', sized), lab.port);
+        const { port } = await board.next();
+        board.send(mutated(), port);
+        board.send(mutated(), port);
+        board.close();
+      }
+      const { bytes, said } = await fetchWith(clients['curl']!, lab.port, 'f');
+      expect(bytes && Buffer.compare(bytes, files.get('f')!), said).toBe(0);
+      await vi.waitFor(() => expect(lab.listener.active()).toBe(0), { timeout: 10_000 });
+    },
+  );
 });
 
 describe('single-port mode', () => {
