@@ -129,7 +129,8 @@ export const createCardPress = async (folder: string): Promise<CardPress> => {
     make: async (format, mark) => {
       const made =
         format === 'zip' ? { path: zipped, disk: plainDisk } : await (format === 'img' ? makeImg(mark) : makeXz(mark));
-      return { ...made, format, size: (await stat(made.path)).size, sha256: await sha256OfFile(made.path) };
+      const sha256 = format === 'img' ? made.disk : await sha256OfFile(made.path);
+      return { ...made, format, sha256, size: (await stat(made.path)).size };
     },
   };
 };
