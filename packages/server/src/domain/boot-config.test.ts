@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyText } from '../../test/boot/arbitrary.js';
 import { applies, configFiles, parseConfig, possibleValues, type ConfigReader } from './boot-config.js';
 
 const pi4: ConfigReader = { names: ['pi4'], serial: '91cdf03d' };
@@ -10,7 +11,7 @@ const values = (text: string, key: string, reader: ConfigReader) =>
 describe('reading config.txt', () => {
   it('keeps every byte', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(anyText(), (text) => {
         expect(
           parseConfig(text)
             .map((line) => line.raw)
