@@ -35,13 +35,21 @@ for (const name of names) {
 process.exit(missed ? 1 : 0);
 
 function table(rows: readonly Row[]): string {
-  const lines = rows.map((row) => `| ${[row.case, row.metric, row.drover, row.peer, row.peerValue, row.ratio, row.limit ?? '', row.ok ? 'yes' : '**no**'].join(' | ')} |`);
-  return ['| case | metric | Drover | peer | peer value | ratio | limit | ok |', '| --- | --- | --- | --- | --- | --- | --- | --- |', ...lines].join('\n');
+  const lines = rows.map(
+    (row) =>
+      `| ${[row.case, row.metric, row.drover, row.peer, row.peerValue, row.ratio, row.limit ?? '', row.ok ? 'yes' : '**no**'].join(' | ')} |`,
+  );
+  return [
+    '| case | metric | Drover | peer | peer value | ratio | limit | ok |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...lines,
+  ].join('\n');
 }
 
 /** Replaces this benchmark's section of RESULTS.md and leaves the others. */
 function keep(name: string, date: string, rows: readonly Row[]): void {
-  const head = '# Results\n\nMade by `npm run bench`; each section is one run. Less is better; a ratio is the median of paired rounds.\n';
+  const head =
+    '# Results\n\nMade by `npm run bench`; each section is one run. Less is better; a ratio is the median of paired rounds.\n';
   const old = existsSync(results) ? readFileSync(results, 'utf8') : head;
   const sections = old.split(/^(?=## )/m);
   const section = `## ${name}\n\n${date}, ${machine}\n\n${table(rows)}\n\n`;

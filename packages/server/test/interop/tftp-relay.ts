@@ -47,7 +47,13 @@ export async function badNetwork(serverPort: number, weather: Weather): Promise<
       socket.on('message', (answer, from) => {
         counts.fromServer += 1;
         fresh.serverPort = from.port;
-        pass(() => front.send(answer, client.port, client.address, () => undefined));
+        pass(() => {
+          try {
+            front.send(answer, client.port, client.address, () => undefined);
+          } catch {
+            // Held back until the relay was closed.
+          }
+        });
       });
       socket.on('error', () => undefined);
       way = fresh;

@@ -25,7 +25,7 @@ export interface ImageRepository {
   /** False when the tenant (or all tenants) has that name:version already. */
   insert(image: ImageRecord): Promise<boolean>;
   get(id: string): Promise<ImageRecord | undefined>;
-  /** Own image before a shared one; without a version the newest that is ready. */
+  /** Own image before a shared one; without a version the newest that is ready. `tenant` null: any tenant's. */
   find(tenant: string | null, name: string, version: string | undefined): Promise<ImageRecord | undefined>;
   list(
     filter: { tenant?: string | null; name?: string },
