@@ -1,5 +1,5 @@
 // Runs types, lint, import rules and every vitest project, and ends with one line that sums them all: `N passed, N failed`.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, cpus } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +48,7 @@ function tally(report, code) {
   }
 }
 
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
 const rows = [];
 const started = Date.now();
 const wanted = (name) => only.length === 0 || only.includes(name);
@@ -92,7 +93,7 @@ if (soak) {
   const page = [
     '# Soak',
     '',
-    `${new Date().toISOString()}, seed ${environment.DROVER_TEST_SEED}, ${cpus().length} cores, Node ${process.version}, ${((Date.now() - started) / 60000).toFixed(0)} min.`,
+    `${new Date().toISOString()}, commit ${commit}, seed ${environment.DROVER_TEST_SEED}, ${cpus().length} cores, Node ${process.version}, ${((Date.now() - started) / 60000).toFixed(0)} min.`,
     `Made by \`./test --soak\`. Fuzz cases in all: ${cases}.`,
     '',
     '| tests | passed | failed | seconds |',
