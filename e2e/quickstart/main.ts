@@ -17,21 +17,25 @@ const device = 'emulated-pi';
 const noPi = process.argv.includes('--no-pi');
 const once_ = process.argv.includes('--once');
 
+/** The boot is what is watched here: the server speaks up only when something is wrong. Without a Pi its log is all there is to see. */
+const environment = noPi ? process.env : { DROVER_LOG_LEVEL: 'warn', ...process.env };
+
 const say = (text: string): void => console.log(`\n\u25b8 ${text}`);
 const apiUrl = 'http://127.0.0.1:8080';
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
 
 function drover(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+  return spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env: environment });
+}
+
+/** Told before anything is built: two servers cannot share the ports. */
+async function refuseSecondServer(): Promise<void> {
+  if ((await fetch(`${apiUrl}/healthz`).catch(() => undefined)) === undefined) return;
+  throw new Error(`something answers at ${apiUrl} already: stop that server first, or talk to it with ./drover`);
 }
 
 async function startServer(): Promise<ChildProcess> {
-  if ((await fetch(`${apiUrl}/healthz`).catch(() => undefined)) !== undefined) {
-    throw new Error(
-      `something answers at ${apiUrl} already: stop that server first, or talk to it with the drover command`,
-    );
-  }
   const server = drover('serve');
   const ended = once(server, 'exit').then(([code]) => {
     throw new Error(`the server ended with ${String(code)}`);
@@ -110,7 +114,11 @@ function howToPlugIn(): string {
     '    Pi 4, 400, 5:  sudo rpi-eeprom-config --edit, BOOT_ORDER=0xf12 (network, then SD card); once',
     '    Pi 3B+:        nothing to do',
     '    Pi 3B, 2B 1.2: program_usb_boot_mode=1 in config.txt and one start from an SD card; once',
-    'Then: drover device list --state discovered; drover device adopt NAME; drover provision --image IMAGE --device NAME --wait',
+    'Then, from this folder:',
+    '    ./drover image import FILE.img.xz --name NAME:VERSION',
+    '    ./drover device list --state discovered',
+    '    ./drover device adopt DEVICE',
+    '    ./drover provision --image NAME:VERSION --device DEVICE --wait',
   ].join('\n');
 }
 
@@ -158,6 +166,7 @@ async function withoutPi(): Promise<void> {
 }
 
 try {
+  await refuseSecondServer();
   await (noPi ? withoutPi() : withPi());
   process.exit(0);
 } catch (fault) {
