@@ -88,6 +88,10 @@ describe('a Pi 4 that nobody knows', () => {
       expect.arrayContaining(['dhcp.discover', 'dhcp.offer', 'tftp.file', 'exchange', 'root.download']),
     );
     expect(items.map(({ seq }) => seq)).toEqual(items.map((_, index) => index + 1));
+    // The router learns the name from the initramfs: firmware tells none, and the fast image asks only without an address.
+    expect((await lab.router?.leases())?.filter(({ mac }) => mac === device.mac)).toMatchObject([
+      { hostname: 'first' },
+    ]);
   });
 });
 

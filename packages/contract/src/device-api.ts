@@ -15,12 +15,14 @@ import { RootMode, SessionId, Sha256 } from './primitives.js';
  */
 export const deviceApiBase = '/device/v1';
 
-/** Kernel parameters of a network boot that our initramfs reads. */
+/** Kernel parameters of a network boot that our initramfs reads and the server renders. */
 export const kernelParameters = {
   url: 'drover.url',
   session: 'drover.session',
   secret: 'drover.secret',
   mode: 'drover.mode',
+  /** Sent to the DHCP server with the board's first request (option 12). */
+  hostname: 'drover.hostname',
 } as const;
 
 /** Characters that need no quoting in a POSIX shell assignment. */

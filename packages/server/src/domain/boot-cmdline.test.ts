@@ -4,9 +4,9 @@ import { anyText } from '../../test/boot/arbitrary.js';
 import { renderCmdline } from './boot-cmdline.js';
 
 const session = { id: 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', secret: 'f'.repeat(32), serverUrl: 'http://10.0.0.1:8081' };
-const ours = `drover.url=http://10.0.0.1:8081 drover.session=${session.id} drover.secret=${session.secret} drover.mode=ram`;
+const ours = `drover.url=http://10.0.0.1:8081 drover.session=${session.id} drover.secret=${session.secret} drover.mode=ram drover.hostname=sign-17`;
 const render = (text: string, kernelParameters = '') =>
-  renderCmdline(text, { rootMode: 'ram', kernelParameters }, session);
+  renderCmdline(text, { rootMode: 'ram', kernelParameters }, { hostname: 'sign-17' }, session);
 
 describe('the rendered command line', () => {
   it.each([
@@ -32,7 +32,7 @@ describe('the rendered command line', () => {
       'rootless rotate=1 initcall_debug ipv6.disable=1',
       `rootless rotate=1 initcall_debug ipv6.disable=1 ${ours}`,
     ],
-    ['somebody else’s drover', 'drover.secret=00 drover.url=http://evil', ours],
+    ['somebody else’s drover', 'drover.secret=00 drover.url=http://evil drover.hostname=evil', ours],
     ['arguments of init', 'console=tty1 -- single root=x', `console=tty1 ${ours} -- single root=x`],
     ['nothing', '', ours],
   ])('%s', (_name, text, wanted) => {

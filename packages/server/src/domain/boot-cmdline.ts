@@ -1,5 +1,5 @@
 import { kernelParameters, type RootMode } from '@drover/contract';
-import type { SessionIdentity } from './boot-plan.js';
+import type { PlannedDevice, SessionIdentity } from './boot-plan.js';
 
 /** Parameters that name a root Drover replaces, or start what would repartition a card. Matched with `=` or as a whole word. */
 const dropped = new Set([
@@ -58,6 +58,7 @@ const firstLine = (text: string): string => /^[^\r\n]*/.exec(text)![0];
 export function renderCmdline(
   text: string,
   plan: { readonly rootMode: RootMode; readonly kernelParameters: string },
+  { hostname }: Pick<PlannedDevice, 'hostname'>,
   session: SessionIdentity,
 ): string {
   const { parameters, rest } = keep(firstLine(text));
@@ -66,6 +67,7 @@ export function renderCmdline(
     `${kernelParameters.session}=${session.id}`,
     `${kernelParameters.secret}=${session.secret}`,
     `${kernelParameters.mode}=${plan.rootMode}`,
+    `${kernelParameters.hostname}=${hostname}`,
   ];
   const added = words(plan.kernelParameters).filter((word) => !/[^\x20-\x7e]/.test(word) && word !== '--');
   return [...parameters, ...ours, ...added, ...rest].join(' ');

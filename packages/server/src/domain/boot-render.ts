@@ -138,10 +138,10 @@ export function renderOverlay(
   }
   const prefixes = osPrefixes(config, reader);
   for (const prefix of prefixes) {
-    put(`${prefix}cmdline.txt`, inlineFile(`${renderCmdline(cmdlineText(context, prefix), plan, session)}\n`));
+    put(`${prefix}cmdline.txt`, inlineFile(`${renderCmdline(cmdlineText(context, prefix), plan, device, session)}\n`));
     for (const { file, image } of choice) put(prefix + file, concatenate(image.parts));
   }
-  const cmdline = renderCmdline(cmdlineText(context, prefixes.at(-1)!), plan, session);
+  const cmdline = renderCmdline(cmdlineText(context, prefixes.at(-1)!), plan, device, session);
   const kernel = possibleKernels(tree, config, device.model, device.bootPrefix)[0]?.file;
   const initramfs = choice[0]?.file;
   const scripts = scriptsFor(device, { kernel, initramfs, cmdline, serverUrl: session.serverUrl });

@@ -192,6 +192,19 @@ describe('the lease', () => {
     expect(stdout).toBe('10.0.0.9\n10.0.0.1\n10.0.0.1,9.9.9.9\n');
   });
 
+  test.each([
+    ['drover.hostname=herd-7 quiet', / -x hostname:herd-7$/],
+    ['quiet', /udhcpc-script$/],
+    ['drover.hostname=a;b', /udhcpc-script$/],
+  ])('is asked for with the name of the command line: %s', async (cmdline, wanted) => {
+    await writeFile(join(board.run, 'cmdline'), `${cmdline}\n`);
+    await board.sh('cmdline_file="$run/cmdline"; udhcpc() { echo "$*" >"$run/asked"; exit; }; dhcp_client eth0', [
+      'base',
+      'net',
+    ]);
+    expect((await readFile(join(board.run, 'asked'), 'utf8')).trim()).toMatch(wanted);
+  });
+
   test('is asked for on wired interfaces only', async () => {
     const add = async (name: string, files: Record<string, string>) => {
       for (const [file, text] of Object.entries(files)) {
