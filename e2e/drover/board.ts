@@ -6,7 +6,7 @@ import type { Lab } from '../lab/lab.js';
 import { spawnInNamespace, type LabProcess } from '../lab/process.js';
 import { qemuVirt, type Guest } from '../lab/qemu.js';
 
-const simulator = fileURLToPath(new URL('../../packages/simulator/dist/main.js', import.meta.url));
+const drover = fileURLToPath(new URL('../../packages/cli/bin/drover.js', import.meta.url));
 
 export interface PiOptions {
   /** As the simulator names them: `4b`, `3b`, `5`. */
@@ -93,7 +93,7 @@ export async function powerOn(lab: Plug, options: PiOptions): Promise<Pi> {
           ...['--append', `console=ttyAMA0 panic=-1 ${options.append ?? ''}`.trim()],
         ];
   const argv = [
-    ...['node', simulator, '--model', options.model, '--serial', options.serial],
+    ...['node', drover, 'simulate', '--json', '--model', options.model, '--serial', options.serial],
     ...['--mode', 'broadcast', '--interface', 'eth0', '--configure-interface'],
     ...(options.clockScale === undefined ? [] : ['--clock-scale', String(options.clockScale)]),
     ...guest,

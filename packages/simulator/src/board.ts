@@ -1,6 +1,6 @@
 /** A board: its firmware stages put together, from power-on to a kernel in memory. */
-import { setMaxListeners } from 'node:events';
 import { bootargsOf } from './bootargs.js';
+import { chained } from './chained-signal.js';
 import { createClock } from './clock.js';
 import { openFatImage } from './fat-image.js';
 import { runEeprom2711, runEeprom2712, prefixOf, type EepromOutcome } from './firmware-eeprom.js';
@@ -178,16 +178,6 @@ const describeLoaded = (image: BootImage): BoardEvent => ({
   dtb: image.dtb?.path ?? '',
   cmdline: image.cmdline,
 });
-
-/** Ends this boot's own signal with the caller's, so that a fleet's signal does not gather a listener per packet. */
-const chained = (signal: AbortSignal | undefined): { readonly signal: AbortSignal; readonly unchain: () => void } => {
-  const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
-  const onAbort = (): void => controller.abort(signal?.reason);
-  if (signal?.aborted === true) onAbort();
-  signal?.addEventListener('abort', onAbort, { once: true });
-  return { signal: controller.signal, unchain: () => signal?.removeEventListener('abort', onAbort) };
-};
 
 /**
  * A board that is off. `boot()` switches it on.

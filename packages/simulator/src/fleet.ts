@@ -1,14 +1,14 @@
 /** One to thousands of boards in one process, each with an address of its own, the same boards for the same seed. */
 import { setMaxListeners } from 'node:events';
 import { addressBytes } from './addresses.js';
-import { createBoard } from './board.js';
 import { createClock, type Clock } from './clock.js';
 import { randomIdentity, type BoardIdentity } from './identity.js';
 import { isModelName, models, type ModelName } from './models.js';
-import { noOsStage, type OsOutcome, type OsStage } from './os-stage.js';
+import type { OsStage } from './os-stage.js';
 import { percentilesOf, type Percentiles } from './percentiles.js';
+import { powerCycle, type PowerCycleResult } from './power-cycle.js';
 import { createRandom, seedOf, type Random } from './random.js';
-import type { BoardNetwork, BoardOptions, BoardStep, BootFailure, FileRequest } from './types.js';
+import type { BoardNetwork, BoardOptions, BoardStep } from './types.js';
 
 export interface FleetOptions {
   readonly count: number;
@@ -22,7 +22,7 @@ export interface FleetOptions {
   readonly rampUpMs?: number;
   /** Most boards under way at once; no limit. */
   readonly concurrency?: number;
-  /** How often a board may start over when its firmware would; 1 is no second attempt. */
+  /** How often a board may start over when its firmware or its system would; 1 is no second attempt. */
   readonly attempts?: number;
   /** Plays initramfs and agent. */
   readonly osStage?: OsStage;
@@ -44,21 +44,9 @@ export interface FleetNetwork {
   readonly httpPort?: number;
 }
 
-export interface FleetBoardResult {
+export interface FleetBoardResult extends PowerCycleResult {
   readonly identity: BoardIdentity;
   readonly address: string;
-  readonly up: boolean;
-  /** `step:reason` of what ended it, when it is not up. */
-  readonly failure?: string;
-  readonly attempts: number;
-  /** Firmware stage of the last attempt. */
-  readonly firmwareMs: number;
-  readonly osMs: number;
-  /** From power-on to up or to giving up. */
-  readonly totalMs: number;
-  readonly bytes: number;
-  readonly requests: number;
-  readonly resent: number;
 }
 
 export interface FleetSummary {
@@ -136,84 +124,32 @@ const networkOf = ({ firstAddress: _first, ...network }: FleetNetwork, address: 
   address,
 });
 
-const sumOf = (requests: readonly FileRequest[], field: 'size' | 'resent'): number =>
-  requests.reduce((sum, request) => sum + (request.outcome === 'terminated' ? 0 : request[field]), 0);
-
-interface Workshop {
-  readonly options: FleetOptions;
-  readonly clock: Clock;
-  readonly signal?: AbortSignal;
-}
-
-/** A board's way from power-on to up, with as many attempts as its firmware and the options allow. */
+/** One board of the fleet, from power-on to up or to giving up. */
 const bootOne = async (
-  { options, clock, signal }: Workshop,
-  { identity, address }: FleetBoard,
-): Promise<FleetBoardResult> => {
-  const random = createRandom(seedOf(`${options.seed ?? 1} ${identity.serial}`));
-  const board = createBoard({
-    content: 'discard',
-    hashes: false,
-    ...options.board,
-    identity,
-    network: networkOf(options.network, address),
-    clock,
-    random,
-    ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
-  });
-  const started = clock.now();
-  const requests: FileRequest[] = [];
-  const result = (attempts: number, firmwareMs: number, osMs: number, failure?: string): FleetBoardResult => ({
-    identity,
-    address,
-    up: failure === undefined,
-    ...(failure === undefined ? {} : { failure }),
-    attempts,
-    firmwareMs,
-    osMs,
-    totalMs: clock.now() - started,
-    bytes: sumOf(requests, 'size'),
-    requests: requests.length,
-    resent: sumOf(requests, 'resent'),
-  });
-  for (let attempt = 1; ; attempt += 1) {
-    const boot = await board.boot(signal === undefined ? {} : { signal });
-    requests.push(...(boot.ok ? boot.image.files : boot.failure.files));
-    if (!boot.ok) {
-      if (await startsOver(boot.failure, attempt, options, clock, signal)) continue;
-      return result(attempt, boot.failure.ms, 0, `${boot.failure.step}:${boot.failure.reason}`);
-    }
-    const osStarted = clock.now();
-    const say = (message: string): void =>
-      options.onStep?.({
-        at: Math.round(clock.now() - started),
-        serial: identity.serial,
-        type: 'os',
-        name: 'os',
-        message,
-      });
-    const os: OsOutcome = await (options.osStage ?? noOsStage)(boot.image, {
-      identity,
-      localAddress: address,
-      clock,
-      random,
-      say,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    return result(attempt, boot.image.ms, clock.now() - osStarted, os.ok ? undefined : `os:${os.reason}`);
-  }
-};
-
-const startsOver = async (
-  failure: BootFailure,
-  attempt: number,
   options: FleetOptions,
   clock: Clock,
+  { identity, address }: FleetBoard,
   signal: AbortSignal | undefined,
-): Promise<boolean> => {
-  if (failure.then === 'sleep' || attempt >= (options.attempts ?? 1)) return false;
-  await clock.sleep(failure.retryAfterMs, signal);
-  return true;
+): Promise<FleetBoardResult> => {
+  const { onStep, osStage, attempts } = options;
+  const result = await powerCycle(
+    {
+      board: {
+        content: 'discard',
+        hashes: false,
+        ...options.board,
+        identity,
+        network: networkOf(options.network, address),
+        clock,
+        random: createRandom(seedOf(`${options.seed ?? 1} ${identity.serial}`)),
+        ...(onStep === undefined ? {} : { onStep }),
+      },
+      ...(osStage === undefined ? {} : { osStage }),
+      ...(attempts === undefined ? {} : { attempts }),
+    },
+    signal,
+  );
+  return { identity, address, ...result };
 };
 
 const countBy = <T>(items: readonly T[], key: (item: T) => string | undefined): Record<string, number> => {
@@ -264,7 +200,7 @@ export const runFleet = async (options: FleetOptions, signal?: AbortSignal): Pro
       if (board === undefined) return;
       const due = started + index * every - wall.now();
       if (due > 0) await wall.sleep(due, signal);
-      const result = await bootOne({ options, clock, ...(signal === undefined ? {} : { signal }) }, board);
+      const result = await bootOne(options, clock, board, signal);
       results.push(result);
       options.onBoard?.(result);
     }

@@ -30,8 +30,11 @@ export {
   type Machine,
   type QemuOptions,
 } from './handoff.js';
+export { boardText, stepText, summaryText } from './narration.js';
 export { noOsStage, type OsBoard, type OsOutcome, type OsStage } from './os-stage.js';
 export { percentilesOf, type Percentiles } from './percentiles.js';
+export { powerCycle, type PowerCycleOptions, type PowerCycleResult } from './power-cycle.js';
+export { defaultEeprom, defaultQuirks, eepromWith } from './settings.js';
 export { runQemu, type QemuExit, type QemuRun } from './qemu.js';
 export { httpGet, type HttpFetch } from './http-client.js';
 export { createSink, type ByteSink } from './byte-sink.js';

@@ -18,7 +18,14 @@ export interface OsBoard {
 
 export type OsOutcome =
   | { readonly ok: true; readonly message: string }
-  | { readonly ok: false; readonly reason: string; readonly message: string };
+  | {
+      readonly ok: false;
+      /** Short stable word for tests and counters. */
+      readonly reason: string;
+      readonly message: string;
+      /** Milliseconds of board time after which the board restarts by itself; absent when it does not. */
+      readonly restartAfterMs?: number;
+    };
 
 /** Plays the operating system of one boot. What a server does wrong is an outcome; an aborted signal is thrown. */
 export type OsStage = (boot: BootImage, board: OsBoard) => Promise<OsOutcome>;

@@ -247,6 +247,8 @@ export type BoardEvent =
       readonly shows: string;
     }
   | { readonly type: 'os'; readonly name: string; readonly message: string }
+  | { readonly type: 'up'; readonly message: string }
+  | { readonly type: 'os-failed'; readonly reason: string; readonly message: string }
   | { readonly type: 'qemu-start'; readonly command: readonly string[] }
   | { readonly type: 'console'; readonly line: string }
   | { readonly type: 'qemu-exit'; readonly code: number | null; readonly signal: string | null; readonly ms: number };

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.js';
 import { page, provisionOptions } from './options.js';
+import { simulateOptions } from './simulate-options.js';
 
 export { groups } from './groups.js';
 
@@ -88,6 +89,17 @@ export const commands: readonly CommandSpec[] = [
     summary: 'Which server and key are in use',
     examples: ['drover whoami'],
     load: async () => (await import('../actions/context.js')).whoAmI,
+  },
+  {
+    usage: 'simulate',
+    summary: 'Raspberry Pis without Raspberry Pis: one or thousands boot from a server over real packets',
+    examples: [
+      'drover simulate --serial 10000000abcdef01 --model 5',
+      'drover simulate --fleet 100 --models 4b=3,5=1 --ramp-up-ms 5000',
+      'drover simulate --serial 10000000abcdef01 --mode broadcast --interface eth0 --configure-interface --qemu virt --work /tmp/pi --tap tap0',
+    ],
+    options: simulateOptions,
+    load: async () => (await import('./simulate.js')).simulate,
   },
   {
     usage: 'completion <shell>',

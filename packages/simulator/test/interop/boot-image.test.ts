@@ -91,7 +91,7 @@ describe('boot.img made by mkfs.vfat and mcopy', () => {
         '10000000abcdef01',
         '--mode',
         'static',
-        '--server',
+        '--boot-server',
         '127.0.0.1',
         '--address',
         '127.16.0.1',

@@ -97,7 +97,7 @@ describe('boards on a segment with real broadcasts', () => {
       await router.stop();
       try {
         const four = await board('4b', '--serial', '10000000abcdef01', '--clock-scale', '0.02');
-        expect(four.code).toBe(1);
+        expect(four.code).toBe(4);
         expect(stepOf(four, 'failed')).toMatchObject({ step: 'dhcp', reason: 'no-address' });
         expect(four.steps.filter(({ type }) => type === 'dhcp-discover')).toHaveLength(12);
         const three = await board('3b', '--serial', '00000000abcdef01', '--clock-scale', '0.02');
@@ -214,7 +214,7 @@ describe('boards on a segment with real broadcasts', () => {
       await router.stop();
       await ip('-n', places['board'] ?? '', 'link', 'set', 'eth0', 'up');
       await ip('-n', places['board'] ?? '', 'address', 'replace', '10.66.0.40/24', 'dev', 'eth0');
-      const fixed = ['--mode', 'static', '--server', '10.66.0.2', '--address', '10.66.0.40'];
+      const fixed = ['--mode', 'static', '--boot-server', '10.66.0.2', '--address', '10.66.0.40'];
       const still = await runSimulator(places['board'] ?? '', [
         '--model',
         '5',

@@ -22,7 +22,7 @@ describe('an emulated Pi, from power-on through dnsmasq and QEMU and back', () =
   afterAll(() => lab.close());
 
   const guest = (...args: readonly string[]) => {
-    const board = ['--model', '4b', '--serial', '10000000abcdef01', '--server', '127.0.0.1'];
+    const board = ['--model', '4b', '--serial', '10000000abcdef01', '--boot-server', '127.0.0.1'];
     return runSimulator(place, [...board, '--qemu', 'virt', '--work', work(), '--memory', '128', ...args]);
   };
 
@@ -57,10 +57,10 @@ describe('an emulated Pi, from power-on through dnsmasq and QEMU and back', () =
       '--failures',
       '2',
     );
-    expect(none.code).toBe(1);
+    expect(none.code).toBe(4);
     expect(none.output).toContain('"end":"failures"');
     const broken = await guest('--drive', '/nonexistent.img');
-    expect(broken.code).toBe(1);
+    expect(broken.code).toBe(4);
     expect(broken.output).toContain('"end":"qemu-failed"');
     expect(broken.output).toContain('/nonexistent.img');
   });

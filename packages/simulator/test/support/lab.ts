@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import type { BoardStep, FileRequest } from '../../src/types.js';
 
 const run = promisify(execFile);
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const drover = fileURLToPath(new URL('./drover.ts', import.meta.url));
 
 export const ip = async (...args: readonly string[]): Promise<void> => {
   await run('ip', [...args]);
@@ -136,7 +136,7 @@ export interface BoardRun {
   readonly ms: number;
 }
 
-/** The simulator's own program in a namespace. */
+/** `drover simulate` in a namespace. */
 export const runSimulator = async (namespace: string, args: readonly string[]): Promise<BoardRun> => {
   const started = performance.now();
   const command = [
@@ -147,7 +147,7 @@ export const runSimulator = async (namespace: string, args: readonly string[]): 
     '--import',
     'tsx',
     '--conditions=drover-source',
-    main,
+    ...[drover, 'simulate', '--json'],
     ...args,
   ];
   const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -158,7 +158,7 @@ export const runSimulator = async (namespace: string, args: readonly string[]): 
   await ended(child);
   const lines = output.split('\n').filter((line) => line !== '');
   const steps = lines.map((line) => JSON.parse(line) as BoardStep);
-  if (child.exitCode === 2 || lines.length === 0) throw new Error(`simulator did not start: ${errors}`);
+  if (child.exitCode === 2 || lines.length === 0) throw new Error(`drover simulate did not start: ${errors}`);
   return {
     code: child.exitCode ?? -1,
     steps,
