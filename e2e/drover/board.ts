@@ -78,7 +78,7 @@ export async function powerOn(lab: Plug, options: PiOptions): Promise<Pi> {
   const netns = await plugIn(lab);
   const guest =
     options.firmwareOnly === true
-      ? []
+      ? ['--os', 'none']
       : [
           ...['--qemu', 'virt', '--work', path.join(lab.dir, netns), '--tap', await lab.tap()],
           ...[

@@ -33,6 +33,11 @@ const network = [
   ['--attempts <n>', 'how often a board may start over by itself, the first time included (default 1)'],
 ] as const;
 
+const system = [
+  ['--os <which>', 'after the firmware: runtime (default) plays our initramfs up to the "up" report, none stops there'],
+  ['--fault <fault...>', 'what goes wrong after the firmware: reuse-secret, stop-after=mount or fail-at=mount'],
+] as const;
+
 const guest = [
   ['--qemu <machine>', 'run what was fetched in QEMU: virt or raspi3b'],
   ['--work <folder>', 'folder for the kernel, initramfs and command line of a guest'],
@@ -56,7 +61,7 @@ const fleet = [
   ['--first-address <address>', 'address of the first board, the others count up (default 127.16.0.1)'],
 ] as const;
 
-export const simulateOptions = [...board, ...network, ...guest, ...fleet];
+export const simulateOptions = [...board, ...network, ...system, ...guest, ...fleet];
 
 /** Options as they are written (`clock-scale`), not as commander keeps them (`clockScale`). */
 export const byFlag = (options: OptionValues): OptionValues =>
@@ -135,8 +140,8 @@ const relations: readonly Relation[] = [
   },
   {
     holds: (options) => isGiven(options, 'qemu'),
-    why: 'is for a board without guest: with --qemu use --failures',
-    names: ['attempts'],
+    why: 'is for a board without a guest, not for --qemu',
+    names: ['attempts', 'os', 'fault'],
   },
   {
     holds: (options) => !isBroadcast(options),

@@ -1,14 +1,17 @@
 import { randomInt } from 'node:crypto';
+import { bootSteps, type BootStep } from '@drover/contract';
 import {
   boardText,
   createIdentity,
   createRandom,
+  createRuntimeStage,
   defaultEeprom,
   defaultQuirks,
   eepromWith,
   emulatedPi,
   isModelName,
   modelNames,
+  noOsStage,
   powerCycle,
   runFleet,
   stepText,
@@ -23,8 +26,10 @@ import {
   type FleetOptions,
   type GuestNetwork,
   type ModelName,
+  type OsStage,
   type PowerCycleOptions,
   type Quirks,
+  type RuntimeFaults,
 } from '@drover/simulator';
 import {
   flagOption,
@@ -39,6 +44,7 @@ import {
 } from '../command.js';
 import { hint } from '../show.js';
 import { createProgressBar } from '../terminal/progress.js';
+import { explainHostError } from './simulate-host.js';
 import { addressOption, byFlag, choiceOption, decimalOf, given, portOption, refuseStrays } from './simulate-options.js';
 
 /** Exit code when a board, a guest or one of a fleet did not come up, as that of `boot watch --until-up`. */
@@ -146,6 +152,25 @@ const boardOf = (options: OptionValues): BoardOptions => {
   };
 };
 
+const faultOf = (text: string): RuntimeFaults => {
+  if (text === 'reuse-secret') return { reuseSecret: true };
+  const [, kind, name] = /^(stop-after|fail-at)=(.*)$/.exec(text) ?? [];
+  const step: BootStep | undefined = bootSteps.find((each) => each === name);
+  if (kind !== undefined && step !== undefined) return kind === 'fail-at' ? { failAt: step } : { stopAfter: step };
+  throw new UsageError(
+    `--fault ${text} is not known`,
+    `It is reuse-secret, stop-after=STEP or fail-at=STEP, with a step of ${bootSteps.join(', ')}.`,
+  );
+};
+
+const osStageOf = (options: OptionValues): OsStage => {
+  const faults = listOption(options, 'fault').map(faultOf);
+  const os = choiceOption(options, 'os', ['runtime', 'none']) ?? 'runtime';
+  if (os === 'runtime') return createRuntimeStage(Object.assign({}, ...faults) as RuntimeFaults);
+  if (faults.length > 0) throw new UsageError('--fault is for --os runtime');
+  return noOsStage;
+};
+
 const guestNetworkOf = (options: OptionValues): GuestNetwork => {
   const tap = textOption(options, 'tap');
   if (tap !== undefined) return { kind: 'tap', interface: tap };
@@ -192,6 +217,7 @@ const fleetOf = (options: OptionValues): FleetOptions => {
     count: numberOption(options, 'fleet') ?? 1,
     network: { mode, server: bootServerOf(options), ...given({ firstAddress: first }), ...portsOf(options) },
     board: boardSettings(options),
+    osStage: osStageOf(options),
     ...given({
       seed: numberOption(options, 'seed', 0),
       models: models === undefined ? undefined : modelsOf(models),
@@ -214,7 +240,11 @@ export const readSimulation = (parsed: OptionValues): Simulation => {
   if (textOption(options, 'qemu') !== undefined) return { kind: 'guest', guest: guestOf(options) };
   return {
     kind: 'board',
-    board: { board: boardOf(options), ...given({ attempts: numberOption(options, 'attempts') }) },
+    board: {
+      board: boardOf(options),
+      osStage: osStageOf(options),
+      ...given({ attempts: numberOption(options, 'attempts') }),
+    },
   };
 };
 
@@ -252,23 +282,6 @@ const runMany = async (cli: Cli, fleet: FleetOptions): Promise<number> => {
   return summary.failed === 0 ? 0 : notUp;
 };
 
-const remedies: Readonly<Record<string, string>> = {
-  EACCES: 'Ports below 1024 need a right: run it as root, or give --dhcp-port and --relay-port of a test server.',
-  EADDRINUSE: 'Another program has this port at this address: give the boards other addresses or --relay-port.',
-  EADDRNOTAVAIL:
-    'This machine does not have the address: boards stand in 127.0.0.0/8, or the address must be configured.',
-  ENOENT: 'A program is missing: `ip` is in iproute2, QEMU in qemu-system-arm.',
-};
-
-/** What this machine does not let a board do, in words; anything else is a fault and thrown on. */
-const explained = (cli: Cli, error: unknown): number => {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const remedy = remedies[code];
-  if (remedy === undefined || !(error instanceof Error)) throw error;
-  cli.io.err(`drover: ${error.message}\n${remedy}\n`);
-  return 1;
-};
-
 export const simulate: Action = async (cli) => {
   const asked = readSimulation(cli.options);
   try {
@@ -277,6 +290,6 @@ export const simulate: Action = async (cli) => {
     hint(cli, `Switching on a ${asked.board.board.identity.model.title}. Ctrl-C switches it off.`);
     return await runBoard(cli, asked.board);
   } catch (error) {
-    return explained(cli, error);
+    return explainHostError(cli.io, error);
   }
 };

@@ -136,7 +136,7 @@ export interface BoardRun {
   readonly ms: number;
 }
 
-/** `drover simulate` in a namespace. */
+/** `drover simulate` in a namespace, up to the kernel or with a guest. */
 export const runSimulator = async (namespace: string, args: readonly string[]): Promise<BoardRun> => {
   const started = performance.now();
   const command = [
@@ -148,6 +148,7 @@ export const runSimulator = async (namespace: string, args: readonly string[]): 
     'tsx',
     '--conditions=drover-source',
     ...[drover, 'simulate', '--json'],
+    ...(args.includes('--qemu') ? [] : ['--os', 'none']),
     ...args,
   ];
   const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] });
