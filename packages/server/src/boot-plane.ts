@@ -3,7 +3,15 @@ import type { Log, Service } from './app/ports.js';
 import { createBootApplication, type BootApplication } from './boot-plane/application.js';
 import { createCounters, type CounterValue } from './boot-plane/counters.js';
 import { leaseStoreFor, wireDhcp } from './boot-plane/dhcp.js';
-import { dhcpSettings, servedAddresses, tftpSettings, type ServedAddress } from './boot-plane/settings.js';
+import { createDhcpService } from './boot-plane/dhcp-service.js';
+import { followInterfaces } from './boot-plane/follow-interfaces.js';
+import {
+  dhcpSettings,
+  presentAddresses,
+  servedAddresses,
+  tftpSettings,
+  type ServedAddress,
+} from './boot-plane/settings.js';
 import { wireTftp } from './boot-plane/tftp.js';
 import type { Settings } from './config.js';
 import { createDhcpListener, systemTimers } from './listeners/dhcp/index.js';
@@ -51,15 +59,15 @@ export const createBootPlane = ({
     counters: () => counters.read(),
     stop,
     start: async (signal) => {
-      const served = servedAddresses(settings.boot.interfaces, networkInterfaces());
+      const first = servedAddresses(settings.boot.interfaces, networkInterfaces());
       const app = await createBootApplication(settings, log, () => http?.port() ?? 0);
       running.push({ stop: () => app.close() });
       counters.watch(app.telemetry);
       for (const service of app.services) await begin(service, signal);
       http = createBootHttp(settings, log, app);
       await begin(http, signal);
-      for (const listener of datagramListeners(settings, log, app, served, counters.ended))
-        await begin(listener, signal);
+      const datagrams = { settings, log, app, first, onEnd: counters.ended };
+      for (const service of datagramServices(datagrams)) await begin(service, signal);
     },
   };
 };
@@ -74,41 +82,50 @@ const createBootHttp = ({ boot }: Settings, log: Log, { files, device, blobs }: 
     log,
   });
 
-function datagramListeners(
-  { boot, site }: Settings,
-  log: Log,
-  app: BootApplication,
-  served: readonly ServedAddress[],
-  onEnd: Parameters<typeof wireTftp>[1],
-): Service[] {
-  if (served.length === 0) {
-    log.warn(
-      {},
-      'no network interface is up: boards are not answered over DHCP and TFTP until the server is restarted',
-    );
-    return [];
-  }
+interface Datagrams {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly app: BootApplication;
+  readonly first: readonly ServedAddress[];
+  readonly onEnd: Parameters<typeof wireTftp>[1];
+}
+
+/** DHCP and TFTP, and what has them follow the machine's interfaces, in the order they are started. */
+function datagramServices({ settings: { boot, site }, log, app, first, onEnd }: Datagrams): Service[] {
+  if (first.length === 0) log.warn({}, 'no network interface is up: boards are served as soon as there is one');
   const tftp = createTftpListener({
-    settings: tftpSettings(boot, served),
+    settings: tftpSettings(boot, first),
     ...wireTftp(app.files, onEnd),
     timers: systemTimers,
     log,
   });
-  const dhcp = createDhcpListener({
-    settings: dhcpSettings(boot, served),
-    ...wireDhcp({
-      answers: app.answers,
-      site,
-      mode: boot.dhcp.mode,
-      offerUnknown: boot.offerUnknown,
-      interfaces: () => served,
-      serverAddress: boot.serverAddress,
-    }),
+  const dhcp = createDhcpService({
+    mode: boot.dhcp.mode,
+    first,
+    create: (served) =>
+      createDhcpListener({
+        settings: dhcpSettings(boot, served),
+        ...wireDhcp({
+          answers: app.answers,
+          site,
+          mode: boot.dhcp.mode,
+          offerUnknown: boot.offerUnknown,
+          interfaces: () => following.served(),
+          serverAddress: boot.serverAddress,
+        }),
+        timers: systemTimers,
+        epochSeconds: () => Math.floor(Date.now() / 1000),
+        leases: leaseStoreFor(app.leases, site),
+        log,
+      }),
+  });
+  // A board asks for its files as soon as it was answered: TFTP first.
+  const following = followInterfaces({
+    first,
+    present: () => presentAddresses(boot.interfaces, networkInterfaces()),
+    listeners: [{ serve: (served) => tftp.serve(served.map(({ address }) => address)) }, dhcp],
     timers: systemTimers,
-    epochSeconds: () => Math.floor(Date.now() / 1000),
-    leases: leaseStoreFor(app.leases, site),
     log,
   });
-  // A board asks for its files as soon as it was answered.
-  return [tftp, dhcp];
+  return [tftp, dhcp, following];
 }

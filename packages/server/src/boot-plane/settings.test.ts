@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SettingsSchema } from '../config/schema.js';
-import { dhcpSettings, servedAddresses, tftpSettings } from './settings.js';
+import { dhcpSettings, presentAddresses, servedAddresses, tftpSettings } from './settings.js';
 
 const at = (address: string, internal = false) => ({
   address,
@@ -31,6 +31,13 @@ describe('the interfaces boards are on', () => {
       { name: 'lo', address: '127.0.0.7', netmask: '255.0.0.0' },
     ]);
     expect(servedAddresses('auto', { lo: machine.lo })).toEqual([]);
+  });
+
+  it('that are not there later are left out, and the address an interface has then is taken', () => {
+    expect(presentAddresses(['eth7', 'eth1'], machine).map(({ address }) => address)).toEqual(['10.0.0.1']);
+    expect(presentAddresses(['eth1', '192.168.1.3'], { eth1: [at('10.0.0.8')] })).toEqual([
+      { name: 'eth1', address: '10.0.0.8', netmask: '255.255.255.0' },
+    ]);
   });
 
   it('are named with what there is when one is wrong', () => {

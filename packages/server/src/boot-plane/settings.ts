@@ -11,26 +11,46 @@ export interface ServedAddress {
   readonly netmask: string;
 }
 
-/** The interfaces boards are on. `auto`: every one that is up and has an IPv4 address, but the loopback. */
-export function servedAddresses(wanted: Settings['boot']['interfaces'], machine: Machine): ServedAddress[] {
-  const present = Object.entries(machine).flatMap(([name, infos]) =>
+type Wanted = Settings['boot']['interfaces'];
+
+const addressesOf = (machine: Machine): (ServedAddress & { readonly internal: boolean })[] =>
+  Object.entries(machine).flatMap(([name, infos]) =>
     (infos ?? [])
       .filter(({ family }) => family === 'IPv4')
       .map(({ address, netmask, internal }) => ({ name, address, netmask, internal })),
   );
-  if (wanted === 'auto') {
-    const outside = present.filter(({ internal }) => !internal);
-    // One address of each interface: the first is what the listeners would take by name.
-    return outside.filter(({ name }, i) => outside.findIndex((each) => each.name === name) === i);
-  }
-  return wanted.map((each) => {
-    const found = present.find(({ name, address }) => each === name || each === address);
-    if (found !== undefined) return found;
-    // All of 127.0.0.0/8 is the loopback, whatever is configured on it.
-    if (each.startsWith('127.')) return { name: 'lo', address: each, netmask: '255.0.0.0' };
-    const names = present.map(({ name, address }) => `${name} (${address})`).join(', ') || 'none';
-    throw new StartError(`boot.interfaces: ${each} is no interface with an IPv4 address. Present are: ${names}.`);
-  });
+
+const findWanted = (wanted: string, machine: Machine): ServedAddress | undefined => {
+  const found = addressesOf(machine).find(({ name, address }) => wanted === name || wanted === address);
+  // All of 127.0.0.0/8 is the loopback, whatever is configured on it.
+  if (found === undefined && wanted.startsWith('127.')) return { name: 'lo', address: wanted, netmask: '255.0.0.0' };
+  return found && { name: found.name, address: found.address, netmask: found.netmask };
+};
+
+/** Those of the wanted interfaces that are there now. `auto`: every one that is up and has an IPv4 address, but the loopback. */
+export function presentAddresses(wanted: Wanted, machine: Machine): ServedAddress[] {
+  if (wanted !== 'auto') return wanted.map((each) => findWanted(each, machine)).filter((each) => each !== undefined);
+  const outside = addressesOf(machine).filter(({ internal }) => !internal);
+  return (
+    outside
+      // One address of each interface: the first is what the listeners would take by name.
+      .filter(({ name }, i) => outside.findIndex((each) => each.name === name) === i)
+      .map(({ name, address, netmask }) => ({ name, address, netmask }))
+  );
+}
+
+/**
+ * The interfaces boards are on, at the start of the server.
+ * @throws StartError when one that is named is not there: that is a mistake in the settings more often than a slow network card.
+ */
+export function servedAddresses(wanted: Wanted, machine: Machine): ServedAddress[] {
+  const missing = wanted === 'auto' ? undefined : wanted.find((each) => findWanted(each, machine) === undefined);
+  if (missing === undefined) return presentAddresses(wanted, machine);
+  const names =
+    addressesOf(machine)
+      .map(({ name, address }) => `${name} (${address})`)
+      .join(', ') || 'none';
+  throw new StartError(`boot.interfaces: ${missing} is no interface with an IPv4 address. Present are: ${names}.`);
 }
 
 /** The supervisor shows its message to the person who started the server. */

@@ -96,7 +96,9 @@ const boot = z
     interfaces: z
       .union([z.literal('auto'), z.array(z.string().min(1)).min(1)])
       .default('auto')
-      .describe('Network interfaces (names or addresses) that boards are on; auto takes every one that is up.'),
+      .describe(
+        'Network interfaces (names or addresses) that boards are on; auto takes every one that is up. Followed while the server runs: a card that comes up later, or gets another address, is served within seconds.',
+      ),
     serverAddress: Ipv4Address.optional().describe(
       'Address told to boards instead of that of the interface they were heard on.',
     ),

@@ -36,10 +36,14 @@ export interface Drover extends Program {
 }
 
 export interface DhcpLab {
+  /** `ip` on a host. */
+  ip(host: Host, ...args: readonly string[]): Promise<void>;
   /** Runs a program on a host until the lab closes. */
   start(host: Host, program: string, args: readonly string[]): Program;
   dnsmasq(host: Host, ...args: readonly string[]): Promise<Program>;
   drover(config: ChildConfig): Promise<Drover>;
+  /** The boot plane with default settings on the server, without a control plane. */
+  bootPlane(dataDir: string): Program;
   /** Sends messages of the corpus from the client and gives the answers. */
   ask(listenMs: number, ...messages: readonly string[]): Promise<{ from: string; message: DhcpMessage }[]>;
   /** busybox udhcpc on the client, which configures the address it gets. */
@@ -85,6 +89,7 @@ export async function dhcpLab(): Promise<DhcpLab> {
   return {
     start,
     close,
+    ip: async (host, ...args) => void (await ip('-n', space(host), ...args)),
     async dnsmasq(host, ...args) {
       const leases = join(folder, `leases-${programs.length}`);
       const common = ['-d', '-p', '0', '-C', '/dev/null', '--pid-file=', `--dhcp-leasefile=${leases}`, '--no-ping'];
@@ -104,6 +109,7 @@ export async function dhcpLab(): Promise<DhcpLab> {
       await started.says(/"(ready|failed)"/);
       return { ...started, events, leases };
     },
+    bootPlane: (dataDir) => node('server', './boot-plane-child.ts', [dataDir]),
     async ask(listenMs, ...messages) {
       // The kernel takes no unicast from a host without address, and the PXE port is asked by unicast.
       await ip('-n', space('client'), 'addr', 'replace', `${clientAddress}/24`, 'dev', 'eth0');

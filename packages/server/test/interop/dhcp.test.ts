@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { hardwareAddress, option, readMessageType, readText, type DhcpMessage } from '@drover/protocols/dhcp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dhcpLab, routerAddress, serverAddress, type DhcpLab } from './dhcp-lab.js';
@@ -177,6 +178,54 @@ describe('full mode on a segment of its own', () => {
     expect(byMac['e4:5f:01:09:02:f7']!.options.get(option.vendorSpecific)).toHaveLength(35);
     expect(byMac['52:54:00:00:00:02']).toMatchObject({ siaddr: serverAddress, file: 'grub.efi' });
     expect(new Set(answers.map(({ message }) => message.yiaddr)).size).toBe(3);
+    await ours.end();
+  });
+});
+
+describe('interfaces that come and go', () => {
+  /** UDP sockets of the server, by address and port, with their inodes. */
+  const sockets = async (): Promise<Map<string, string>> => {
+    const listing = lab.start('server', 'ss', ['-H', '-aune']);
+    await once(listing.child, 'close');
+    const found = listing.output().matchAll(/(\S+:\d+) +\S+:(?:\*|\d+) .*?ino:(\d+)/g);
+    return new Map([...found].map(([, name = '', inode = '']) => [name, inode]));
+  };
+  const offers = async (): Promise<string[]> =>
+    (await lab.ask(1000, 'ee-pi4-discover'))
+      .filter(({ message }) => message.options.has(option.vendorSpecific))
+      .map(({ from }) => from);
+  const moved = '10.77.0.9';
+
+  it('are answered from the address they have, and those that stay are left alone', async () => {
+    const ours = await lab.drover({ ...proxy, follow: true });
+    const before = await sockets();
+    await lab.ip('server', 'link', 'add', 'late', 'type', 'veth', 'peer', 'name', 'late-end');
+    for (const name of ['late', 'late-end']) await lab.ip('server', 'link', 'set', name, 'up');
+    await lab.ip('server', 'addr', 'add', '10.78.0.1/24', 'dev', 'late');
+    await ours.says(/"late","address":"10\.78\.0\.1"\},"message":"boards are served here/);
+    const with2 = await sockets();
+    expect([...with2.keys()]).toEqual(expect.arrayContaining(['10.78.0.1:67', '10.78.0.1:4011']));
+    for (const [name, inode] of before) expect([name, with2.get(name)]).toEqual([name, inode]);
+    expect(await offers()).toEqual([serverAddress]);
+
+    await lab.ip('server', 'addr', 'del', `${serverAddress}/24`, 'dev', 'br0');
+    await lab.ip('server', 'addr', 'add', `${moved}/24`, 'dev', 'br0');
+    await ours.says(/"address":"10\.77\.0\.9"\},"message":"boards are served here/);
+    expect(await offers()).toEqual([moved]);
+
+    await lab.ip('server', 'link', 'del', 'late');
+    await ours.says(/"10\.78\.0\.1"\},"message":"boards are no longer/);
+    const without = await sockets();
+    expect([...without.keys()].filter((name) => name.startsWith('10.78.') || name.startsWith(serverAddress))).toEqual(
+      [],
+    );
+    expect(without.get(`${moved}:4011`)).toBeDefined();
+    expect(without.get('255.255.255.255:67')).toBe(before.get('255.255.255.255:67'));
+
+    await lab.ip('server', 'addr', 'del', `${moved}/24`, 'dev', 'br0');
+    await lab.ip('server', 'addr', 'add', `${serverAddress}/24`, 'dev', 'br0');
+    await ours.says(/no longer[^]*"10\.77\.0\.1"\},"message":"boards are served here/);
+    expect(await offers()).toEqual([serverAddress]);
     await ours.end();
   });
 });

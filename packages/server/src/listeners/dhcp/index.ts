@@ -14,3 +14,4 @@ export type {
 export { systemTimers, type Timers } from '../udp/timers.js';
 export type { ListenerLog } from '../udp/log.js';
 export { ListenError } from '../udp/bind-error.js';
+export type { RefusedAddress } from '../udp/addresses.js';

@@ -17,6 +17,7 @@ import {
 import { createLeaseServer, type LeaseServer } from './lease-server.js';
 import { resolveInterfaces, type ServedInterface } from './interfaces.js';
 import { observationOf, otherServerEvent } from './observation.js';
+import type { RefusedAddress } from '../udp/addresses.js';
 import { openSockets, type Datagram, type DhcpSockets, type Outlet } from './sockets.js';
 import type { DhcpDecision, DhcpListener, DhcpListenerDeps, DhcpObservation } from './types.js';
 
@@ -53,17 +54,28 @@ class Listener implements DhcpListener {
     if (settings.mode === 'off') return;
     this.interfaces = resolveInterfaces(settings.interfaces, networkInterfaces());
     if (settings.mode === 'full') this.leases = await createLeaseServer(this.deps, this.interfaces);
-    this.sockets = await openSockets(
-      settings,
-      this.interfaces,
-      {
-        onDatagram: (datagram) => this.onDatagram(datagram),
-        onReply: (bytes, from) => this.onReply(bytes, from.address),
-      },
-      log,
-    );
+    const handlers = {
+      onDatagram: (datagram: Datagram) => this.onDatagram(datagram),
+      onReply: (bytes: Uint8Array, from: { readonly address: string }) => this.onReply(bytes, from.address),
+    };
+    this.sockets = await openSockets(settings, handlers, log);
+    const [refused] = await this.open(this.interfaces);
+    if (refused !== undefined) {
+      await this.stop();
+      throw refused.error;
+    }
     signal.addEventListener('abort', () => void this.stop(), { once: true });
     log.info({ mode: settings.mode, interfaces: this.interfaces }, 'DHCP listens');
+  }
+
+  async serve(interfaces: readonly ServedInterface[]): Promise<readonly RefusedAddress[]> {
+    return this.deps.settings.mode === 'proxy' ? this.open(interfaces) : [];
+  }
+
+  private async open(interfaces: readonly ServedInterface[]): Promise<readonly RefusedAddress[]> {
+    const refused = (await this.sockets?.serve(interfaces.map(({ address }) => address))) ?? [];
+    this.interfaces = interfaces.filter(({ address }) => !refused.some((each) => each.address === address));
+    return refused;
   }
 
   async stop(): Promise<void> {
@@ -165,7 +177,7 @@ class Listener implements DhcpListener {
 
   private answerAsProxy(arrival: Arrival, decision: DhcpDecision): void {
     const { message, client, datagram, observation } = arrival;
-    const outlets = datagram.outlet ? [datagram.outlet] : (this.sockets?.broadcasters ?? []);
+    const outlets = datagram.outlet ? [datagram.outlet] : (this.sockets?.broadcasters() ?? []);
     for (const outlet of outlets) {
       const policy = { server: outlet.address, door: datagram.door, boot: bootOf(decision) };
       const answer = proxyOffer(message, client, policy);
@@ -179,7 +191,7 @@ class Listener implements DhcpListener {
     const boot = decision.answer ? bootOf(decision) : undefined;
     const answer = await this.leases!.answer(message, client, boot);
     if (!answer.reply) this.deps.observe({ kind: 'ignored', observation, why: answer.why });
-    else this.send(arrival, answer.reply, this.sockets!.broadcasters[0]!);
+    else this.send(arrival, answer.reply, this.sockets!.broadcasters()[0]!);
   }
 
   private send(arrival: Arrival, reply: DhcpMessage, outlet: Outlet): void {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:dgram';
 import { limitedBroadcast } from '@drover/protocols/dhcp';
+import { addressChanges, openEach, type RefusedAddress } from '../udp/addresses.js';
 import type { ListenerLog } from '../udp/log.js';
 import { bindSocket, closeSocket, udpSocket } from '../udp/socket.js';
-import type { ServedInterface } from './interfaces.js';
 import type { DhcpDoor, DhcpSettings } from './types.js';
 
 /** A way out with a fixed address of ours, the one the client will read in option 54. */
@@ -20,8 +20,10 @@ export interface Datagram {
 }
 
 export interface DhcpSockets {
-  /** One for each interface: sends to the whole segment. */
-  readonly broadcasters: readonly Outlet[];
+  /** One for each address: sends to the whole segment. */
+  broadcasters(): readonly Outlet[];
+  /** Has sockets on exactly these addresses from now on; those that stay are not touched. Gives those that could not be opened. */
+  serve(addresses: readonly string[]): Promise<readonly RefusedAddress[]>;
   close(): Promise<void>;
 }
 
@@ -37,57 +39,100 @@ const serverHint =
 const pxeHint =
   'Stop the other PXE server (in dnsmasq: the pxe-service lines and the proxy dhcp-range), or turn dhcp off here.';
 
+/** Binds, and reports later errors to the log. */
+type Open = (address: string, port: number, reuse: boolean, hint: string) => Promise<Socket>;
+
+/** The sockets of one address of ours. */
+interface Segment {
+  readonly broadcaster: Outlet;
+  readonly sockets: readonly Socket[];
+}
+
 /**
  * The sockets of a DHCP server that leaves room for another one on the same host:
- * - one on 255.255.255.255 with address reuse receives what clients broadcast, and nothing else;
- * - per interface one bound to its address sends. Connected to the broadcast address, as it is in proxy mode, it takes no
- *   unicast, so renewals reach the server that gave the lease. A source address makes the kernel choose that interface;
- * - per interface one on the PXE port.
+ * - one on 255.255.255.255 with address reuse receives what clients broadcast on any interface, and nothing else;
+ * - per address one bound to it sends. Connected to the broadcast address, as it is in proxy mode, it takes no unicast, so
+ *   renewals reach the server that gave the lease. A source address makes the kernel choose that interface;
+ * - per address one on the PXE port.
+ * Opens the first; addresses come with `serve`.
  */
 export async function openSockets(
   settings: DhcpSettings,
-  interfaces: readonly ServedInterface[],
   handlers: SocketHandlers,
   log: ListenerLog,
 ): Promise<DhcpSockets> {
-  const opened: Socket[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(opened.map(closeSocket));
-  };
-  const open = async (address: string, port: number, reuse: boolean, hint: string): Promise<Socket> => {
+  const shared: Socket[] = [];
+  const segments = new Map<string, Segment>();
+  let closed = false;
+  const open: Open = async (address, port, reuse, hint) => {
     const socket = udpSocket(address, { reuseAddr: reuse });
     await bindSocket(socket, address, port, { service: 'DHCP', hint });
-    opened.push(socket);
     socket.setBroadcast(true);
     socket.on('error', (error) => log.warn({ address, port, error: error.message }, 'DHCP socket error'));
     return socket;
   };
-  const receive = (socket: Socket, door: DhcpDoor, outlet?: Outlet): void => {
-    socket.on('message', (bytes, from) => handlers.onDatagram({ bytes, from, door, ...(outlet ? { outlet } : {}) }));
+  const drop = async (address: string): Promise<void> => {
+    const segment = segments.get(address);
+    segments.delete(address);
+    await Promise.all((segment?.sockets ?? []).map(closeSocket));
+  };
+  const add = async (address: string): Promise<void> => {
+    segments.set(address, await openSegment(address, settings, handlers, open));
+    if (closed) await drop(address);
+  };
+  const close = async (): Promise<void> => {
+    closed = true;
+    await Promise.all([...shared.map(closeSocket), ...[...segments.keys()].map(drop)]);
   };
 
-  const { ports } = settings;
+  const { server, client } = settings.ports;
+  const receiver = await open(limitedBroadcast, server, true, serverHint);
+  shared.push(receiver);
+  receive(receiver, 'dhcp', handlers);
+  const watcher = await watchReplies(open, client, handlers, log);
+  if (watcher !== undefined) shared.push(watcher);
+  return {
+    broadcasters: () => [...segments.values()].map(({ broadcaster }) => broadcaster),
+    close,
+    serve: async (addresses) => {
+      const changes = addressChanges(segments.keys(), addresses);
+      await Promise.all(changes.close.map(drop));
+      return openEach(changes.open, add);
+    },
+  };
+}
+
+function receive(socket: Socket, door: DhcpDoor, handlers: SocketHandlers, outlet?: Outlet): void {
+  socket.on('message', (bytes, from) => handlers.onDatagram({ bytes, from, door, ...(outlet ? { outlet } : {}) }));
+}
+
+/** All sockets of an address, or none. */
+async function openSegment(
+  address: string,
+  { mode, relay, ports }: DhcpSettings,
+  handlers: SocketHandlers,
+  open: Open,
+): Promise<Segment> {
+  const sender = await open(address, ports.server, true, serverHint);
+  const sockets = [sender];
   try {
-    receive(await open(limitedBroadcast, ports.server, true, serverHint), 'dhcp');
-    const broadcasters: Outlet[] = [];
-    for (const { address } of interfaces) {
-      const takesUnicast = settings.mode === 'full' || settings.relay !== 'off';
-      const outlet = unconnected(address, await open(address, ports.server, true, serverHint));
-      if (takesUnicast) receive(outlet.socket, 'dhcp', outlet);
-      broadcasters.push(takesUnicast ? outlet : await connectToAll(address, outlet.socket, ports.client));
-      const pxe = unconnected(address, await open(address, ports.pxe, false, pxeHint));
-      receive(pxe.socket, 'pxe', pxe);
+    const pxe = await open(address, ports.pxe, false, pxeHint);
+    sockets.push(pxe);
+    receive(pxe, 'pxe', handlers, unconnected(address, pxe));
+    if (mode !== 'full' && relay === 'off') {
+      return { broadcaster: await connectToAll(address, sender, ports.client), sockets };
     }
-    await watchReplies(open, ports.client, handlers, log);
-    return { broadcasters, close };
+    const broadcaster = unconnected(address, sender);
+    receive(sender, 'dhcp', handlers, broadcaster);
+    return { broadcaster, sockets };
   } catch (error) {
-    await close();
+    await Promise.all(sockets.map(closeSocket));
     throw error;
   }
 }
 
-function unconnected(address: string, socket: Socket): Outlet & { readonly socket: Socket } {
-  return { address, socket, send: (bytes, to, port) => socket.send(bytes, port, to) };
+function unconnected(address: string, socket: Socket): Outlet {
+  return { address, send: (bytes, to, port) => socket.send(bytes, port, to) };
 }
 
 /** The outlet that can only broadcast to clients. */
@@ -105,15 +150,17 @@ function connectToAll(address: string, socket: Socket, clientPort: number): Prom
 
 /** Other servers' broadcasts, for diagnosis only: where another program has the client port to itself, we do without. */
 async function watchReplies(
-  open: (address: string, port: number, reuse: boolean, hint: string) => Promise<Socket>,
+  open: Open,
   clientPort: number,
   handlers: SocketHandlers,
   log: ListenerLog,
-): Promise<void> {
+): Promise<Socket | undefined> {
   try {
     const socket = await open(limitedBroadcast, clientPort, true, '');
     socket.on('message', (bytes, from) => handlers.onReply(bytes, from));
+    return socket;
   } catch (error) {
     log.warn({ error: String(error) }, 'other DHCP servers cannot be watched');
+    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import type { ClientKind, Lease, LeaseSettings, MessageTypeName, Recognised } from '@drover/protocols/dhcp';
+import type { RefusedAddress } from '../udp/addresses.js';
 import type { ListenerLog } from '../udp/log.js';
 import type { Timers } from '../udp/timers.js';
 
@@ -74,7 +75,7 @@ export type DhcpPoolSettings = Omit<LeaseSettings, 'server'>;
 export interface DhcpSettings {
   /** `proxy` beside an existing DHCP server, `full` on a segment without one, `off`. */
   readonly mode: 'proxy' | 'full' | 'off';
-  /** Names of interfaces, or IPv4 addresses of ours. */
+  /** Names of interfaces, or IPv4 addresses of ours, to begin with. */
   readonly interfaces: readonly string[];
   readonly ports: { readonly server: number; readonly client: number; readonly pxe: number };
   /**
@@ -117,6 +118,11 @@ export interface DhcpListenerDeps {
 export interface DhcpListener {
   /** Opens its sockets. Rejects with a `ListenError` that names the remedy. `signal` stops it. */
   start(signal: AbortSignal): Promise<void>;
+  /**
+   * Answers from exactly these addresses from now on; those that stay are not touched. Gives the addresses that could not be opened. One call at a
+   * time. Mode `full` has one segment and its leases, so it stays with the interface it began with and ignores this.
+   */
+  serve(interfaces: readonly { readonly name: string; readonly address: string }[]): Promise<readonly RefusedAddress[]>;
   stop(): Promise<void>;
   /** The interfaces it serves, with the address it answers from. */
   addresses(): readonly { readonly name: string; readonly address: string }[];

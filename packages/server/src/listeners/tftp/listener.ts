@@ -9,6 +9,7 @@ import {
   type TftpOutcome,
   type TftpRequest,
 } from '@drover/protocols/tftp';
+import { addressChanges, openEach, type RefusedAddress } from '../udp/addresses.js';
 import { bindSocket, closeSocket, udpSocket } from '../udp/socket.js';
 import { createAdmission, type Admission } from './admission.js';
 import { sharePort } from './channel.js';
@@ -30,6 +31,8 @@ interface Door {
   /** Sessions by the client's address and port: a repeated request must find the first. */
   readonly sessions: Map<string, Session>;
   readonly deadlines: Deadlines;
+  /** Its address is not served any more: it takes no new requests and is closed once its transfers are over. */
+  retired: boolean;
 }
 
 const hint =
@@ -46,7 +49,9 @@ class Listener implements TftpListener {
   private readonly deps: TftpListenerDeps;
   private readonly admission: Admission;
   private readonly cache: PacketCache;
-  private readonly doors: Door[] = [];
+  /** By address; retired ones too. */
+  private readonly doors = new Map<string, Door>();
+  private readonly closing = new Map<string, Promise<unknown>>();
   private deadlines: Deadlines | undefined;
   private stopping: Promise<void> | undefined;
 
@@ -58,16 +63,52 @@ class Listener implements TftpListener {
 
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const deadlines = createDeadlines(this.deps.timers, (now) => this.admission.sweep(now));
-    this.deadlines = deadlines;
-    try {
-      for (const address of this.deps.settings.addresses) this.doors.push(await this.openDoor(address, deadlines));
-    } catch (error) {
+    this.deadlines = createDeadlines(this.deps.timers, (now) => this.admission.sweep(now));
+    const [refused] = await this.serve(this.deps.settings.addresses);
+    if (refused !== undefined) {
       await this.stop();
-      throw error;
+      throw refused.error;
     }
     signal.addEventListener('abort', () => void this.stop(), { once: true });
     this.deps.log.info({ addresses: this.addresses() }, 'TFTP listens');
+  }
+
+  async serve(addresses: readonly string[]): Promise<readonly RefusedAddress[]> {
+    const { open, close } = addressChanges(
+      this.addresses().map(({ address }) => address),
+      addresses,
+    );
+    for (const address of close) this.retire(this.doors.get(address)!);
+    return openEach(open, (address) => this.openOrRevive(address));
+  }
+
+  /** An address may go and come back in a moment, and running transfers outlive that: their sockets stay bound to it. */
+  private async openOrRevive(address: string): Promise<void> {
+    const known = this.doors.get(address);
+    if (known !== undefined) {
+      known.retired = false;
+      return;
+    }
+    await this.closing.get(address);
+    if (this.stopping || !this.deadlines) return;
+    const door = await this.openDoor(address, this.deadlines);
+    this.doors.set(address, door);
+    if (this.stopping) await this.closeDoor(door);
+  }
+
+  private retire(door: Door): void {
+    door.retired = true;
+    if (door.sessions.size === 0) void this.closeDoor(door);
+  }
+
+  private closeDoor(door: Door): Promise<unknown> {
+    this.doors.delete(door.address);
+    const closed = Promise.all([closeSocket(door.socket), closeSocket(door.refusals)]);
+    const forget = closed.finally(() => {
+      if (this.closing.get(door.address) === forget) this.closing.delete(door.address);
+    });
+    this.closing.set(door.address, forget);
+    return forget;
   }
 
   stop(): Promise<void> {
@@ -76,13 +117,14 @@ class Listener implements TftpListener {
   }
 
   private async close(): Promise<void> {
-    for (const { sessions } of this.doors) for (const session of sessions.values()) session.shutDown();
+    const doors = [...this.doors.values()];
+    for (const { sessions } of doors) for (const session of sessions.values()) session.shutDown();
     this.deadlines?.stop();
-    await Promise.all(this.doors.flatMap(({ socket, refusals }) => [closeSocket(socket), closeSocket(refusals)]));
+    await Promise.all([...doors.map((door) => this.closeDoor(door)), ...this.closing.values()]);
   }
 
   addresses(): readonly TftpPeer[] {
-    return this.doors.map(({ address, port }) => ({ address, port }));
+    return [...this.doors.values()].filter(({ retired }) => !retired).map(({ address, port }) => ({ address, port }));
   }
 
   active(): number {
@@ -96,7 +138,8 @@ class Listener implements TftpListener {
     for (const each of new Set([socket, refusals])) {
       each.on('error', (error) => this.deps.log.warn({ address, error: error.message }, 'TFTP socket error'));
     }
-    const door: Door = { address, port: socket.address().port, socket, refusals, sessions: new Map(), deadlines };
+    const { port } = socket.address();
+    const door: Door = { address, port, socket, refusals, sessions: new Map(), deadlines, retired: false };
     socket.on('message', (bytes, { address, port }) => this.onDatagram(door, bytes, { address, port }));
     return door;
   }
@@ -118,6 +161,8 @@ class Listener implements TftpListener {
     const decoded = isRequest(bytes) ? decodeTftp(bytes) : undefined;
     if (!decoded) {
       if (this.deps.settings.singlePort) door.sessions.get(sessionKey(client))?.receive(bytes);
+    } else if (door.retired) {
+      return;
     } else if (!decoded.ok) {
       this.refuse(door, client, '', errorCode.illegalOperation, decoded.error.message);
     } else if (decoded.packet.op === 'rrq' || decoded.packet.op === 'wrq') {
@@ -152,6 +197,7 @@ class Listener implements TftpListener {
         refusals: door.refusals,
         onEnd: () => {
           if (door.sessions.get(key) === session) door.sessions.delete(key);
+          if (door.retired && door.sessions.size === 0) void this.closeDoor(door);
         },
       },
     );

@@ -1,4 +1,5 @@
 import type { TftpLimits, TftpOutcome } from '@drover/protocols/tftp';
+import type { RefusedAddress } from '../udp/addresses.js';
 import type { ListenerLog } from '../udp/log.js';
 import type { Timers } from '../udp/timers.js';
 
@@ -64,7 +65,7 @@ export interface TftpTransferEvent {
 }
 
 export interface TftpSettings {
-  /** Addresses of ours to listen on, one socket each. */
+  /** Addresses of ours to listen on from the start, one socket each. */
   readonly addresses: readonly string[];
   readonly port: number;
   /** Answer from the listening port instead of a fresh port for each transfer (RFC 1350 section 4 wants the latter). */
@@ -95,6 +96,11 @@ export interface TftpListenerDeps {
 export interface TftpListener {
   /** Listens. Rejects with a `ListenError` when an address cannot be bound. `signal` stops it. */
   start(signal: AbortSignal): Promise<void>;
+  /**
+   * Listens on exactly these addresses from now on; those that stay are not touched. An address that is left out takes no new requests, its running
+   * transfers come to their end. Gives the addresses that could not be opened. One call at a time.
+   */
+  serve(addresses: readonly string[]): Promise<readonly RefusedAddress[]>;
   /** Ends running transfers with an ERROR and closes every socket. */
   stop(): Promise<void>;
   /** Where it listens, with the real port when 0 was asked for. */
