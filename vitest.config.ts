@@ -14,7 +14,7 @@ export default defineConfig({
   ...shared,
   test: {
     projects: [
-      { ...shared, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
+      { ...shared, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'scripts/*.test.ts'] } },
       {
         ...shared,
         test: {
