@@ -46,6 +46,7 @@ export const errorTable = {
   'image.source-unreachable': { status: 422, exit: 6, title: 'The image could not be fetched' },
   'upload.not-found': { status: 404, exit: 3, title: 'No such upload' },
   'upload.offset-mismatch': { status: 409, exit: 4, title: 'The upload stands at another offset' },
+  'upload.in-use': { status: 409, exit: 4, title: 'The upload is in use' },
   'upload.incomplete': { status: 409, exit: 4, title: 'The upload is not complete' },
   'job.not-found': { status: 404, exit: 3, title: 'No such job' },
   'job.finished': { status: 409, exit: 4, title: 'The job is finished' },

@@ -124,6 +124,6 @@ export type Upload = z.infer<typeof Upload>;
 export const UploadCreate = z.object({
   filename: z.string().min(1).max(255),
   /** Bytes in all; left out where the sender does not know, then `PATCH ...?final=true` ends it. */
-  size: z.number().int().min(0).optional(),
+  size: z.number().int().min(1, 'is an empty file').optional(),
 });
 export type UploadCreate = z.infer<typeof UploadCreate>;

@@ -312,6 +312,7 @@ describe.each(adapters())('uploads and settings on $name', ({ create }) => {
       complete: false,
       expiresAt: at(10),
       createdAt: someTime,
+      image: null,
     };
     await store.transaction((tx) => tx.uploads.insert(upload));
     await store.transaction((tx) => tx.uploads.update(upload.id, { offset: 2 ** 41, size: 2 ** 42 }));
@@ -321,6 +322,8 @@ describe.each(adapters())('uploads and settings on $name', ({ create }) => {
     expect(await store.read((tx) => tx.uploads.get(upload.id))).toEqual(changed);
     expect(await store.read((tx) => tx.uploads.expired(at(11)))).toEqual([changed]);
     expect(await store.read((tx) => tx.uploads.expired(at(10)))).toEqual([]);
+    await store.transaction((tx) => tx.uploads.update(upload.id, { image: testIds.next('img') }));
+    expect(await store.read((tx) => tx.uploads.expired(at(11)))).toEqual([]);
     await store.transaction((tx) => tx.uploads.delete(upload.id));
     expect(await store.read((tx) => tx.uploads.get(upload.id))).toBeUndefined();
   });

@@ -132,6 +132,20 @@ test('a zip with two disks is refused by name, one with none says so', async () 
   expect(await refusedWith(unpack('none.zip'))).toBe('image.unsupported');
 });
 
+test('a zip packed in a way nobody here unpacks is refused at once, with the way', async () => {
+  execFileSync('zip', ['-q', '-Z', 'bzip2', at('bzip2.zip'), 'disk.img'], { cwd: folder });
+  const refused = unpack('bzip2.zip');
+  await expect(refused).rejects.toThrow(/bzip2/);
+  expect(await refusedWith(refused)).toBe('image.unsupported');
+});
+
+test('a file that is gone, or is a folder, is refused', async () => {
+  expect(await refusedWith(unpack('gone.img'))).toBe('image.source-unreachable');
+  expect(await refusedWith(unpack('.'))).toBe('image.source-unreachable');
+  const options = { signal: new AbortController().signal, progress: () => undefined };
+  expect(await refusedWith(unpacker.digest(at('gone.img'), options))).toBe('image.source-unreachable');
+});
+
 test('an upload of ours is taken over without a copy', async () => {
   writeFileSync(at('mine.img'), disk);
   await unpack('mine.img', { mayTake: true });

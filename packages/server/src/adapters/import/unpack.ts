@@ -1,4 +1,4 @@
-import { copyFile, constants, link, open } from 'node:fs/promises';
+import { copyFile, constants, link, open, type FileHandle } from 'node:fs/promises';
 import { refusal, RefusedError } from '@drover/contract';
 import { detectContainer } from '@drover/disk-image';
 import type { BlobInfo } from '../../app/blobs/ports.js';
@@ -16,8 +16,28 @@ type UnpackOptions = Parameters<ImageUnpacker['unpack']>[2];
 /** Enough for every magic number, the MBR signature and a GPT header at sector 1. */
 const headLength = 4096;
 
+/** Opens what is to be imported; that it went away since it was asked for is no fault of ours. */
+async function openInput(path: string): Promise<FileHandle> {
+  try {
+    const file = await open(path, 'r');
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+    throw unreadable('it is no file');
+  } catch (fault) {
+    const { code } = fault as NodeJS.ErrnoException;
+    throw code === undefined ? fault : unreadable(code);
+  }
+}
+
+const unreadable = (why: string) =>
+  new RefusedError(
+    refusal('image.source-unreachable', `The file to import is gone or cannot be read (${why}).`, {
+      remedy: 'Put it back where the server may read it, and import it again.',
+    }),
+  );
+
 async function readHead(path: string): Promise<Uint8Array> {
-  const file = await open(path, 'r');
+  const file = await openInput(path);
   try {
     const head = Buffer.alloc(headLength);
     const { bytesRead } = await file.read(head, 0, headLength, 0);
@@ -102,7 +122,7 @@ async function unpack(input: string, output: string, options: UnpackOptions): Pr
 }
 
 const digest: ImageUnpacker['digest'] = async (path, options) => {
-  const file = await open(path, 'r');
+  const file = await openInput(path);
   try {
     const { size } = await file.stat();
     const hashed = await followHash(file, {

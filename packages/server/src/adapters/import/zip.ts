@@ -48,6 +48,21 @@ function theDisk(entries: readonly Entry[]): Entry {
   );
 }
 
+/** APPNOTE 4.4.5: those we unpack, and the names of some that archivers use. */
+const unpackable = new Set([0, 8]);
+const methods: Readonly<Record<number, string>> = { 9: 'Deflate64', 12: 'bzip2', 14: 'LZMA', 93: 'zstd', 95: 'xz' };
+
+const foreignMethod = (method: number) =>
+  new RefusedError(
+    refusal(
+      'image.unsupported',
+      `The disk in the zip archive is packed with ${methods[method] ?? `method ${method}`}.`,
+      {
+        remedy: 'Pack it with deflate (the usual way), or upload the .img itself or an .img.xz.',
+      },
+    ),
+  );
+
 /** Opens the one disk image of a zip archive (zip64 too). The stream checks sizes; `close` ends it early. */
 export async function openZippedDisk(
   path: string,
@@ -64,6 +79,7 @@ export async function openZippedDisk(
       }),
     );
     if (disk.isEncrypted()) throw broken('its disk is encrypted');
+    if (!unpackable.has(disk.compressionMethod)) throw foreignMethod(disk.compressionMethod);
     const stream = await promisify(
       zip.openReadStream.bind(zip) as (entry: Entry, done: (e: Error | null, s: NodeJS.ReadableStream) => void) => void,
     )(disk);

@@ -159,6 +159,8 @@ export interface UploadRow {
   complete: Bit;
   expires_at: string;
   created_at: string;
+  /** The image whose import reads it. */
+  image: string | null;
 }
 
 export interface DeviceRow {

@@ -16,6 +16,7 @@ import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import type { ImageRecord, ImportFolders } from './ports.js';
 import { findImage, presentImage } from './refs.js';
+import { checkUploads, namedUploads } from './upload-use.js';
 
 export interface ImagesDeps {
   readonly store: Store;
@@ -58,6 +59,7 @@ export function createImages(deps: ImagesDeps) {
           errors: [{ field: 'version', message: 'is taken' }],
         });
       }
+      for (const [, upload] of namedUploads(checked.value)) await tx.uploads.update(upload, { image: image.id });
       const input = { image: image.id, source: checked.value, sha256: wanted.sha256 ?? null };
       const job = await deps.enqueue(tx, { kind: 'image.import', tenant, subject: image.id, input });
       await tx.images.update(image.id, image.revision, { job, updatedAt: at });
@@ -183,29 +185,4 @@ async function checkPath(folders: ImportFolders, who: Principal, source: ImageSo
     });
   const real = await folders.resolve(source.path);
   return real.ok ? success({ kind: 'path', path: real.value.path }) : real;
-}
-
-/** Upload ids a source names, by the field that names them. */
-function namedUploads(source: ImageSource): Record<string, string> {
-  if (source.kind === 'upload') return { 'source.upload': source.upload };
-  return source.kind === 'tars' ? { 'source.boot': source.boot, 'source.root': source.root } : {};
-}
-
-async function checkUploads(tx: Transaction, who: Principal, source: ImageSource): Promise<Result<null>> {
-  for (const [field, id] of Object.entries(namedUploads(source))) {
-    const upload = await tx.uploads.get(id);
-    if (upload === undefined || (who.tenant !== null && upload.tenant !== who.tenant)) {
-      return refusal('upload.not-found', `There is no upload ${id}.`, {
-        errors: [{ field, message: 'names no upload' }],
-        remedy: 'Upload the file first.',
-      });
-    }
-    if (!upload.complete)
-      return refusal(
-        'upload.incomplete',
-        `The upload ${id} stands at ${upload.offset} of ${upload.size ?? 'unknown'} bytes.`,
-        { errors: [{ field, message: 'is not complete' }], remedy: 'Continue it to its end.' },
-      );
-  }
-  return success(null);
 }

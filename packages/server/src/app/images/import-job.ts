@@ -5,7 +5,8 @@ import type { FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { partVariant } from './derivatives.js';
-import type { ImageInspector, ImageRecord, ImageUnpacker, InitramfsMaker, UploadStore } from './ports.js';
+import type { ImageInspector, ImageRecord, ImageUnpacker, InitramfsMaker, UploadRecord, UploadStore } from './ports.js';
+import { namedUploads } from './upload-use.js';
 
 export interface ImportDeps {
   readonly store: Store;
@@ -40,10 +41,12 @@ export function createImportJob(deps: ImportDeps): JobHandler {
     };
     try {
       // A crash may have come between the last commit and the end of the job.
-      const { image, missing } = await deps.store.read((tx) => look(tx, input));
+      const { image, uploads } = await deps.store.read((tx) => look(tx, input));
       if (image === undefined) return refusal('image.not-found', 'The image was deleted before it was imported.');
       if (image.state === 'ready') return success(importResult(image));
-      if (missing !== undefined) return usedUp(missing);
+      for (const [id, upload] of uploads) {
+        if (upload === undefined || (await deps.uploads.size(id)) !== upload.size) return gone(id);
+      }
       return await importImage(deps, context, input, newScratch);
     } finally {
       await Promise.all(scratch.map((path) => deps.blobs.discard(path)));
@@ -57,16 +60,21 @@ export function createImportJob(deps: ImportDeps): JobHandler {
   };
 }
 
-/** The image, and an upload it names that is gone: each serves one import. */
-async function look(tx: Transaction, input: Input): Promise<{ image?: ImageRecord; missing?: string }> {
-  const image = await tx.images.get(input.image);
-  if (image === undefined) return {};
-  for (const id of uploadsOf(input.source)) if ((await tx.uploads.get(id)) === undefined) return { image, missing: id };
-  return { image };
+interface Found {
+  readonly image: ImageRecord | undefined;
+  readonly uploads: readonly (readonly [id: string, upload: UploadRecord | undefined])[];
 }
 
-const usedUp = (id: string) =>
-  refusal('upload.not-found', `The upload ${id} was used by another import, or deleted.`, {
+/** The image, and the uploads its source names. */
+async function look(tx: Transaction, { image, source }: Input): Promise<Found> {
+  const uploads: [string, UploadRecord | undefined][] = [];
+  for (const id of uploadsOf(source)) uploads.push([id, await tx.uploads.get(id)]);
+  return { image: await tx.images.get(image), uploads };
+}
+
+/** Not by anything Drover does: an import holds its uploads until it ended. */
+const gone = (id: string) =>
+  refusal('upload.not-found', `The bytes of the upload ${id} are no longer there.`, {
     remedy: 'Upload the file again.',
   });
 
@@ -230,8 +238,7 @@ async function finish(
   });
 }
 
-const uploadsOf = (source: ImageSource): string[] =>
-  source.kind === 'upload' ? [source.upload] : source.kind === 'tars' ? [source.boot, source.root] : [];
+const uploadsOf = (source: ImageSource): string[] => namedUploads(source).map(([, id]) => id);
 
 async function dropUploads(deps: ImportDeps, source: ImageSource): Promise<void> {
   for (const id of uploadsOf(source)) await deps.uploads.delete(id);

@@ -53,15 +53,21 @@ export interface ImageRepository {
   saveDerivative(derivative: Derivative): Promise<void>;
 }
 
+export interface UploadRecord extends Upload {
+  /** The image whose import reads it; null while no import was asked for. */
+  image: string | null;
+}
+
 export interface UploadRepository {
-  insert(upload: Upload): Promise<void>;
-  get(id: string): Promise<Upload | undefined>;
+  insert(upload: UploadRecord): Promise<void>;
+  get(id: string): Promise<UploadRecord | undefined>;
   update(
     id: string,
-    change: Partial<{ offset: number; size: number; complete: boolean; expiresAt: string }>,
+    change: Partial<{ offset: number; size: number; complete: boolean; expiresAt: string; image: string }>,
   ): Promise<void>;
   delete(id: string): Promise<void>;
-  expired(before: string): Promise<Upload[]>;
+  /** Those that nobody continued and no import reads. */
+  expired(before: string): Promise<UploadRecord[]>;
 }
 
 /** Bytes of uploads under way: a file each, appended to and flushed before an offset is acknowledged. */

@@ -1,7 +1,8 @@
 import { refusal, success, type Principal, type Result, type Upload, type UploadCreate } from '@drover/contract';
 import type { Clock, Ids, Log } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
-import type { UploadStore } from './ports.js';
+import type { UploadRecord, UploadStore } from './ports.js';
+import { usedByImport } from './upload-use.js';
 
 export interface UploadSettings {
   /** Bytes of one upload at most. */
@@ -28,7 +29,7 @@ export function createUploads(deps: {
 
   const expiry = (): string => new Date(clock.now() + settings.uploadTtlHours * hour).toISOString();
 
-  const find = async (tx: Transaction, who: Principal, id: string): Promise<Result<Upload>> => {
+  const find = async (tx: Transaction, who: Principal, id: string): Promise<Result<UploadRecord>> => {
     const upload = await tx.uploads.get(id);
     if (upload !== undefined && (who.tenant === null || who.tenant === upload.tenant)) return success(upload);
     return refusal('upload.not-found', `There is no upload ${id}.`, {
@@ -38,15 +39,16 @@ export function createUploads(deps: {
 
   const create = async (who: Principal, wanted: UploadCreate, also?: Also<Upload>): Promise<Result<Upload>> => {
     if ((wanted.size ?? 0) > settings.maxUploadSize) return tooLarge(settings.maxUploadSize);
-    const upload: Upload = {
+    const upload: UploadRecord = {
       id: ids.next('upl'),
       tenant: who.tenant ?? settings.defaultTenant,
       filename: wanted.filename,
       size: wanted.size ?? null,
       offset: 0,
-      complete: wanted.size === 0,
+      complete: false,
       createdAt: new Date(clock.now()).toISOString(),
       expiresAt: expiry(),
+      image: null,
     };
     await store.transaction(async (tx) => {
       await tx.uploads.insert(upload);
@@ -56,7 +58,7 @@ export function createUploads(deps: {
   };
 
   /** The file is the truth about how far an upload came: a crash may have kept more than the row says, never less. */
-  const refresh = async (upload: Upload, final: boolean): Promise<Upload> => {
+  const refresh = async (upload: UploadRecord, final: boolean): Promise<Upload> => {
     const offset = await files.size(upload.id);
     const size = final ? offset : upload.size;
     const change = { offset, complete: offset === size, expiresAt: expiry(), ...(size === null ? {} : { size }) };
@@ -109,7 +111,10 @@ export function createUploads(deps: {
   const remove = async (who: Principal, id: string): Promise<Result<null>> => {
     const found = await store.transaction(async (tx) => {
       const upload = await find(tx, who, id);
-      if (upload.ok) await tx.uploads.delete(id);
+      if (!upload.ok) return upload;
+      const inUse = await usedByImport(tx, upload.value);
+      if (inUse !== undefined) return inUse;
+      await tx.uploads.delete(id);
       return upload;
     });
     if (!found.ok) return found;

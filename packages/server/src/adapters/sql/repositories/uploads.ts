@@ -1,10 +1,9 @@
-import type { Upload } from '@drover/contract';
-import type { UploadRepository } from '../../../app/images/ports.js';
+import type { UploadRecord, UploadRepository } from '../../../app/images/ports.js';
 import { defined, fromBit, toBit } from '../codec.js';
 import type { UploadRow } from '../schema.js';
 import type { Context } from './context.js';
 
-const toUpload = (row: UploadRow): Upload => ({
+const toUpload = (row: UploadRow): UploadRecord => ({
   id: row.id,
   tenant: row.tenant,
   filename: row.filename,
@@ -13,6 +12,7 @@ const toUpload = (row: UploadRow): Upload => ({
   complete: fromBit(row.complete),
   expiresAt: row.expires_at,
   createdAt: row.created_at,
+  image: row.image,
 });
 
 export const createUploadRepository = ({ db }: Context): UploadRepository => ({
@@ -28,6 +28,7 @@ export const createUploadRepository = ({ db }: Context): UploadRepository => ({
         complete: toBit(upload.complete),
         expires_at: upload.expiresAt,
         created_at: upload.createdAt,
+        image: upload.image,
       })
       .execute();
   },
@@ -41,6 +42,7 @@ export const createUploadRepository = ({ db }: Context): UploadRepository => ({
       size: change.size,
       complete: change.complete === undefined ? undefined : toBit(change.complete),
       expires_at: change.expiresAt,
+      image: change.image,
     });
     if (Object.keys(columns).length === 0) return;
     await db.updateTable('uploads').set(columns).where('id', '=', id).execute();
@@ -53,6 +55,7 @@ export const createUploadRepository = ({ db }: Context): UploadRepository => ({
       .selectFrom('uploads')
       .selectAll()
       .where('expires_at', '<', before)
+      .where('image', 'is', null)
       .orderBy('expires_at')
       .execute();
     return rows.map(toUpload);

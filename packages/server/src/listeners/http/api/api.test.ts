@@ -73,6 +73,11 @@ describe('refusals are problem+json', () => {
       { status: 400, code: 'request.invalid', detail: 'mac is not a MAC like dc:a6:32:01:36:c2.' },
     ],
     [
+      'an upload of nothing',
+      { method: 'POST', url: '/api/v2/uploads', headers: bearer('admin'), payload: { filename: 'a.img', size: 0 } },
+      { status: 400, code: 'request.invalid', detail: 'size is an empty file.' },
+    ],
+    [
       'a field that is not known',
       { method: 'PATCH', url: '/api/v2/devices/pi', headers: bearer('admin'), payload: { nmae: 'x' } },
       { status: 400, code: 'request.invalid', remedy: 'Leave out: nmae.' },

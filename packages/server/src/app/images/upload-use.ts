@@ -1,0 +1,68 @@
+import {
+  refusal,
+  success,
+  type FieldError,
+  type ImageSource,
+  type Principal,
+  type Refusal,
+  type Result,
+} from '@drover/contract';
+import type { Transaction } from '../store/ports.js';
+import type { UploadRecord } from './ports.js';
+
+/** Upload ids a source names, each with the field that names it. */
+export const namedUploads = (source: ImageSource): readonly (readonly [field: string, id: string])[] => {
+  if (source.kind === 'upload') return [['source.upload', source.upload]];
+  if (source.kind !== 'tars') return [];
+  return [
+    ['source.boot', source.boot],
+    ['source.root', source.root],
+  ];
+};
+
+/** Why an upload may not be touched: an import reads it. undefined when none does. */
+export const usedByImport = async (
+  tx: Transaction,
+  { id, image }: UploadRecord,
+  errors?: FieldError[],
+): Promise<Refusal | undefined> => {
+  if (image === null) return undefined;
+  const importing = await tx.images.get(image);
+  const ref = importing === undefined ? image : `${importing.name}:${importing.version}`;
+  return refusal('upload.in-use', `The upload ${id} is being imported as ${ref}.`, {
+    remedy: `Wait until that import ended, or stop it: drover job cancel ${importing?.job ?? ''}`,
+    conflicts: [ref],
+    ...(errors === undefined ? {} : { errors }),
+  });
+};
+
+/** Whether an import of this caller may read the uploads that its source names: they are its own, whole, and no other import has them. */
+export const checkUploads = async (tx: Transaction, who: Principal, source: ImageSource): Promise<Result<null>> => {
+  if (source.kind === 'tars' && source.boot === source.root) return sameTwice(source.boot);
+  for (const [field, id] of namedUploads(source)) {
+    const upload = await tx.uploads.get(id);
+    if (upload === undefined || (who.tenant !== null && upload.tenant !== who.tenant)) return absent(field, id);
+    if (!upload.complete) return incomplete(field, upload);
+    const inUse = await usedByImport(tx, upload, [{ field, message: 'is used by another import' }]);
+    if (inUse !== undefined) return inUse;
+  }
+  return success(null);
+};
+
+const absent = (field: string, id: string) =>
+  refusal('upload.not-found', `There is no upload ${id}.`, {
+    errors: [{ field, message: 'names no upload' }],
+    remedy: 'Upload the file first.',
+  });
+
+const incomplete = (field: string, { id, offset, size }: UploadRecord) =>
+  refusal('upload.incomplete', `The upload ${id} stands at ${offset} of ${size ?? 'unknown'} bytes.`, {
+    errors: [{ field, message: 'is not complete' }],
+    remedy: 'Continue it to its end.',
+  });
+
+const sameTwice = (id: string) =>
+  refusal('request.invalid', `The upload ${id} cannot be both tars.`, {
+    errors: [{ field: 'source.root', message: 'names the same upload as source.boot' }],
+    remedy: 'Upload the tar of the boot files and that of the root, and name both.',
+  });
