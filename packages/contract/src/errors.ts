@@ -49,6 +49,7 @@ export const errorTable = {
   'upload.in-use': { status: 409, exit: 4, title: 'The upload is in use' },
   'upload.incomplete': { status: 409, exit: 4, title: 'The upload is not complete' },
   'job.not-found': { status: 404, exit: 3, title: 'No such job' },
+  'job.unfinished': { status: 409, exit: 4, title: 'The job has not ended yet' },
   'job.finished': { status: 409, exit: 4, title: 'The job is finished' },
   'job.cancelled': { status: 409, exit: 4, title: 'The job was cancelled' },
   'session.not-found': { status: 404, exit: 3, title: 'No such boot session' },

@@ -23,7 +23,7 @@ const names = {
     delete: 'deleteImage',
   },
   uploads: { create: 'createUpload', get: 'getUpload', delete: 'deleteUpload' },
-  jobs: { list: 'listJobs', get: 'getJob', cancel: 'cancelJob' },
+  jobs: { list: 'listJobs', get: 'getJob', cancel: 'cancelJob', retry: 'retryJob' },
   blobs: { verify: 'verifyBlobs', collect: 'collectBlobs' },
   sessions: { list: 'listSessions', get: 'getSession', timeline: 'getTimeline' },
   events: { list: 'listEvents' },

@@ -141,6 +141,7 @@ const startParts = async (
   const prepare: Prepare = { ensure: (tx, image) => ensureRoot({ enqueue }, tx, image) };
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
+  const images = createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant });
   const authentication = createAuthentication({ store, clock, hashing, log });
   const server = await createApiServer({
     ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
@@ -150,8 +151,8 @@ const startParts = async (
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
       provisioning: createProvisioning({ store, clock, prepare, defaultTenant }),
-      images: createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant }),
-      jobs: createJobs({ store, enqueue }),
+      images,
+      jobs: createJobs({ store, enqueue, importAgain: images.importAgain }),
       tenants: createTenants({ store, clock, ids }),
       keys: createKeys({ store, clock, ids, hashing }),
       audit: createAudit({ store, clock }),

@@ -77,6 +77,8 @@ const begun = async (cli: Cli, job: Job): Promise<void> => {
   hint(cli, `Follow it: drover job watch ${job.id}`);
 };
 
+export const retry: Action = async (cli, [id = '']) =>
+  begun(cli, await connect(cli).jobs.retry({ params: { id } }, { signal: cli.signal }));
 export const verifyBlobs: Action = async (cli) =>
   begun(cli, await connect(cli).blobs.verify({}, { signal: cli.signal }));
 export const collectBlobs: Action = async (cli) =>

@@ -159,6 +159,8 @@ const boot: GroupSpec = {
   ],
 };
 
+const wait = [['--no-wait', 'begin the job and end']] as const;
+
 const job: GroupSpec = {
   name: 'job',
   summary: 'work under way on the server',
@@ -192,10 +194,16 @@ const job: GroupSpec = {
       examples: ['drover job cancel job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
       load: async () => (await import('../actions/job.js')).cancel,
     },
+    {
+      usage: 'retry <job>',
+      summary: 'Begin the work of a failed or cancelled job anew, and follow it',
+      examples: ['drover job retry job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
+      options: wait,
+      load: async () => (await import('../actions/job.js')).retry,
+    },
   ],
 };
 
-const wait = [['--no-wait', 'begin the job and end']] as const;
 const blob: GroupSpec = {
   name: 'blob',
   summary: 'stored bytes: verify, tidy up (admin)',

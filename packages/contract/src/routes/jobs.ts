@@ -38,6 +38,17 @@ export const jobsRoutes = {
     status: 202,
     answer: Job,
   },
+  retryJob: {
+    method: 'POST',
+    path: '/jobs/{id}/retry',
+    tag: 'jobs',
+    summary: 'Begin the work of a failed or cancelled job anew, as a new job',
+    role: 'operator',
+    params: byId,
+    status: 202,
+    answer: Job,
+    idempotent: true,
+  },
   verifyBlobs: {
     method: 'POST',
     path: '/blobs/verify',

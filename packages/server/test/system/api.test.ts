@@ -78,6 +78,7 @@ const requests: Record<
   listJobs: { answers: [200] },
   getJob: { params: { id: 'job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['job.not-found'] },
   cancelJob: { params: { id: 'job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['job.not-found'] },
+  retryJob: { params: { id: 'job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['job.not-found'] },
   verifyBlobs: { answers: [202] },
   collectBlobs: { answers: [202] },
   listSessions: { answers: [200] },

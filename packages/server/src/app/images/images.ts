@@ -3,7 +3,7 @@ import {
   success,
   type BootFile,
   type Image,
-  type ImageCreate,
+  ImageCreate,
   type ImageSource,
   type Page,
   type Principal,
@@ -12,6 +12,7 @@ import {
 import type { BootTree } from '../../domain/boot-plan.js';
 import type { BlobStore } from '../blobs/ports.js';
 import type { EnqueueJob } from '../jobs/handler.js';
+import type { ImportAgain } from '../jobs/retry.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import type { ImageRecord, ImportFolders } from './ports.js';
@@ -33,11 +34,20 @@ export function createImages(deps: ImagesDeps) {
   const { store, clock, ids } = deps;
   const now = (): string => new Date(clock.now()).toISOString();
 
-  const create = async (who: Principal, wanted: ImageCreate, also?: Also<Image>): Promise<Result<Image>> => {
+  const create = (who: Principal, wanted: ImageCreate, also?: Also<Image>): Promise<Result<Image>> =>
+    createFor(who.tenant ?? deps.defaultTenant, who, wanted, also);
+
+  /** `owner`: the tenant whose image it becomes, unless it is shared. */
+  const createFor = async (
+    owner: string,
+    who: Principal,
+    wanted: ImageCreate,
+    also?: Also<Image>,
+  ): Promise<Result<Image>> => {
     if (wanted.shared && who.role !== 'admin') return notShared();
     const checked = await checkPath(deps.folders, who, wanted.source);
     if (!checked.ok) return checked;
-    const tenant = wanted.shared ? null : (who.tenant ?? deps.defaultTenant);
+    const tenant = wanted.shared ? null : owner;
     const at = now();
     return store.transaction(async (tx) => {
       const uploads = await checkUploads(tx, who, wanted.source);
@@ -60,7 +70,7 @@ export function createImages(deps: ImagesDeps) {
         });
       }
       for (const [, upload] of namedUploads(checked.value)) await tx.uploads.update(upload, { image: image.id });
-      const input = { image: image.id, source: checked.value, sha256: wanted.sha256 ?? null };
+      const input = { ...wanted, image: image.id, source: checked.value, sha256: wanted.sha256 ?? null };
       const job = await deps.enqueue(tx, { kind: 'image.import', tenant, subject: image.id, input });
       await tx.images.update(image.id, image.revision, { job, updatedAt: at });
       await tx.events.append({ type: 'image.import-started', at, tenant, subject: image.id, data: { ref, job } });
@@ -68,6 +78,13 @@ export function createImages(deps: ImagesDeps) {
       await also?.(tx, answer);
       return success(answer);
     });
+  };
+
+  /** Asks again for the image of an import that failed: `input` is that job's, `tenant` its owner. */
+  const importAgain: ImportAgain = async (who, { input, tenant }, also) => {
+    const wanted = ImageCreate.safeParse({ ...input, sha256: input['sha256'] ?? undefined });
+    if (!wanted.success) throw new Error('the input of an import job holds no image to import');
+    return createFor(tenant ?? deps.defaultTenant, who, wanted.data, also);
   };
 
   const get = async (who: Principal, ref: string): Promise<Result<Image>> =>
@@ -129,7 +146,7 @@ export function createImages(deps: ImagesDeps) {
       return success(null);
     });
 
-  return { create, get, list, files, remove };
+  return { create, importAgain, get, list, files, remove };
 }
 
 export type Images = ReturnType<typeof createImages>;

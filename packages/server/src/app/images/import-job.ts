@@ -1,4 +1,12 @@
-import { refusal, RefusedError, success, type ImageFacts, type ImageSource, type Result } from '@drover/contract';
+import {
+  refusal,
+  RefusedError,
+  success,
+  type ImageCreate,
+  type ImageFacts,
+  type ImageSource,
+  type Result,
+} from '@drover/contract';
 import type { BootTree, InitramfsPart } from '../../domain/boot-plan.js';
 import type { BlobInfo, BlobStore } from '../blobs/ports.js';
 import type { FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
@@ -19,9 +27,8 @@ export interface ImportDeps {
   readonly limits: { readonly maxSize: number; readonly maxUploadSize: number };
 }
 
-interface Input {
+interface Input extends Omit<ImageCreate, 'sha256'> {
   readonly image: string;
-  readonly source: ImageSource;
   readonly sha256: string | null;
 }
 
@@ -241,7 +248,9 @@ async function finish(
 const uploadsOf = (source: ImageSource): string[] => namedUploads(source).map(([, id]) => id);
 
 async function dropUploads(deps: ImportDeps, source: ImageSource): Promise<void> {
-  for (const id of uploadsOf(source)) await deps.uploads.delete(id);
+  for (const id of uploadsOf(source)) {
+    if ((await deps.store.read((tx) => tx.uploads.get(id))) === undefined) await deps.uploads.delete(id);
+  }
 }
 
 /** Nothing of a refused or cancelled import stays; the job keeps the reason. An image that is ready stays: then its import was done. */
@@ -249,7 +258,7 @@ async function forget(
   deps: ImportDeps,
   tx: Transaction,
   input: Input,
-  { state, reason }: FailedEnd,
+  { state, reason, isGivenUp }: FailedEnd,
 ): Promise<Record<string, unknown> | undefined> {
   const image = await tx.images.get(input.image);
   if (image?.state === 'ready') return importResult(image);
@@ -264,7 +273,9 @@ async function forget(
       data: { ref, reason: state === 'cancelled' ? 'The import was cancelled.' : reason },
     });
   }
-  for (const upload of uploadsOf(input.source)) await tx.uploads.delete(upload);
+  // An import that failed by no fault of its bytes may be tried again with them, until they expire as any upload does.
+  for (const upload of uploadsOf(input.source))
+    await (isGivenUp ? tx.uploads.update(upload, { image: null }) : tx.uploads.delete(upload));
   return undefined;
 }
 

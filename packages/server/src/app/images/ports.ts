@@ -63,7 +63,7 @@ export interface UploadRepository {
   get(id: string): Promise<UploadRecord | undefined>;
   update(
     id: string,
-    change: Partial<{ offset: number; size: number; complete: boolean; expiresAt: string; image: string }>,
+    change: Partial<{ offset: number; size: number; complete: boolean; expiresAt: string; image: string | null }>,
   ): Promise<void>;
   delete(id: string): Promise<void>;
   /** Those that nobody continued and no import reads. */

@@ -1,4 +1,4 @@
-import { problemOf, refusal, RefusedError, type Problem, type Refusal, type Result } from '@drover/contract';
+import { problemOf, refusal, RefusedError, type Problem, type Result } from '@drover/contract';
 import type { Clock, Log } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import type { JobContext, JobHandler } from './handler.js';
@@ -23,6 +23,7 @@ type Ending = {
   readonly state: 'succeeded' | 'failed' | 'cancelled';
   readonly error: Problem | null;
   readonly result: Record<string, unknown> | null;
+  readonly isGivenUp?: true;
 };
 
 /** Runs a claimed job once, and writes how it ended. Rejects only when the database fails; the job is then claimed again when its lease ends. */
@@ -108,15 +109,21 @@ const cancelled: Ending = {
   result: null,
 };
 
+/** `error` undefined: no attempt came so far as to fail, each ended with its server. */
 const givenUp = (job: JobRecord, error: unknown): Ending => {
+  const step = job.progress === null ? '' : `, last at the step "${job.progress.step}"`;
   const cause = error instanceof Error ? `: ${error.message}` : '';
-  const step = job.progress === null ? '' : ` at the step "${job.progress.step}"`;
-  const refused: Refusal = refusal(
-    'server.fault',
-    `The job did not get on in ${maxStalls} attempts${step} and was given up${cause}`,
-    { remedy: 'Look into the log of the server for the cause, then start the work again.' },
-  );
-  return { state: 'failed', error: problemOf(refused), result: null };
+  const detail =
+    error === undefined
+      ? `The server ended ${maxStalls} times in the middle of this job${step}, so it was given up`
+      : `The job failed ${maxStalls} times${step}, and was given up${cause}`;
+  const remedy = `Look into the log of the server for the cause, and mend it. Then try again: drover job retry ${job.id}`;
+  return {
+    state: 'failed',
+    error: problemOf(refusal('server.fault', detail, { remedy })),
+    result: null,
+    isGivenUp: true,
+  };
 };
 
 /** Lets the handler take back what it did, then ends the job. A fault here is tried again as any other, and after too many the job ends all the same. */
@@ -179,8 +186,8 @@ const finish = async (
 
 /** Takes back the work of a job that does not succeed; one whose work was done all the same has succeeded. */
 const settled = async (tx: Transaction, handler: JobHandler, context: JobContext, ending: Ending): Promise<Ending> => {
-  const { state, error } = ending;
+  const { state, error, isGivenUp = false } = ending;
   if (state === 'succeeded') return ending;
-  const done = await handler.unwind?.(tx, context, { state, reason: error?.detail ?? state });
+  const done = await handler.unwind?.(tx, context, { state, reason: error?.detail ?? state, isGivenUp });
   return done === undefined ? ending : { state: 'succeeded', error: null, result: done };
 };

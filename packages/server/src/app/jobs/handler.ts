@@ -19,6 +19,8 @@ export interface JobContext {
 export interface FailedEnd {
   readonly state: 'failed' | 'cancelled';
   readonly reason: string;
+  /** It failed by faults of ours and not by what it worked on, so it may be tried again: what that needs should stay. */
+  readonly isGivenUp: boolean;
 }
 
 /**

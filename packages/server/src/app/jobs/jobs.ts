@@ -13,6 +13,7 @@ import type { Also, Store, Transaction } from '../store/ports.js';
 import type { EnqueueJob } from './handler.js';
 import type { JobRecord } from './ports.js';
 import { presentJob } from './present.js';
+import { retryJob, type ImportAgain } from './retry.js';
 
 export interface JobQuery {
   readonly limit: number;
@@ -28,11 +29,19 @@ export interface Jobs {
   readonly list: (who: Principal, query: JobQuery) => Promise<Result<Page<Job>>>;
   /** Asks a job to stop and undo what it did; `state` tells when it has. Refuses with job.finished. */
   readonly cancel: (who: Principal, id: string) => Promise<Result<Job>>;
+  /** Begins the work of a job that failed or was cancelled anew. Refuses with job.unfinished, job.finished, or as the work itself would be refused. */
+  readonly retry: (who: Principal, id: string, also?: Also<Job>) => Promise<Result<Job>>;
   /** Looks after all blobs of the installation. One that is queued or under way is answered instead of a second. */
   readonly maintain: (who: Principal, kind: 'blob.verify' | 'blob.collect', also?: Also<Job>) => Promise<Result<Job>>;
 }
 
-export const createJobs = ({ store, enqueue }: { readonly store: Store; readonly enqueue: EnqueueJob }): Jobs => ({
+interface Deps {
+  readonly store: Store;
+  readonly enqueue: EnqueueJob;
+  readonly importAgain: ImportAgain;
+}
+
+export const createJobs = ({ store, enqueue, importAgain }: Deps): Jobs => ({
   get: async (who, id) => {
     const refused = refuseBelow(who, 'reader');
     if (refused !== undefined) return refused;
@@ -68,8 +77,16 @@ export const createJobs = ({ store, enqueue }: { readonly store: Store; readonly
       return success({ ...presentJob(found.value), cancelRequested: true });
     });
   },
+  retry: async (who, id, also) => {
+    const refused = refuseBelow(who, 'operator');
+    if (refused !== undefined) return refused;
+    const found = await store.read((tx) => find(tx, who, id));
+    if (!found.ok) return found;
+    const notAllowed = isMaintenance(found.value) ? refuseMaintenance(who) : undefined;
+    return notAllowed ?? retryJob({ store, enqueue, importAgain }, who, found.value, also);
+  },
   maintain: async (who, kind, also) => {
-    const refused = refuseBelow(who, 'admin') ?? refuseTenantKey(who);
+    const refused = refuseMaintenance(who);
     if (refused !== undefined) return refused;
     return store.transaction(async (tx) => {
       const running = await tx.jobs.unfinished(kind, null);
@@ -91,9 +108,17 @@ const find = async (tx: Transaction, who: Principal, id: string): Promise<Result
 };
 
 const finished = (job: JobRecord) =>
-  refusal('job.finished', `The job ${job.id} ended at ${job.endedAt ?? ''}: it ${job.state}`, {
-    remedy: 'There is nothing left to cancel.',
-  });
+  refusal(
+    'job.finished',
+    `The job ${job.id} ended at ${job.endedAt ?? ''}: it ${job.state === 'cancelled' ? 'was cancelled' : job.state}`,
+    {
+      remedy: 'There is nothing left to cancel.',
+    },
+  );
+
+const isMaintenance = ({ kind }: JobRecord): boolean => kind === 'blob.verify' || kind === 'blob.collect';
+
+const refuseMaintenance = (who: Principal) => refuseBelow(who, 'admin') ?? refuseTenantKey(who);
 
 const refuseTenantKey = (who: Principal) =>
   who.tenant === null
