@@ -25,6 +25,7 @@ export const errorTable = {
     exit: 6,
     title: 'The first request with this idempotency key is still at work',
   },
+  'answer.shown-once': { status: 409, exit: 4, title: 'The answer was shown once and is not kept' },
   'tenant.not-found': { status: 404, exit: 3, title: 'No such tenant' },
   'tenant.exists': { status: 409, exit: 4, title: 'A tenant of that name exists' },
   'key.not-found': { status: 404, exit: 3, title: 'No such API key' },

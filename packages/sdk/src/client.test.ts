@@ -63,10 +63,7 @@ describe('a call', () => {
 
   it('does not try again what may not be repeated, nor what was refused for good', async () => {
     for (const [answer, run] of [
-      [
-        refused(),
-        (client: ReturnType<typeof createClient>) => client.keys.create({ body: { name: 'a', role: 'reader' } }),
-      ],
+      [refused(), (client: ReturnType<typeof createClient>) => client.jobs.cancel({ params: { id: 'job_x' } })],
       [refused(), (client: ReturnType<typeof createClient>) => client.devices.delete({ params: { ref: 'x' } })],
       [problem('auth.invalid', 401), (client: ReturnType<typeof createClient>) => client.devices.list()],
     ] as const) {

@@ -107,9 +107,9 @@ const startParts = async (
   const progress = createProgressFeed({ log });
   const waiting = createWaiting({ clock });
   const work = createImageWork(settings, storage, { clock, enqueue, waiting });
-  const idempotency = createIdempotency({ store, clock, hashing });
-  // The lock on the data folder makes its SQLite ours alone; a PostgreSQL may have other servers at work.
-  if (settings.database === 'sqlite') await abandonUnanswered(store);
+  const idempotency = createIdempotency({ store, clock, ids, hashing, server: storage.serverId });
+  // The lock on the data folder says that no other life of this server is at work.
+  await abandonUnanswered(store, storage.serverId);
   const uploads = createUploads({ store, files, clock, ids, log, settings: { ...settings.images, defaultTenant } });
   const feed = createTimelineFeed((error) => {
     log.error({ err: error }, 'somebody who watches timelines failed');

@@ -24,6 +24,8 @@ export interface Route {
   readonly etag?: boolean;
   /** Creation honours Idempotency-Key. */
   readonly idempotent?: boolean;
+  /** The answer holds a secret: it is not kept, and a repeated request is refused with answer.shown-once. */
+  readonly shownOnce?: boolean;
   /** Body or answer is not JSON: bytes, or an event stream. */
   readonly streams?: 'request-bytes' | 'events';
   /** `data` of each message of an event stream. */

@@ -43,6 +43,8 @@ export const tenantsRoutes = {
     body: ApiKeyCreate,
     status: 201,
     answer: ApiKeyCreated,
+    idempotent: true,
+    shownOnce: true,
   },
   revokeKey: {
     method: 'DELETE',

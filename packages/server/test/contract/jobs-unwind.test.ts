@@ -36,7 +36,15 @@ const carryOut = async (store: SqlStore, handler: JobHandler, before?: (id: stri
 
 const cancelOf = (store: SqlStore) => (id: string) => store.transaction((tx) => tx.jobs.requestCancel(id));
 const recordOf = (key: string) => ({
-  ...{ scope: 'unwind', key, fingerprint: '', status: 200, answer: '', createdAt: new Date().toISOString() },
+  ...{
+    scope: 'unwind',
+    key,
+    fingerprint: '',
+    status: 200,
+    answer: '',
+    createdAt: new Date().toISOString(),
+    owner: 'o',
+  },
 });
 
 describe.each(adapters())('a job on $name that does not succeed', ({ create }) => {

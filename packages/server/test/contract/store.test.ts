@@ -77,7 +77,7 @@ describe.each(adapters())('transactions on $name', ({ create }) => {
       store.transaction(async (tx) => {
         const before = await tx.idempotency.begin(record('n'));
         const count = before?.status ?? 0;
-        await tx.idempotency.complete('scope', 'n', count + 1, 'x');
+        await tx.idempotency.complete(record('n'), count + 1, 'x');
       });
     const record = (id: string) => ({
       scope: 'scope',
@@ -86,6 +86,7 @@ describe.each(adapters())('transactions on $name', ({ create }) => {
       status: null,
       answer: null,
       createdAt: someTime,
+      owner: 'o',
     });
     await Promise.all(Array.from({ length: 60 }, (_, i) => raise(servers[i % 2] ?? servers[0])));
     const final = await servers[0].transaction((tx) => tx.idempotency.begin(record('n')));

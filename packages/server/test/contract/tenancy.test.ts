@@ -12,9 +12,9 @@ import { adapters } from './support/databases.js';
 import { makeTenant, who } from './support/fleet.js';
 import { createTestClock, createTestLog, iso, testIds } from './support/world.js';
 
-const setUp = (store: Store) => {
+const setUp = (store: Store, server = 'here') => {
   const clock = createTestClock();
-  const deps = { store, clock, ids: testIds, hashing, log: createTestLog() };
+  const deps = { store, clock, ids: testIds, hashing, log: createTestLog(), server };
   return {
     deps,
     clock,
@@ -236,16 +236,40 @@ describe.each(adapters())('idempotency keys on $name', ({ create }) => {
     expect(valueOf(await idempotency.begin(caller, 'k', request)).kind).toBe('first');
   });
 
-  it('are free again at once where one server has the database for itself', async () => {
+  it('are free again as soon as the server that died with them is back, and those of others stay', async () => {
     const store = await (await create()).open();
     const { idempotency } = setUp(store);
+    const elsewhere = setUp(store, 'elsewhere').idempotency;
     const caller = who(null);
     await idempotency.begin(caller, 'dead', request);
+    await elsewhere.begin(caller, 'at work', request);
     const done = valueOf(await idempotency.begin(caller, 'done', request));
     if (done.kind === 'first') await idempotency.complete(done.token, 200, 'x');
-    expect(await abandonUnanswered(store)).toBe(1);
+    expect(await abandonUnanswered(store, 'here')).toBe(1);
     expect(valueOf(await idempotency.begin(caller, 'dead', request)).kind).toBe('first');
     expect(valueOf(await idempotency.begin(caller, 'done', request)).kind).toBe('replay');
+    const refused = await idempotency.begin(caller, 'at work', request);
+    expect(refused).toMatchObject({ code: 'idempotency.in-progress' });
+    expect(refused).toHaveProperty('remedy', expect.stringContaining('2026-01-01T00:02:00.000Z'));
+  });
+
+  it('have one effect also when the first request is so slow that another took its place', async () => {
+    const store = await (await create()).open();
+    const { idempotency, clock } = setUp(store);
+    const caller = who(null);
+    const slow = valueOf(await idempotency.begin(caller, 'k', request));
+    clock.advance(121_000);
+    const quick = valueOf(await idempotency.begin(caller, 'k', request));
+    if (slow.kind !== 'first' || quick.kind !== 'first') throw new Error('one of them is not the first');
+    const work = store.transaction(async (tx) => {
+      await tx.settings.putIfAbsent('made', 'by the slow one');
+      await idempotency.complete(slow.token, 201, 'slow', tx);
+    });
+    await expect(work).rejects.toMatchObject({ refusal: { code: 'idempotency.in-progress' } });
+    expect(await store.read((tx) => tx.settings.get('made'))).toBeUndefined();
+    await idempotency.abandon(slow.token);
+    await idempotency.complete(quick.token, 201, 'quick');
+    expect(valueOf(await idempotency.begin(caller, 'k', request))).toMatchObject({ answer: 'quick' });
   });
 
   it('are free again a day later, and two minutes after a server died at work', async () => {

@@ -84,6 +84,7 @@ export interface IdempotencyRow {
   status: number | null;
   answer: string | null;
   created_at: string;
+  owner: string;
 }
 
 export interface EventRow {

@@ -11,7 +11,7 @@ import {
 import { apiKeyFrom, endOf, hintOf } from '../../domain/api-key.js';
 import { reaches, refuseBelow, tenantFilter } from '../../domain/tenancy.js';
 import type { Clock, Ids } from '../ports.js';
-import type { Store, Transaction } from '../store/ports.js';
+import type { Also, Store, Transaction } from '../store/ports.js';
 import type { Hashing, KeyRecord } from './ports.js';
 
 export interface KeyDeps {
@@ -23,7 +23,7 @@ export interface KeyDeps {
 
 export interface Keys {
   /** The only answer that ever holds the key. Without `tenant` it belongs where the asking key does. */
-  readonly create: (who: Principal, wanted: ApiKeyCreate) => Promise<Result<ApiKeyCreated>>;
+  readonly create: (who: Principal, wanted: ApiKeyCreate, also?: Also<ApiKeyCreated>) => Promise<Result<ApiKeyCreated>>;
   readonly list: (
     who: Principal,
     page: { limit: number; cursor?: string | undefined },
@@ -36,13 +36,15 @@ export const createKeys = (deps: KeyDeps): Keys => {
   const { store, clock } = deps;
   const now = (): string => new Date(clock.now()).toISOString();
   return {
-    create: async (who, wanted) => {
+    create: async (who, wanted, also) => {
       const tenant = wanted.tenant === undefined ? who.tenant : wanted.tenant;
       const refused = refuseBelow(who, 'admin') ?? refuseForeign(who, tenant) ?? refusePast(wanted.expiresAt, now());
       if (refused !== undefined) return refused;
       return store.transaction(async (tx) => {
         if (tenant !== null && (await tx.tenants.get(tenant)) === undefined) return noTenant(tenant);
-        return success(await addKey(deps, tx, { ...wanted, tenant, by: who.key }));
+        const made = await addKey(deps, tx, { ...wanted, tenant, by: who.key });
+        await also?.(tx, made);
+        return success(made);
       });
     },
     list: async (who, { limit, cursor }) => {

@@ -47,13 +47,17 @@ export interface IdempotencyRecord {
   status: number | null;
   answer: string | null;
   createdAt: string;
+  /** The request at work: `<server>#<random>`. */
+  owner: string;
 }
 export interface IdempotencyRepository {
   /** Inserts the record, or returns the one that is there. */
   begin(record: IdempotencyRecord): Promise<IdempotencyRecord | undefined>;
-  complete(scope: string, key: string, status: number, answer: string): Promise<void>;
-  forget(scope: string, key: string): Promise<void>;
-  /** Forgets every record without an answer; returns how many. */
-  forgetUnanswered(): Promise<number>;
+  /** False when the record is no longer of that owner: another request took its place. */
+  complete(held: Pick<IdempotencyRecord, 'scope' | 'key' | 'owner'>, status: number, answer: string): Promise<boolean>;
+  /** Forgets the record, if it still is of that owner. */
+  forget(held: Pick<IdempotencyRecord, 'scope' | 'key' | 'owner'>): Promise<void>;
+  /** Forgets every record without an answer whose owner begins with `prefix`; returns how many. */
+  forgetUnanswered(prefix: string): Promise<number>;
   prune(before: string): Promise<number>;
 }

@@ -48,6 +48,7 @@ export const sendProblem = (reply: FastifyReply, refused: Refusal, requestId: st
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="drover"');
   if (problem.status === 503) void reply.header('retry-after', '1');
   if (problem.status === 429) void reply.header('retry-after', '3');
+  if (problem.code === 'idempotency.in-progress') void reply.header('retry-after', '2');
   return reply
     .code(problem.status)
     .header('content-type', 'application/problem+json')

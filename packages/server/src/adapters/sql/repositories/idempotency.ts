@@ -1,3 +1,4 @@
+import { sql, type SqlBool } from 'kysely';
 import type { IdempotencyRecord, IdempotencyRepository } from '../../../app/tenants/ports.js';
 import type { Context } from './context.js';
 
@@ -17,6 +18,7 @@ export const createIdempotencyRepository = ({ db }: Context): IdempotencyReposit
         status: row.status,
         answer: row.answer,
         createdAt: row.created_at,
+        owner: row.owner,
       }
     );
   };
@@ -31,25 +33,38 @@ export const createIdempotencyRepository = ({ db }: Context): IdempotencyReposit
           status: record.status,
           answer: record.answer,
           created_at: record.createdAt,
+          owner: record.owner,
         })
         .onConflict((conflict) => conflict.columns(['scope', 'key']).doNothing())
         .returning('key')
         .executeTakeFirst();
       return inserted === undefined ? await find(record.scope, record.key) : undefined;
     },
-    complete: async (scope, key, status, answer) => {
-      await db
+    complete: async ({ scope, key, owner }, status, answer) => {
+      const row = await db
         .updateTable('idempotency')
         .set({ status, answer })
         .where('scope', '=', scope)
         .where('key', '=', key)
+        .where('owner', '=', owner)
+        .returning('key')
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    forget: async ({ scope, key, owner }) => {
+      await db
+        .deleteFrom('idempotency')
+        .where('scope', '=', scope)
+        .where('key', '=', key)
+        .where('owner', '=', owner)
         .execute();
     },
-    forget: async (scope, key) => {
-      await db.deleteFrom('idempotency').where('scope', '=', scope).where('key', '=', key).execute();
-    },
-    forgetUnanswered: async () => {
-      const { numDeletedRows } = await db.deleteFrom('idempotency').where('answer', 'is', null).executeTakeFirst();
+    forgetUnanswered: async (prefix) => {
+      const { numDeletedRows } = await db
+        .deleteFrom('idempotency')
+        .where('answer', 'is', null)
+        .where(sql<SqlBool>`substr(owner, 1, ${prefix.length}) = ${prefix}`)
+        .executeTakeFirst();
       return Number(numDeletedRows);
     },
     prune: async (before) => {

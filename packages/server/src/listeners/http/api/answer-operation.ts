@@ -60,6 +60,23 @@ const storedAnswer =
     body: route.status === 204 ? '' : JSON.stringify(route.answer.parse(value)),
   });
 
+/** Of an answer with a secret only what it was about is kept. */
+const keptAnswer = (route: Route): ((value: unknown) => StoredAnswer) =>
+  route.shownOnce === true
+    ? (value) => ({ status: route.status, body: JSON.stringify({ id: (value as { id?: unknown }).id }) })
+    : storedAnswer(route);
+
+const shownOnce = ({ body }: StoredAnswer): Refusal => {
+  const { id } = JSON.parse(body) as { id: string };
+  return refusal(
+    'answer.shown-once',
+    `The first request with this idempotency key made ${id}, and its answer was sent then.`,
+    {
+      remedy: `If it got lost, undo that one (an API key: drover key revoke ${id}) and ask under a fresh idempotency key.`,
+    },
+  );
+};
+
 /** The fastify handler of an operation that answers with JSON, or with nothing. */
 export const answerOperation =
   (operation: Operation) =>
@@ -81,9 +98,11 @@ export const answerOperation =
     const result = await answerOnce(
       deps.idempotency,
       { who, key, method, path, body },
-      { run: (also) => carryOut(operation, { ...context, also }, request), answer },
+      { run: (also) => carryOut(operation, { ...context, also }, request), answer, keep: keptAnswer(route) },
     );
     if (!result.ok) return sendProblem(reply, result, request.id);
+    if (result.value.replayed && route.shownOnce === true)
+      return sendProblem(reply, shownOnce(result.value), request.id);
     if (result.value.replayed) void reply.header('idempotency-replayed', 'true');
     return sendAnswer(reply, request, route, result.value);
   };

@@ -194,52 +194,6 @@ describe('answers', () => {
   });
 });
 
-describe('Idempotency-Key', () => {
-  const create = async () => {
-    let calls = 0;
-    const fake = await createFakeApi({
-      createDevice: async (_context, { body }) => {
-        calls += 1;
-        return body.name === 'taken'
-          ? { ok: false, code: 'device.identity-conflict', detail: 'taken' }
-          : success({ ...device, name: `pi-${calls}` });
-      },
-    });
-    const post = (key: string, payload: object, who = 'operator') =>
-      fake.app.inject({
-        method: 'POST',
-        url: '/api/v2/devices',
-        headers: { ...bearer(who), 'idempotency-key': key },
-        payload,
-      });
-    return { post, calls: () => calls, audited: fake.audited };
-  };
-
-  it('gives the first answer again, word for word', async () => {
-    const { post, calls, audited } = await create();
-    const first = await post('k1', { name: 'a', labels: {} });
-    const second = await post('k1', { labels: {}, name: 'a' });
-    expect([second.statusCode, second.body, second.headers['idempotency-replayed']]).toEqual([201, first.body, 'true']);
-    expect([calls(), audited.length]).toEqual([1, 1]);
-  });
-
-  it('is the key of one request of one caller', async () => {
-    const { post, calls } = await create();
-    await post('k1', { name: 'a' });
-    expect((await post('k1', { name: 'b' })).json<Problem>().code).toBe('idempotency.mismatch');
-    expect((await post('k1', { name: 'a' }, 'admin')).statusCode).toBe(201);
-    expect((await post('k 1\u00e9', { name: 'a' })).json<Problem>().code).toBe('request.invalid');
-    expect(calls()).toBe(2);
-  });
-
-  it('may be used again after a refusal', async () => {
-    const { post, calls } = await create();
-    await post('k1', { name: 'taken' });
-    await post('k1', { name: 'taken' });
-    expect(calls()).toBe(2);
-  });
-});
-
 describe('wrong keys', () => {
   it('are throttled by address, good ones behind it are not', async () => {
     const { app, audited } = await createFakeApi({ whoAmI: async (context) => success(context.principal) });

@@ -41,13 +41,15 @@ export interface OnceWork {
   /** Does the work, handing `also` to its transaction where it can. */
   readonly run: (also: Also<unknown>) => Promise<Result<unknown>>;
   readonly answer: (value: unknown) => StoredAnswer;
+  /** What is kept of it for a repetition. */
+  readonly keep: (value: unknown) => StoredAnswer;
 }
 
 /** One effect however often a caller repeats itself under one Idempotency-Key: the first answer is kept and sent again. */
 export const answerOnce = async (
   idempotency: Idempotency,
   { who, key, method, path, body }: OnceRequest,
-  { run, answer }: OnceWork,
+  { run, answer, keep }: OnceWork,
 ): Promise<Result<StoredAnswer & { readonly replayed: boolean }>> => {
   const begun = await idempotency.begin(who, key, { method, path, body: canonicalJson(body) });
   if (!begun.ok) return begun;
@@ -57,7 +59,7 @@ export const answerOnce = async (
   const { token } = begun.value;
   let kept = false;
   const result = await run(async (tx, value) => {
-    const { status, body: text } = answer(value);
+    const { status, body: text } = keep(value);
     await idempotency.complete(token, status, text, tx);
     kept = true;
   });
@@ -65,7 +67,7 @@ export const answerOnce = async (
     await idempotency.abandon(token);
     return result;
   }
-  const stored = answer(result.value);
+  const stored = keep(result.value);
   if (!kept) await idempotency.complete(token, stored.status, stored.body);
-  return { ok: true, value: { ...stored, replayed: false } };
+  return { ok: true, value: { ...answer(result.value), replayed: false } };
 };

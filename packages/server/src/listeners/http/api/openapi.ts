@@ -48,6 +48,7 @@ const refusals = (route: Route): Record<string, ReturnType<typeof problemRespons
       ...(route.params === undefined ? [] : ['*.not-found']),
       ...(route.etag === true && route.method !== 'GET' ? ['precondition.failed'] : []),
       ...(route.idempotent === true ? ['idempotency.mismatch', 'idempotency.in-progress'] : []),
+      ...(route.shownOnce === true ? ['answer.shown-once'] : []),
     ].join(', ')}`,
   ),
   '5XX': problemResponse('A fault, or the server is busy: server.fault, server.busy, storage.full'),

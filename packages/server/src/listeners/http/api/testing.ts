@@ -12,6 +12,7 @@ export interface FakeApi {
   readonly audited: { operation: string; outcome: string; subject: string | null; keyName: string }[];
   readonly logged: { level: string; fields: object; message: string }[];
   readonly stopping: AbortController;
+  readonly idempotency: FakeIdempotency;
 }
 
 const people: Record<string, Principal> = Object.fromEntries(
@@ -21,7 +22,9 @@ const people: Record<string, Principal> = Object.fromEntries(
   ]),
 );
 
-const fakeIdempotency = (): ApiAppDeps['api']['idempotency'] => {
+type FakeIdempotency = ApiAppDeps['api']['idempotency'] & { kept(): Iterable<unknown> };
+
+const fakeIdempotency = (): FakeIdempotency => {
   const known = new Map<string, { request: string; answer?: { status: number; answer: string } }>();
   const refused = (code: 'idempotency.mismatch' | 'idempotency.in-progress') => refusal(code, 'Refused.');
   return {
@@ -29,7 +32,7 @@ const fakeIdempotency = (): ApiAppDeps['api']['idempotency'] => {
       const entry = known.get(who.key + key);
       if (entry === undefined) {
         known.set(who.key + key, { request: JSON.stringify(request) });
-        return success({ kind: 'first', token: { scope: who.key, key } });
+        return success({ kind: 'first', token: { scope: who.key, key, owner: 'test' } });
       }
       if (entry.request !== JSON.stringify(request)) return refused('idempotency.mismatch');
       return entry.answer === undefined
@@ -44,6 +47,7 @@ const fakeIdempotency = (): ApiAppDeps['api']['idempotency'] => {
       known.delete(scope + key);
     },
     prune: async () => 0,
+    kept: () => known.values(),
   };
 };
 
@@ -58,6 +62,7 @@ export const createFakeApi = async (
   const audited: FakeApi['audited'] = [];
   const logged: FakeApi['logged'] = [];
   const stopping = new AbortController();
+  const idempotency = fakeIdempotency();
   const clock = { now: () => Date.now() };
   const write = (level: string) => (fields: object, message: string) => {
     logged.push({ level, fields, message });
@@ -78,7 +83,7 @@ export const createFakeApi = async (
     api: {
       handlers: { ...all, ...handlers } as Handlers,
       streams: { ...allStreams, ...streams } as StreamHandlers,
-      idempotency: fakeIdempotency(),
+      idempotency,
       throttle: createThrottle({ clock }),
       authenticate: async (key) => {
         const principal = people[key];
@@ -108,5 +113,5 @@ export const createFakeApi = async (
     maxBodySize: 10_000,
     trustProxy: false,
   };
-  return { deps, app: await createApiApp(deps), audited, logged, stopping };
+  return { deps, app: await createApiApp(deps), audited, logged, stopping, idempotency };
 };

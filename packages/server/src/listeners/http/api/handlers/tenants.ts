@@ -28,7 +28,7 @@ export const tenantHandlers = ({
   listTenants: ({ principal }, { query }) => tenants.list(principal, query),
   createTenant: ({ principal, also }, { body }) => tenants.create(principal, body, also),
   listKeys: ({ principal }, { query }) => keys.list(principal, query),
-  createKey: ({ principal }, { body }) => keys.create(principal, body),
+  createKey: ({ principal, also }, { body }) => keys.create(principal, body, also),
   revokeKey: ({ principal }, { params }) => keys.revoke(principal, params.id),
   listAudit: ({ principal }, { query }) => audit.list(principal, query),
 });
