@@ -121,7 +121,7 @@ const startParts = async (
     running.push({ name, stop: () => service.stop() });
     await service.start(signal);
   };
-  await begin('maintenance', createMaintenance({ ...settings, store, idempotency, uploads, clock, log }));
+  await begin('maintenance', createMaintenance({ ...settings, store, enqueue, idempotency, uploads, clock, log }));
   await begin('boot sessions', boot.sweeper);
   await begin('backend', createBackendServer({ backend: boot.backend, path: backendSocket(settings.dataDir), log }));
   await refreshInitramfs({ store, initramfs: work.initramfs, enqueue }).catch((error: unknown) => {

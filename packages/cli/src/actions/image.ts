@@ -1,7 +1,7 @@
 import type { Image } from '@drover/contract';
 import { textOption, type Action } from '../command.js';
 import { connect } from '../connect.js';
-import { gather, show, showList } from '../show.js';
+import { gather, hint, show, showList } from '../show.js';
 import { agoText, bytesText } from '../terminal/format.js';
 import type { Io } from '../terminal/io.js';
 import { factsText } from '../terminal/table.js';
@@ -78,4 +78,5 @@ export const files: Action = async (cli, [ref = '']) => {
 export const remove: Action = async (cli, [ref = '']) => {
   await connect(cli).images.delete({ params: { ref } }, { signal: cli.signal });
   show(cli, { deleted: ref }, `${ref} is deleted.\n`);
+  hint(cli, 'What only it needed is taken off the disk within two hours.');
 };

@@ -1,4 +1,6 @@
+import { graceMs } from '../app/blobs/collect-job.js';
 import type { Uploads } from '../app/images/uploads.js';
+import type { EnqueueJob } from '../app/jobs/handler.js';
 import type { Clock, Log, Service } from '../app/ports.js';
 import type { Store } from '../app/store/ports.js';
 import type { Idempotency } from '../app/tenants/idempotency.js';
@@ -6,6 +8,7 @@ import type { Settings } from '../config.js';
 
 export interface MaintenanceDeps {
   readonly store: Store;
+  readonly enqueue: EnqueueJob;
   readonly idempotency: Idempotency;
   readonly uploads: Uploads;
   readonly retention: Settings['retention'];
@@ -16,7 +19,15 @@ export interface MaintenanceDeps {
 const everyMs = 3_600_000;
 const dayMs = 86_400_000;
 
-/** Once an hour: throws away what is older than the settings keep. Boot sessions have a sweeper of their own. */
+/** Queues a collection of blobs where there is something to collect and none is queued. */
+const collectWhereNeeded = ({ store, enqueue, clock }: MaintenanceDeps): Promise<void> =>
+  store.transaction(async (tx) => {
+    const [blob] = await tx.blobs.unreferenced(new Date(clock.now() - graceMs).toISOString(), 1);
+    if (blob === undefined || (await tx.jobs.unfinished('blob.collect', null)) !== undefined) return;
+    await enqueue(tx, { kind: 'blob.collect', tenant: null, subject: null, input: {} });
+  });
+
+/** Once an hour: throws away what is older than the settings keep, and what nothing needs any more. Boot sessions have a sweeper of their own. */
 export const createMaintenance = (deps: MaintenanceDeps): Service => {
   const { store, clock, log, retention } = deps;
   const before = (days: number): string => new Date(clock.now() - days * dayMs).toISOString();
@@ -25,6 +36,8 @@ export const createMaintenance = (deps: MaintenanceDeps): Service => {
     ['uploads nobody goes on with', () => deps.uploads.sweep()],
     ['events', () => store.transaction((tx) => tx.events.prune(before(retention.eventsDays)))],
     ['jobs', () => store.transaction((tx) => tx.jobs.prune(before(retention.jobsDays)))],
+    ['the audit trail', () => store.transaction((tx) => tx.audit.prune(before(retention.auditDays)))],
+    ['blobs nothing needs', () => collectWhereNeeded(deps)],
   ];
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();

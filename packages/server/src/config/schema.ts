@@ -151,6 +151,7 @@ const retention = z
     sessionsDays: whole(1, 36_500).default(30).describe('Boot sessions and their timelines, in days.'),
     eventsDays: whole(1, 36_500).default(90).describe('The event log, in days.'),
     jobsDays: whole(1, 36_500).default(30).describe('Ended jobs, in days.'),
+    auditDays: whole(1, 36_500).default(365).describe('The audit trail, in days.'),
   })
   .prefault({});
 

@@ -37,6 +37,8 @@ export interface AuditRepository {
   append(entry: Omit<AuditEntry, 'seq'>): Promise<void>;
   /** Newest first. */
   list(filter: { tenant?: string | null }, page: { limit: number; cursor?: string }): Promise<Page<AuditEntry>>;
+  /** Forgets rows older than `before`; returns how many. */
+  prune(before: string): Promise<number>;
 }
 
 /** What an idempotency key answered. `fingerprint`: sha256 over method, path and body. `answer` null: the first request is at work. */

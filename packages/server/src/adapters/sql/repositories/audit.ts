@@ -22,6 +22,10 @@ export const createAuditRepository = ({ db }: Context): AuditRepository => ({
       })
       .execute();
   },
+  prune: async (before) => {
+    const { numDeletedRows } = await db.deleteFrom('audit').where('at', '<', before).executeTakeFirst();
+    return Number(numDeletedRows);
+  },
   list: async ({ tenant }, { limit, cursor }) => {
     const rows = await db
       .selectFrom('audit')
