@@ -71,10 +71,16 @@ describe.each(adapters())('an import on $name', ({ create }) => {
     expect(await importer.uploads.get(importer.admin, upload)).toMatchObject({ code: 'upload.not-found' });
   });
 
-  it('of two tars that are one and the same upload is refused', async () => {
+  it('of two tars that are one and the same upload, or have one digest, is refused', async () => {
     const importer = await open();
     const upload = await importer.upload();
-    expect(await importer.importFrom({ kind: 'tars', boot: upload, root: upload })).toMatchObject({
+    const tars = { kind: 'tars', boot: upload, root: upload } as const;
+    const digest = { name: 'a', version: '1', source: tars, shared: false, sha256: '0'.repeat(64) };
+    expect(await importer.images.create(importer.admin, digest)).toMatchObject({
+      code: 'request.invalid',
+      errors: [{ field: 'sha256' }],
+    });
+    expect(await importer.importFrom(tars)).toMatchObject({
       code: 'request.invalid',
       errors: [{ field: 'source.root' }],
     });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -36,12 +36,35 @@ const writeLongDecode = async (file: string): Promise<void> => {
 const commandOf = async (pid: number): Promise<string> =>
   (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
 
-/** The decoders that work below a process. */
-const decodersBelow = async (ancestor: number): Promise<number[]> => {
+/** The programs of that name that work below a process. */
+const childrenOf = async (ancestor: number, name: string): Promise<number[]> => {
   const found: number[] = [];
   for (const [pid, parent] of await parentsOf())
-    if (parent === ancestor && (await commandOf(pid)) === 'xz') found.push(pid);
+    if (parent === ancestor && (await commandOf(pid)) === name) found.push(pid);
   return found;
+};
+
+/** A tar of a root with so many files in one folder that mke2fs takes a minute to place them. */
+const writeLongRoot = async (file: string): Promise<void> => {
+  const script = 'mkdir -p many/d; (cd many/d; seq 20000 | xargs touch); tar -C many -cf "$1" .; rm -r many';
+  await run('sh', ['-euc', script, 'sh', file], { cwd: folder });
+};
+
+/** Waits until `name` works below the control plane, kills that, and waits until it is gone and works below the next one. */
+const killAt = async (name: string): Promise<number> => {
+  const before = await server.pidOf('control');
+  let children: number[] = [];
+  await until(`${name} is at work`, async () => (children = await childrenOf(before, name)).length > 0);
+  await server.kill('control', 'SIGKILL');
+  await until(`${name} is gone`, async () => (await commandOf(children[0] ?? 0)) !== name, 5000);
+  let after = before;
+  await until('there is a new control plane', async () => {
+    after = await server.pidOf('control').catch(() => before);
+    return after !== before;
+  });
+  await server.ready();
+  await until(`${name} is at work again`, async () => (children = await childrenOf(after, name)).length > 0);
+  return children[0] ?? 0;
 };
 
 describe('a killed control plane', () => {
@@ -51,22 +74,28 @@ describe('a killed control plane', () => {
       body: { name: 'long', version: '1', source: { kind: 'path', path: image } },
     });
     const job = created.job ?? '';
-    const before = await server.pidOf('control');
-    let decoders: number[] = [];
-    await until('a decoder is at work', async () => (decoders = await decodersBelow(before)).length > 0);
-    await server.kill('control', 'SIGKILL');
-    await until('the decoder is gone', async () => (await commandOf(decoders[0] ?? 0)) !== 'xz', 5000);
-
-    let after = before;
-    await until('there is a new control plane', async () => {
-      after = await server.pidOf('control').catch(() => before);
-      return after !== before;
-    });
-    await server.ready();
-    await until('its decoder is at work', async () => (decoders = await decodersBelow(after)).length > 0);
+    const decoder = await killAt('xz');
     await client.jobs.cancel({ params: { id: job } });
     expect((await client.waitForJob(job)).state).toBe('cancelled');
-    expect(await commandOf(decoders[0] ?? 0)).not.toBe('xz');
+    expect(await commandOf(decoder)).not.toBe('xz');
     expect((await client.images.list({ query: { name: 'long' } })).items).toEqual([]);
+  });
+
+  it('takes the tools along that build a disk from tars', async () => {
+    const { client } = server;
+    await mkdir(join(folder, 'boot'));
+    await writeFile(join(folder, 'boot', 'config.txt'), '');
+    await run('tar', ['-C', join(folder, 'boot'), '-cf', join(folder, 'boot.tar'), '.']);
+    await writeLongRoot(join(folder, 'root.tar'));
+    const upload = async (name: string): Promise<string> => {
+      const bytes = await readFile(join(folder, name));
+      return (await client.upload(new Blob([bytes]), { filename: name })).id;
+    };
+    const source = { kind: 'tars', boot: await upload('boot.tar'), root: await upload('root.tar') } as const;
+    const { job } = await client.images.create({ body: { name: 'built', version: '1', source } });
+    const builder = await killAt('mke2fs');
+    await client.jobs.cancel({ params: { id: job ?? '' } });
+    expect((await client.waitForJob(job ?? '')).state).toBe('cancelled');
+    expect(await commandOf(builder)).not.toBe('mke2fs');
   });
 });

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { refusal, RefusedError } from '@drover/contract';
+import { tellConsumed } from './consumed.js';
 import type { Decoder } from './decoders.js';
 import { followHash } from './follow-hash.js';
 import { notFoundCode, tiedToUs } from './tied.js';
@@ -37,12 +38,6 @@ const missing = ({ command, package: name }: Decoder) =>
     }),
   );
 
-/** Bytes of `file` that its readers, in whatever process, have consumed: they share one file offset. */
-async function consumed(file: FileHandle): Promise<number> {
-  const info = await readFile(`/proc/self/fdinfo/${file.fd}`, 'utf8').catch(() => '');
-  return Number(/^pos:\s*(\d+)/m.exec(info)?.[1] ?? 0);
-}
-
 const tooLarge = (limit: number) =>
   new RefusedError(
     refusal('image.too-large', `The decompressed image is larger than ${limit} bytes.`, {
@@ -55,7 +50,7 @@ export async function decode(
   decoder: Decoder,
   input: string,
   output: string,
-  options: { limit: number; signal: AbortSignal; progress(done: number, total: number | null): void },
+  options: { limit: number; signal: AbortSignal; progress: (done: number, total: number | null) => void },
 ): Promise<{ digest: string; size: number }> {
   const source = await open(input, 'r');
   const target = await open(output, 'w+', 0o600);
@@ -70,7 +65,7 @@ export async function decode(
     const end = ending(child, decoder).then((how) => (ended = how));
     // A refusal is awaited below; until then it must not count as unhandled.
     end.catch(() => undefined);
-    const report = setInterval(() => void consumed(source).then((at) => options.progress(at, total)), 250);
+    const stopTelling = tellConsumed(source, (done) => options.progress(done, total));
     try {
       const watching = followHash(target, {
         limit: options.limit,
@@ -85,7 +80,7 @@ export async function decode(
       options.progress(total, total);
       return { digest: hashed.digest, size: hashed.size };
     } finally {
-      clearInterval(report);
+      stopTelling();
       child.kill('SIGKILL');
       await end.catch(() => undefined);
     }

@@ -1,4 +1,4 @@
-import { copyFile, constants, link, open, type FileHandle } from 'node:fs/promises';
+import { copyFile, constants, link, open } from 'node:fs/promises';
 import { refusal, RefusedError } from '@drover/contract';
 import { detectContainer } from '@drover/disk-image';
 import type { BlobInfo } from '../../app/blobs/ports.js';
@@ -8,44 +8,11 @@ import { decode } from './decode.js';
 import { decoders } from './decoders.js';
 import { download } from './download.js';
 import { followHash } from './follow-hash.js';
+import { openInput, readHead } from './head.js';
 import { writeSparse } from './sparse-writer.js';
 import { openZippedDisk } from './zip.js';
 
 type UnpackOptions = Parameters<ImageUnpacker['unpack']>[2];
-
-/** Enough for every magic number, the MBR signature and a GPT header at sector 1. */
-const headLength = 4096;
-
-/** Opens what is to be imported; that it went away since it was asked for is no fault of ours. */
-async function openInput(path: string): Promise<FileHandle> {
-  try {
-    const file = await open(path, 'r');
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-    throw unreadable('it is no file');
-  } catch (fault) {
-    const { code } = fault as NodeJS.ErrnoException;
-    throw code === undefined ? fault : unreadable(code);
-  }
-}
-
-const unreadable = (why: string) =>
-  new RefusedError(
-    refusal('image.source-unreachable', `The file to import is gone or cannot be read (${why}).`, {
-      remedy: 'Put it back where the server may read it, and import it again.',
-    }),
-  );
-
-async function readHead(path: string): Promise<Uint8Array> {
-  const file = await openInput(path);
-  try {
-    const head = Buffer.alloc(headLength);
-    const { bytesRead } = await file.read(head, 0, headLength, 0);
-    return head.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
 
 /** A plain disk: taken over by a hard link where we own the input, else copied (as a reflink where the file system can). */
 async function takePlain(input: string, output: string, options: UnpackOptions): Promise<BlobInfo> {

@@ -50,7 +50,7 @@ export function createImages(deps: ImagesDeps) {
     const tenant = wanted.shared ? null : owner;
     const at = now();
     return store.transaction(async (tx) => {
-      const uploads = await checkUploads(tx, who, wanted.source);
+      const uploads = await checkUploads(tx, who, wanted);
       if (!uploads.ok) return uploads;
       const image: ImageRecord = {
         ...blank,

@@ -146,6 +146,7 @@ async function fetchDisk(
       return deps.unpacker.assemble(deps.uploads.path(source.boot), deps.uploads.path(source.root), path, {
         limit: deps.limits.maxSize,
         signal,
+        progress: (step, done, total) => report(step)(done, total),
       });
   }
 }

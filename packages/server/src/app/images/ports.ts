@@ -118,7 +118,12 @@ export interface ImageUnpacker {
     bootTar: string,
     rootTar: string,
     output: string,
-    options: { limit: number; signal: AbortSignal },
+    options: {
+      limit: number;
+      signal: AbortSignal;
+      /** Bytes; each step counts from 0. */
+      progress: (step: string, done: number, total: number | null) => void;
+    },
   ): Promise<BlobInfo>;
 }
 

@@ -2,6 +2,7 @@ import {
   refusal,
   success,
   type FieldError,
+  type ImageCreate,
   type ImageSource,
   type Principal,
   type Refusal,
@@ -37,7 +38,12 @@ export const usedByImport = async (
 };
 
 /** Whether an import of this caller may read the uploads that its source names: they are its own, whole, and no other import has them. */
-export const checkUploads = async (tx: Transaction, who: Principal, source: ImageSource): Promise<Result<null>> => {
+export const checkUploads = async (
+  tx: Transaction,
+  who: Principal,
+  { source, sha256 }: Pick<ImageCreate, 'source' | 'sha256'>,
+): Promise<Result<null>> => {
+  if (source.kind === 'tars' && sha256 !== undefined) return noDigest();
   if (source.kind === 'tars' && source.boot === source.root) return sameTwice(source.boot);
   for (const [field, id] of namedUploads(source)) {
     const upload = await tx.uploads.get(id);
@@ -59,6 +65,12 @@ const incomplete = (field: string, { id, offset, size }: UploadRecord) =>
   refusal('upload.incomplete', `The upload ${id} stands at ${offset} of ${size ?? 'unknown'} bytes.`, {
     errors: [{ field, message: 'is not complete' }],
     remedy: 'Continue it to its end.',
+  });
+
+const noDigest = () =>
+  refusal('request.invalid', 'A sha256 cannot be checked for two tars: the disk is made from them.', {
+    errors: [{ field: 'sha256', message: 'goes with one file only' }],
+    remedy: 'Leave it out, and check the tars before they are uploaded.',
   });
 
 const sameTwice = (id: string) =>
