@@ -56,6 +56,16 @@ describe('every command', () => {
     },
   );
 
+  it.each(groups.map(({ name }) => [name] as const))('%s has help with examples that can be parsed', (name) => {
+    const help = parse(name, '--help');
+    if (typeof help !== 'string') throw new Error('it was carried out');
+    const examples = help.split(/Examples?:\n/)[1] ?? '';
+    expect(examples).toContain(`drover ${name} `);
+    for (const line of examples.trim().split('\n')) {
+      expect(parse(...line.trim().split(' ').slice(1))).toMatchObject({ options: {} });
+    }
+  });
+
   it('takes repeated and common options', () => {
     expect(
       parse('device', 'adopt', 'x', '--label', 'a=1', '--label', 'b=2', '--json', '--server', 'http://h'),

@@ -3,6 +3,7 @@ import { UsageError, flagOption, type Cli } from './command.js';
 import { commands, groups } from './commands/index.js';
 import { readEnvironment } from './environment.js';
 import { CommanderError, createProgram, type Invocation } from './program.js';
+import { safeText } from './terminal/format.js';
 import { processIo, type Io } from './terminal/io.js';
 
 const interrupted = 130;
@@ -26,22 +27,32 @@ const isProblem = (error: unknown): error is ProblemError =>
   error instanceof Error && 'problem' in error && 'exitCode' in error;
 
 const showProblem = (io: Io, { problem }: ProblemError): void => {
-  io.err(`drover: ${problem.detail}\n`);
+  const say = (text: string): void => io.err(`${safeText(text)}\n`);
+  say(`drover: ${problem.detail}`);
   for (const { field, message, remedy } of problem.errors ?? []) {
-    io.err(`  ${field}: ${message}${remedy === undefined ? '' : ` ${remedy}`}\n`);
+    // What the sentence above says already is not said twice.
+    const isSaid = problem.detail.includes(field) && problem.detail.includes(message);
+    if (!isSaid) say(`  ${field}: ${message}${remedy === undefined || remedy === problem.remedy ? '' : ` ${remedy}`}`);
   }
-  if (problem.remedy !== undefined) io.err(`${problem.remedy}\n`);
+  if (problem.remedy !== undefined) say(problem.remedy);
   if (problem.code === 'server.fault' && problem.requestId !== undefined) io.err(`Request id: ${problem.requestId}\n`);
 };
 
+/** A mistake on the command line in the shape of what a server would refuse with. */
+const usageProblem = async ({ message: detail, remedy }: UsageError): Promise<object> => {
+  const { problemOf, refusal } = await import('@drover/contract');
+  return problemOf(refusal('request.invalid', detail, remedy === undefined ? {} : { remedy }));
+};
+
 /** Says what went wrong, on standard error for people, on standard output for `--json`; gives the exit code. */
-const report = (io: Io, json: boolean, error: unknown): number => {
+const report = async (io: Io, json: boolean, error: unknown): Promise<number> => {
   if (isProblem(error)) {
     if (json) io.out(`${JSON.stringify(error.problem)}\n`);
     showProblem(io, error);
     return error.exitCode;
   }
   if (error instanceof UsageError) {
+    if (json) io.out(`${JSON.stringify(await usageProblem(error))}\n`);
     io.err(`drover: ${error.message}\n${error.remedy === undefined ? '' : `${error.remedy}\n`}`);
     return 2;
   }

@@ -56,11 +56,17 @@ export const createProgram = (
     .version(version)
     .exitOverride()
     .configureHelp(formatHelp)
+    .showHelpAfterError('Try: drover --help')
     .configureOutput({ writeOut: output.out, writeErr: output.err })
     .addHelpText('after', exampleText(['drover serve', 'drover device list --state discovered', 'drover boot watch']));
   for (const spec of commands) addCommand(program, spec, invoke);
   for (const group of groups) {
     const parent = program.command(group.name).summary(group.summary).description(group.summary);
+    parent.addHelpText(
+      'after',
+      exampleText(group.commands.flatMap(({ examples }) => examples.slice(0, 1)).slice(0, 4)),
+    );
+    parent.showHelpAfterError(`Try: drover ${group.name} --help`);
     for (const spec of group.commands) addCommand(parent, spec, invoke);
   }
   return program;

@@ -1,9 +1,11 @@
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Image, ImageSource } from '@drover/contract';
 import { DroverError, type Client } from '@drover/sdk';
 import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
 import { followJob } from '../jobs.js';
+import { packFolder } from '../pack-folder.js';
 import { hint, show } from '../show.js';
 import { createProgressBar, type ProgressBar } from '../terminal/progress.js';
 import { createUploadNotes, openLocalFile, type LocalFile, type UploadNotes } from '../uploads.js';
@@ -39,6 +41,17 @@ interface Uploading {
   readonly notes: UploadNotes;
   readonly bar: ProgressBar;
 }
+
+const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() === true;
+
+const noFolder = (path: string, kind: Wanted['kind']): UsageError =>
+  new UsageError(
+    `${path} is a folder`,
+    kind === 'tars'
+      ? `Pack it with its owners: tar -C ${path} --numeric-owner --xattrs -cf root.tar .`
+      : 'Name the file of an image; --boot takes a folder, together with --root.',
+  );
 
 const openFile = async (path: string): Promise<LocalFile> => {
   try {
@@ -89,13 +102,31 @@ const uploadFile = async (uploading: Uploading, file: LocalFile): Promise<string
   return upload.id;
 };
 
-const uploadFiles = async (
-  uploading: Uploading,
-  paths: readonly string[],
-): Promise<{ ids: string[]; files: LocalFile[] }> => {
+/** The files to upload; a boot folder becomes a tar first. */
+const openFiles = async ({ cli }: Uploading, { kind, paths }: Wanted): Promise<LocalFile[]> => {
   const files: LocalFile[] = [];
   try {
-    for (const path of paths) files.push(await openFile(path));
+    for (const [index, path] of paths.entries()) {
+      if (!(await isFolder(path))) files.push(await openFile(path));
+      else if (kind === 'tars' && index === 0) files.push(await openFolder(path, cli.signal));
+      else throw noFolder(path, kind);
+    }
+    return files;
+  } catch (error) {
+    for (const file of files) await file.close();
+    throw error;
+  }
+};
+
+const openFolder = async (folder: string, signal: AbortSignal): Promise<LocalFile> => {
+  const packed = await packFolder(folder, signal);
+  const file = await openLocalFile(packed.path);
+  return { ...file, close: () => file.close().finally(() => packed.dispose()) };
+};
+
+const uploadFiles = async (uploading: Uploading, wanted: Wanted): Promise<{ ids: string[]; files: LocalFile[] }> => {
+  const files = await openFiles(uploading, wanted);
+  try {
     const ids: string[] = [];
     for (const file of files) ids.push(await uploadFile(uploading, file));
     return { ids, files };
@@ -121,7 +152,7 @@ const wantedOf = ({ options }: Cli, source: string | undefined): Wanted => {
   const boot = textOption(options, 'boot');
   const root = textOption(options, 'root');
   if ((boot === undefined) !== (root === undefined)) {
-    throw new UsageError('--boot and --root belong together', 'Give both tars: --boot boot.tar --root root.tar.');
+    throw new UsageError('--boot and --root belong together', 'Give both: --boot boot-folder --root root.tar.');
   }
   const given = [source, path, boot].filter((value) => value !== undefined);
   if (given.length !== 1) {
@@ -164,7 +195,7 @@ export const importImage: Action = async (cli, [source]) => {
   const bar = createProgressBar(cli.io);
   const notes = createUploadNotes(cli.environment.uploadsFile);
   try {
-    const { ids, files } = await uploadFiles({ cli, client, notes, bar }, wanted.paths);
+    const { ids, files } = await uploadFiles({ cli, client, notes, bar }, wanted);
     const sha256 = textOption(cli.options, 'sha256');
     const image = await client.images.create(
       {

@@ -1,12 +1,28 @@
-import type { Image } from '@drover/contract';
+import type { Image, ImageFacts } from '@drover/contract';
 import { textOption, type Action } from '../command.js';
 import { connect } from '../connect.js';
 import { gather, hint, show, showList } from '../show.js';
-import { agoText, bytesText } from '../terminal/format.js';
+import { agoText, bytesText, safeText } from '../terminal/format.js';
 import type { Io } from '../terminal/io.js';
 import { factsText } from '../terminal/table.js';
 
 const releaseText = ({ facts }: Image): string | null => facts?.release?.name ?? facts?.release?.id ?? null;
+
+const bits: Readonly<Record<string, string>> = { arm64: '64-bit', armhf: '32-bit', armel: '32-bit', arm: '32-bit' };
+
+const architectureText = ({ architecture }: ImageFacts): string | null =>
+  architecture === null
+    ? null
+    : [architecture, ...(bits[architecture] === undefined ? [] : [bits[architecture]])].join(', ');
+
+/** `kernel8.img 64-bit 6.6.31 (no modules)` */
+const kernelText = ({ file, architecture, release, modules }: ImageFacts['kernels'][number]): string =>
+  [
+    file,
+    bits[architecture] ?? 'of another architecture',
+    release ?? 'of unknown version',
+    ...(modules ? [] : ['(no modules)']),
+  ].join(' ');
 
 export const imageText = (io: Io, image: Image): string => {
   const { facts } = image;
@@ -18,10 +34,11 @@ export const imageText = (io: Io, image: Image): string => {
     ['size', image.size === null ? null : bytesText(image.size)],
     ['sha256', image.digest],
     ['release', releaseText(image)],
-    ['architecture', facts?.architecture],
+    ['architecture', facts === null ? null : architectureText(facts)],
     ['models', facts?.models.join(', ')],
     ['root modes', facts?.rootModes.join(', ')],
-    ['kernels', facts?.kernels.map((kernel) => `${kernel.file} ${kernel.release ?? ''}`.trim()).join(', ')],
+    ['kernels', facts?.kernels.map(kernelText).join(', ')],
+    ['initramfs', facts === null ? null : facts.initramfs.join(', ') || 'none'],
     ['init', facts?.init],
     [
       'partitions',
@@ -31,8 +48,8 @@ export const imageText = (io: Io, image: Image): string => {
     ],
     ['root used', facts?.rootUsedBytes == null ? null : bytesText(facts.rootUsedBytes)],
   ]);
-  const warnings = (facts?.warnings ?? []).map((text) => `! ${text}\n`);
-  const unfit = (facts?.unfit ?? []).map(({ model, reason }) => `not on ${model}: ${reason}\n`);
+  const warnings = (facts?.warnings ?? []).map((text) => `! ${safeText(text)}\n`);
+  const unfit = (facts?.unfit ?? []).map(({ model, reason }) => `not on ${model}: ${safeText(reason)}\n`);
   return [rows, ...warnings, ...unfit].join('');
 };
 

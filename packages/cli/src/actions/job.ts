@@ -1,4 +1,4 @@
-import type { Job, JobKind, JobState } from '@drover/contract';
+import { errorTable, type Job, type JobKind, type JobState } from '@drover/contract';
 import { textOption, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
 import { followJob } from '../jobs.js';
@@ -59,27 +59,51 @@ const showOne: Action = async (cli, [id = '']) => {
 };
 export { showOne as show };
 
-const follow = async (cli: Cli, id: string): Promise<void> => {
+const follow = async (cli: Cli, id: string): Promise<Job> => {
   const job = await followJob(cli, connect(cli), id, createProgressBar(cli.io));
   show(cli, job, jobText(cli.io, job));
+  return job;
 };
 
-export const watch: Action = async (cli, [id = '']) => follow(cli, id);
+export const watch: Action = async (cli, [id = '']) => void (await follow(cli, id));
 
 export const cancel: Action = async (cli, [id = '']) => {
   const job = await connect(cli).jobs.cancel({ params: { id } }, { signal: cli.signal });
   show(cli, job, `${job.id} was asked to stop.\n`);
 };
 
-const begun = async (cli: Cli, job: Job): Promise<void> => {
+/** Shows a job that was begun, and how it ended where that is waited for. */
+const begun = async (cli: Cli, job: Job): Promise<Job | undefined> => {
   if (cli.options['wait'] !== false) return follow(cli, job.id);
   show(cli, job, `${job.id}\n`);
   hint(cli, `Follow it: drover job watch ${job.id}`);
+  return undefined;
 };
 
 export const retry: Action = async (cli, [id = '']) =>
-  begun(cli, await connect(cli).jobs.retry({ params: { id } }, { signal: cli.signal }));
-export const verifyBlobs: Action = async (cli) =>
-  begun(cli, await connect(cli).blobs.verify({}, { signal: cli.signal }));
+  void (await begun(cli, await connect(cli).jobs.retry({ params: { id } }, { signal: cli.signal })));
+/** What a verification found: see verify-job in the server. */
+interface Verified {
+  readonly damaged: number;
+  readonly absent: number;
+  readonly blobs: readonly { readonly digest: string; readonly found: string; readonly images: readonly string[] }[];
+}
+
+/** Exit code of a verification that found damage, as that of blob.corrupt. */
+const corrupt = errorTable['blob.corrupt'].exit;
+
+export const verifyBlobs: Action = async (cli) => {
+  const job = await begun(cli, await connect(cli).blobs.verify({}, { signal: cli.signal }));
+  if (job === undefined) return 0;
+  const { damaged, absent, blobs } = job.result as unknown as Verified;
+  if (damaged + absent === 0) return 0;
+  for (const { digest, found, images } of blobs) {
+    cli.io.err(`${found}: ${digest}, needed by ${images.length === 0 ? 'nothing' : images.join(', ')}\n`);
+  }
+  cli.io.err(
+    'Import the files of these images again under other versions: that puts the same bytes back in their place.\n',
+  );
+  return corrupt;
+};
 export const collectBlobs: Action = async (cli) =>
-  begun(cli, await connect(cli).blobs.collect({}, { signal: cli.signal }));
+  void (await begun(cli, await connect(cli).blobs.collect({}, { signal: cli.signal })));

@@ -87,13 +87,13 @@ const image: GroupSpec = {
       examples: [
         'drover image import 2026-raspios-lite.img.xz --name raspios:2026',
         'drover image import https://example.org/os.img.xz --name os:1 --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-        'drover image import --boot boot.tar --root root.tar --name built:7',
+        'drover image import --boot ./boot --root root.tar --name built:7',
       ],
       options: [
         ['--name <name:version>', 'what it is called; from the file name when left out'],
         ['--sha256 <hex>', 'refuse other bytes (of the file as it comes)'],
         ['--path <path>', "a file on the server's disk, below a folder of images.importFrom"],
-        ['--boot <tar>', "tar of the boot partition's files, together with --root"],
+        ['--boot <folder>', "the boot partition's files as a folder or a tar, together with --root"],
         ['--root <tar>', 'tar of the root file system, together with --boot'],
         ['--shared', 'visible to every tenant (admin keys)'],
         ['--no-wait', 'end when the bytes are on the server; the import goes on there'],

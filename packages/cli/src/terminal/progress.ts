@@ -23,6 +23,7 @@ const amount = (value: number, unit: string): string => (unit === 'bytes' ? byte
 
 /** `12 MiB of 1.2 GiB` or `12 of 40 files`. */
 const amountText = ({ done, total, unit }: ProgressState): string => {
+  if (total === null && done === 0) return '';
   const of = total === null ? amount(done, unit) : `${amount(done, unit)} of ${amount(total, unit)}`;
   return unit === 'bytes' ? of : `${of} ${unit}`;
 };
@@ -62,7 +63,7 @@ export const createProgressBar = (io: Io, now: () => number = Date.now): Progres
     const now10 = state.total === null || state.total === 0 ? 0 : Math.floor((state.done / state.total) * 10);
     if (now10 === tenth) return;
     tenth = now10;
-    io.err(`${state.label} ${amountText(state)}\n`);
+    io.err(`${`${state.label} ${amountText(state)}`.trimEnd()}\n`);
   };
 
   return {

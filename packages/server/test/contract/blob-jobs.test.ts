@@ -80,6 +80,13 @@ describe.each(adapters())('verification of blobs on $name', ({ create }) => {
     const handler = createVerifyJob({ store, blobs, clock: systemClock, log: createTestLog() });
     const result = await run(handler);
     expect(result).toMatchObject({ ok: true, value: { checked: 50, bytes: 100_000, damaged: 1, absent: 1 } });
+    expect(result).toHaveProperty(
+      'value.blobs',
+      expect.arrayContaining([
+        { digest: damaged, found: 'damaged', images: ['debian:7'] },
+        { digest: absent, found: 'absent', images: [] },
+      ]),
+    );
     expect(result.checkpoints).toHaveLength(2);
     const events = await store.read((tx) => tx.events.list({ after: 0, limit: 10, type: 'blob.corrupt' }));
     expect(events.map((event) => event.subject).sort()).toEqual([damaged, absent].sort());

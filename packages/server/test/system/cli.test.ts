@@ -101,7 +101,8 @@ describe('mistakes', () => {
   const cases: [name: string, args: string[], code: number, text: string][] = [
     ['not there', ['device', 'show', 'nobody'], 3, 'There is no device nobody'],
     ['its remedy', ['device', 'show', 'nobody'], 3, 'See `drover device list`'],
-    ['a field', ['device', 'create', '--mac', 'xyz'], 2, 'mac: is not a MAC like dc:a6:32:01:36:c2'],
+    ['a field', ['device', 'create', '--mac', 'xyz'], 2, 'mac is not a MAC like dc:a6:32:01:36:c2.\n'],
+    ['no value of a list', ['device', 'list', '--state', 'x'], 2, 'Write one of: discovered, available'],
     ['no right', ['device', 'list', '--key', 'drv_wrong'], 5, 'The API key is not known'],
     ['no command', ['devise', 'list'], 2, "unknown command 'devise'"],
     ['no option', ['device', 'list', '--sate', 'x'], 2, "unknown option '--sate'"],
@@ -129,6 +130,8 @@ describe('mistakes', () => {
   it('are problems as JSON too', async () => {
     const { code, stdout } = await server.cli('device', 'show', 'nobody', '--json');
     expect([code, JSON.parse(stdout)]).toMatchObject([3, { code: 'device.not-found', status: 404 }]);
+    const usage = await server.cli('device', 'list', '--limit', 'x', '--json');
+    expect([usage.code, JSON.parse(usage.stdout)]).toMatchObject([2, { code: 'request.invalid' }]);
   });
 });
 

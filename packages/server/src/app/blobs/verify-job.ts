@@ -16,12 +16,14 @@ interface Checkpoint {
   cursor: string | null;
   checked: number;
   bytes: number;
-  damaged: string[];
-  absent: string[];
+  damaged: number;
+  absent: number;
+  /** The first of them. */
+  blobs: { digest: string; found: 'damaged' | 'absent'; images: string[] }[];
 }
 
 const atOnce = 20;
-/** Digests named in the result; the counts and the events tell of all. */
+/** Blobs named in the result; the counts and the events tell of all. */
 const named = 100;
 
 /** Reads every known blob and compares it with its name. What is damaged or gone is told as an event; nothing is changed. */
@@ -46,9 +48,9 @@ export const createVerifyJob = (deps: Deps): JobHandler => ({
     return success({
       checked: state.checked,
       bytes: state.bytes,
-      damaged: state.damaged.length,
-      absent: state.absent.length,
-      digests: [...state.damaged, ...state.absent].slice(0, named),
+      damaged: state.damaged,
+      absent: state.absent,
+      blobs: state.blobs,
     });
   },
 });
@@ -57,8 +59,9 @@ const readCheckpoint = ({ checkpoint }: JobContext): Checkpoint => ({
   cursor: null,
   checked: 0,
   bytes: 0,
-  damaged: [],
-  absent: [],
+  damaged: 0,
+  absent: 0,
+  blobs: [],
   ...(checkpoint as Partial<Checkpoint>),
 });
 
@@ -67,14 +70,17 @@ const check = async (deps: Deps, blob: BlobInfo, state: Checkpoint, signal: Abor
   state.checked += 1;
   state.bytes += blob.size;
   if (found === 'sound') return;
-  await deps.store.transaction(async (tx) => {
+  const images = await deps.store.transaction(async (tx) => {
     // Collected while it was read: then nobody misses it.
-    if ((await tx.blobs.get(blob.digest)) === undefined) return;
-    const images = await tx.blobs.neededBy(blob.digest);
+    if ((await tx.blobs.get(blob.digest)) === undefined) return undefined;
+    const needing = await tx.blobs.neededBy(blob.digest);
     const at = new Date(deps.clock.now()).toISOString();
-    const data = { found, size: blob.size, images };
+    const data = { found, size: blob.size, images: needing };
     await tx.events.append({ type: 'blob.corrupt', at, tenant: null, subject: blob.digest, data });
-    deps.log.error({ blob: blob.digest, found, images }, 'a stored blob is not what it should be');
+    return needing;
   });
-  state[found].push(blob.digest);
+  if (images === undefined) return;
+  deps.log.error({ blob: blob.digest, found, images }, 'a stored blob is not what it should be');
+  state[found] += 1;
+  if (state.blobs.length < named) state.blobs.push({ digest: blob.digest, found, images });
 };
