@@ -87,7 +87,17 @@ export const ImageSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('upload'), upload: UploadId }),
   /** A path on the server's own disk; admin only, and only below a folder named in `images.importFrom`. */
   z.object({ kind: z.literal('path'), path: z.string().max(4096) }),
-  z.object({ kind: z.literal('url'), url: z.url({ protocol: /^https?$/ }).max(2048) }),
+  z.object({
+    kind: z.literal('url'),
+    url: z
+      .url({ protocol: /^https?$/, error: 'is not an http:// or https:// address' })
+      .max(2048)
+      // It would be kept with the job.
+      .refine(
+        (url) => !/^https?:\/\/[^/?#]*@/i.test(url),
+        'holds a user name or password, which is not kept safe here',
+      ),
+  }),
   /** Two uploads: a tar of the boot partition's files and a tar of the root. */
   z.object({ kind: z.literal('tars'), boot: UploadId, root: UploadId }),
 ]);

@@ -37,7 +37,7 @@ export const createImageWork = (
     store,
     blobs,
     uploads,
-    unpacker: createImageUnpacker(),
+    unpacker: createImageUnpacker({ mayReachLocal: settings.images.localUrls }),
     inspector: createImageInspector(),
     initramfs,
     clock,

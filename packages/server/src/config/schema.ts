@@ -127,6 +127,10 @@ const images = z
       .array(z.string().startsWith('/', 'is not an absolute path'))
       .default([])
       .describe('Folders on the server that `drover image import --path` may read.'),
+    localUrls: z
+      .boolean()
+      .default(false)
+      .describe('Let imports by URL reach this machine itself (loopback) and link-local addresses.'),
     maxSize: Size.default(64 * 1024 ** 3).describe('Largest image, uncompressed.'),
     maxUploadSize: Size.default(64 * 1024 ** 3).describe('Largest upload, as it comes.'),
     uploadTtlHours: whole(1, 8760)

@@ -8,7 +8,7 @@ import { RefusedError } from '@drover/contract';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createImageUnpacker } from '../../src/adapters/import/unpack.js';
 
-const unpacker = createImageUnpacker();
+const unpacker = createImageUnpacker({ mayReachLocal: true, slowest: { bytes: 1000, ms: 300 } });
 const body = randomBytes(3 << 20);
 const digest = createHash('sha256').update(body).digest('hex');
 let folder: string;
@@ -55,7 +55,9 @@ test('a broken connection is resumed where it stopped, guarded by the ETag', asy
     ranges.push(request.headers.range);
     const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const resumed = request.headers['if-range'] === '"one"' && start > 0;
-    answer.writeHead(resumed ? 206 : 200, { etag: '"one"', 'content-length': body.length - (resumed ? start : 0) });
+    const range = resumed ? { 'content-range': `bytes ${start}-${body.length - 1}/${body.length}` } : {};
+    const length = body.length - (resumed ? start : 0);
+    answer.writeHead(resumed ? 206 : 200, { etag: '"one"', 'content-length': length, ...range });
     if (ranges.length === 1) {
       answer.write(body.subarray(0, 1 << 20), () => answer.destroy());
       return;
@@ -64,6 +66,7 @@ test('a broken connection is resumed where it stopped, guarded by the ETag', asy
   });
   expect(await fetchTo(url)).toEqual({ digest, size: body.length });
   expect(ranges[0]).toBeUndefined();
+  expect(ranges).toHaveLength(2);
   expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
 });
 
@@ -95,4 +98,100 @@ test('an address that is not there is refused at once', async () => {
 test('a download beyond the limit is stopped', async () => {
   const url = await serve((_request, answer) => answer.end(body));
   expect(await codeOf(fetchTo(url, 1 << 20))).toBe('image.too-large');
+});
+
+const reasonOf = async (work: Promise<unknown>): Promise<string> => {
+  const fault: unknown = await work.catch((thrown: unknown) => thrown);
+  return fault instanceof RefusedError ? fault.refusal.detail : `not refused: ${String(fault)}`;
+};
+/** Serves a redirect to `location`, and the body at any other path. */
+const redirectTo = (location: (base: string) => string): Promise<string> => {
+  let base = '';
+  return serve((request, answer) => {
+    if (request.url === '/image') answer.writeHead(302, { location: location(base) }).end();
+    else answer.end(body);
+  }).then((url) => (base = url));
+};
+
+test('redirects are followed', async () => {
+  expect(await fetchTo(await redirectTo(() => '/elsewhere'))).toEqual({ digest, size: body.length });
+});
+
+test.each([
+  ['a file', 'file:///etc/passwd', /file:/],
+  ['an address with a password', 'http://a:b@127.0.0.1/', /user name or password/],
+  ['itself, for ever', '/image', /on and on/],
+])('a redirect to %s is refused at once', async (_name, location, reason) => {
+  expect(await reasonOf(fetchTo(await redirectTo(() => location)))).toMatch(reason);
+});
+
+test('this machine is not asked unless that is allowed, by address, by name, or by redirect', async () => {
+  let asked = 0;
+  const url = await serve((_request, answer) => {
+    asked += 1;
+    answer.end(body);
+  });
+  const guarded = createImageUnpacker({ mayReachLocal: false });
+  const options = { limit: 1 << 30, signal: new AbortController().signal, progress: () => undefined };
+  for (const each of [url, url.replace('127.0.0.1', 'localhost'), url.replace('127.0.0.1', '[::ffff:127.0.0.1]')]) {
+    const fault: unknown = await guarded
+      .download(each, join(folder, 'out'), options)
+      .catch((thrown: unknown) => thrown);
+    expect(fault).toBeInstanceOf(RefusedError);
+    expect((fault as RefusedError).refusal).toMatchObject({ code: 'image.source-unreachable' });
+    expect((fault as RefusedError).refusal.remedy).toContain('images.localUrls');
+  }
+  expect(asked).toBe(0);
+});
+
+test('a file that its server calls gzip-encoded is stored as it is', async () => {
+  const url = await serve((_request, answer) => {
+    answer.writeHead(200, { 'content-encoding': 'gzip', 'content-length': body.length });
+    answer.end(body);
+  });
+  expect(await fetchTo(url)).toEqual({ digest, size: body.length });
+});
+
+test('a part that is another than the one asked for is not taken', async () => {
+  let requests = 0;
+  const url = await serve((request, answer) => {
+    requests += 1;
+    const wrong = request.headers.range !== undefined;
+    const range = wrong ? { 'content-range': `bytes 0-${body.length - 1}/${body.length}` } : {};
+    answer.writeHead(wrong ? 206 : 200, { etag: '"one"', 'content-length': body.length, ...range });
+    if (requests === 1) answer.write(body.subarray(0, 1 << 20), () => answer.destroy());
+    else answer.end(body);
+  });
+  expect(await fetchTo(url)).toEqual({ digest, size: body.length });
+});
+
+test('a connection that breaks again and again is gone on with as long as it gets on', async () => {
+  const step = 5 << 18;
+  const long = Buffer.concat([body, body, body]);
+  let requests = 0;
+  const url = await serve((request, answer) => {
+    requests += 1;
+    const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const range = start === 0 ? {} : { 'content-range': `bytes ${start}-${long.length - 1}/${long.length}` };
+    answer.writeHead(start === 0 ? 200 : 206, { etag: '"one"', 'content-length': long.length - start, ...range });
+    const piece = long.subarray(start, start + step);
+    if (start + piece.length === long.length) answer.end(piece);
+    else answer.write(piece, () => setTimeout(() => answer.destroy(), 20));
+  });
+  expect((await fetchTo(url)).size).toBe(long.length);
+  expect(requests).toBeGreaterThan(5);
+});
+
+test('a download that only trickles is given up, with the reason', async () => {
+  const url = await serve((_request, answer) => {
+    answer.writeHead(200, { 'content-length': body.length });
+    const timer = setInterval(() => answer.write('x'), 20);
+    answer.on('close', () => clearInterval(timer));
+  });
+  expect(await reasonOf(fetchTo(url))).toContain('less than 1000 bytes came in 0.3 s');
+});
+
+test('an answer without the file says which it was', async () => {
+  expect(await reasonOf(fetchTo(await serve((_request, answer) => answer.writeHead(503).end())))).toContain('503');
+  expect(await reasonOf(fetchTo(await serve((_request, answer) => answer.writeHead(204).end())))).toContain('204');
 });

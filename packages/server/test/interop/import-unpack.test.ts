@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createImageUnpacker } from '../../src/adapters/import/unpack.js';
 
 const MiB = 1 << 20;
-const unpacker = createImageUnpacker();
+const unpacker = createImageUnpacker({ mayReachLocal: false });
 let folder: string;
 let disk: Buffer;
 const at = (name: string): string => join(folder, name);

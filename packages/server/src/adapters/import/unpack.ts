@@ -6,7 +6,7 @@ import type { ImageUnpacker } from '../../app/images/ports.js';
 import { assemble } from './assemble.js';
 import { decode } from './decode.js';
 import { decoders } from './decoders.js';
-import { download } from './download.js';
+import { createDownload, type DownloadSettings } from './download.js';
 import { followHash } from './follow-hash.js';
 import { openInput, readHead } from './head.js';
 import { writeSparse } from './sparse-writer.js';
@@ -105,4 +105,9 @@ const digest: ImageUnpacker['digest'] = async (path, options) => {
 };
 
 /** Containers are told by their bytes, never by their name. Needs xz, gzip, zstd (and mtools, e2fsprogs for `assemble`) on PATH. */
-export const createImageUnpacker = (): ImageUnpacker => ({ unpack, download, digest, assemble });
+export const createImageUnpacker = (settings: DownloadSettings): ImageUnpacker => ({
+  unpack,
+  download: createDownload(settings),
+  digest,
+  assemble,
+});

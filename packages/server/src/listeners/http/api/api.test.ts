@@ -73,6 +73,17 @@ describe('refusals are problem+json', () => {
       { status: 400, code: 'request.invalid', detail: 'mac is not a MAC like dc:a6:32:01:36:c2.' },
     ],
     [
+      'an address with a password',
+      {
+        ...{ method: 'POST', url: '/api/v2/images', headers: bearer('admin') },
+        payload: { name: 'a', version: '1', source: { kind: 'url', url: 'https://me:secret@example.org/a.img' } },
+      },
+      {
+        ...{ status: 400, code: 'request.invalid' },
+        detail: 'source.url holds a user name or password, which is not kept safe here.',
+      },
+    ],
+    [
       'an upload of nothing',
       { method: 'POST', url: '/api/v2/uploads', headers: bearer('admin'), payload: { filename: 'a.img', size: 0 } },
       { status: 400, code: 'request.invalid', detail: 'size is an empty file.' },
