@@ -40,7 +40,6 @@ describe('a fleet of Pi 4 and Pi 5', () => {
     seed: 11,
     models: { '4b': 1, '5': 1 },
     network: { mode: 'relay', server: '127.0.0.1', firstAddress: '127.45.0.1', ...ports() },
-    clockScale: 0.2,
     attempts: 5,
     osStage: createRuntimeStage(),
   });
@@ -77,7 +76,7 @@ describe('one board', () => {
   const boot = (faults: RuntimeFaults = {}, onStep: (step: BoardStep) => void = () => undefined) =>
     powerCycle({
       board: {
-        ...{ identity: createIdentity({ model: '4b', serial }), content: 'discard', clockScale: 0.5, onStep },
+        ...{ identity: createIdentity({ model: '4b', serial }), content: 'discard', onStep },
         network: { mode: 'relay', server: '127.0.0.1', address: '127.45.9.1', ...ports() },
       },
       osStage: createRuntimeStage(faults),
@@ -106,12 +105,13 @@ describe('one board', () => {
 
   it('waits for its credential while the control plane is away', async () => {
     const said: string[] = [];
+    let down: Promise<void> | undefined;
     let up: Promise<void> | undefined;
     const result = await boot({}, (step) => {
-      if (step.type === 'loaded') up = lab.controlDown();
+      if (step.type === 'loaded') down = lab.controlDown();
       if (step.type !== 'os') return;
       said.push(step.message);
-      if (step.message.includes('the control plane is away')) up = up?.then(() => lab.controlUp());
+      if (step.message.includes('the control plane is away')) up ??= down?.then(() => lab.controlUp());
     });
     await up;
     expect(said.join('\n')).toContain('HTTP 503: Not yet: the control plane is away.');
