@@ -125,10 +125,13 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     if (api.stopping.aborted) {
-      void reply.header('connection', 'close');
       return sendProblem(reply, refusal('server.busy', 'The server is stopping.'), request.id);
     }
     return undefined;
+  });
+  // What is answered while stopping is the last of its connection: nobody waits for the rest of a body, or for the next request.
+  app.addHook('onSend', async (_request, reply) => {
+    if (api.stopping.aborted) void reply.header('connection', 'close');
   });
   app.setErrorHandler(answerError(log));
   app.setNotFoundHandler(answerNotFound);
