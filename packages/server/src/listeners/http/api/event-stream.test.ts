@@ -104,6 +104,34 @@ it('beats while nothing happens, and ends when the key is revoked', async () => 
   expect(await read(response)).toContain(': still here');
 });
 
+it('tells nobody anything a second after the key was revoked, however much happens', async () => {
+  let allowed = true;
+  let written = 0;
+  const fake = await createFakeApi(
+    {},
+    {
+      listEvents: async (context) =>
+        success(
+          (async function* () {
+            while (!context.signal.aborted) {
+              await new Promise((resolve) => setTimeout(resolve, 20));
+              yield event((written += 1));
+            }
+          })(),
+        ),
+    },
+    {
+      authenticate: async () =>
+        allowed
+          ? success({ key: 'key_1', name: 'a', tenant: null, role: 'reader' })
+          : { ok: false, code: 'auth.invalid', detail: 'revoked' },
+    },
+  );
+  const response = await open(await serve(fake));
+  response.once('data', () => (allowed = false));
+  expect(await read(response)).toContain('id: 1\n');
+});
+
 it('opens no more streams than allowed, and ends them all at stop', async () => {
   const fake = await createFakeApi({}, { listEvents: async (context) => success(waitFor(context.signal)) });
   const url = await serve(fake);

@@ -9,13 +9,15 @@ export interface EventStreamOptions {
   readonly heartbeatMs: number;
   /** Ms a reader may leave its buffers full before it is cut off; it resumes from the last id it read. */
   readonly stallMs: number;
-  /** Asked at each heartbeat: false ends the stream (the key was revoked meanwhile). */
+  /** Asked at each heartbeat, and before a message when that is a second ago: false ends the stream (the key was revoked meanwhile). */
   readonly stillAllowed: () => Promise<boolean>;
 }
 
 /** One message as WHATWG's server-sent events writes it. JSON has no bare line breaks, so one `data` line holds it. */
 export const formatMessage = ({ id, type, data }: StreamMessage<unknown>): string =>
   `${id === null ? '' : `id: ${id}\n`}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+
+const askAgainMs = 1000;
 
 const drained = async (response: ServerResponse, stallMs: number, signal: AbortSignal): Promise<void> => {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(stallMs)]);
@@ -39,14 +41,15 @@ export const writeEventStream = async (
 ): Promise<void> => {
   const ended = new AbortController();
   const stop = AbortSignal.any([signal, ended.signal]);
+  let askedAt = performance.now();
+  const ask = async (): Promise<void> => {
+    askedAt = performance.now();
+    // Where nobody can say, the stream goes on: the database comes back, and is asked again.
+    if (!(await stillAllowed().catch(() => true))) ended.abort();
+  };
   const heartbeat = setInterval(() => {
     if (!response.writableNeedDrain) response.write(': still here\n\n');
-    stillAllowed().then(
-      (allowed) => {
-        if (!allowed) ended.abort();
-      },
-      () => undefined,
-    );
+    void ask();
   }, heartbeatMs);
   const iterator = messages[Symbol.asyncIterator]();
   const stopped = new Promise<{ done: true; value: undefined }>((resolve) => {
@@ -59,6 +62,8 @@ export const writeEventStream = async (
     while (!stop.aborted) {
       const next = await Promise.race([iterator.next(), stopped]);
       if (next.done === true) break;
+      if (performance.now() - askedAt >= askAgainMs) await ask();
+      if (ended.signal.aborted) break;
       if (!response.write(formatMessage(next.value))) await drained(response, stallMs, stop);
     }
   } finally {
