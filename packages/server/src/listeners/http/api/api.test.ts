@@ -91,12 +91,30 @@ describe('refusals are problem+json', () => {
     [
       'a field that is not known',
       { method: 'PATCH', url: '/api/v2/devices/pi', headers: bearer('admin'), payload: { nmae: 'x' } },
-      { status: 400, code: 'request.invalid', remedy: 'Leave out: nmae.' },
+      { status: 400, code: 'request.invalid', detail: 'nmae is not known here.', remedy: 'Leave it out.' },
     ],
     [
       'a query parameter that is not known',
       { url: '/api/v2/devices?stat=failed', headers: bearer('admin') },
-      { status: 400, code: 'request.invalid', remedy: 'Leave out: stat.' },
+      { status: 400, code: 'request.invalid', detail: 'query.stat is not known here.', remedy: 'Leave it out.' },
+    ],
+    [
+      'a value that is none of those it can have',
+      { url: '/api/v2/devices?state=lost', headers: bearer('admin') },
+      {
+        ...{ status: 400, code: 'request.invalid', detail: 'query.state is none of its values.' },
+        remedy: 'Write one of: discovered, available, preparing, in-use, releasing, failed.',
+      },
+    ],
+    [
+      'a number that is too small',
+      { url: '/api/v2/devices?limit=0', headers: bearer('admin') },
+      { status: 400, code: 'request.invalid', detail: 'query.limit is too small.', remedy: 'Write at least 1.' },
+    ],
+    [
+      'a field that is missing',
+      { method: 'POST', url: '/api/v2/keys', headers: bearer('admin'), payload: { name: 'ci' } },
+      { status: 400, code: 'request.invalid', detail: 'role is none of its values.' },
     ],
     [
       'a body that is missing',

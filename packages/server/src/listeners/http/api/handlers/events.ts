@@ -1,10 +1,16 @@
-import { success, type DomainEvent } from '@drover/contract';
+import { refusal, success, type DomainEvent, type Result } from '@drover/contract';
 import type { Events } from '../../../../app/events/events.js';
 import type { Handlers, StreamHandlers, StreamMessage } from '../handlers.js';
 
-/** An event id of a header or a cursor; undefined when it is none. */
-const idOf = (text: string | undefined): number | undefined =>
-  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+/** The event to go on after: what the first of these names, else undefined. Going on from somewhere else would lose or repeat events unseen. */
+const placeOf = (...given: readonly (string | undefined)[]): Result<number | undefined> => {
+  const text = given.find((each) => each !== undefined);
+  if (text === undefined) return success(undefined);
+  if (/^\d{1,15}$/.test(text)) return success(Number(text));
+  return refusal('request.cursor-invalid', 'This is no id of an event.', {
+    remedy: 'Take `next` of the page before, or the id of an event; or leave it out to begin anew.',
+  });
+};
 
 async function* messages(events: AsyncIterable<DomainEvent>): AsyncGenerator<StreamMessage<DomainEvent>> {
   for await (const event of events) {
@@ -18,7 +24,9 @@ export const eventHandlers = (
 ): { handlers: Pick<Handlers, 'listEvents'>; streams: Pick<StreamHandlers, 'listEvents'> } => ({
   handlers: {
     listEvents: async ({ principal }, { query: { limit, cursor, ...query } }) => {
-      const after = idOf(cursor) ?? query.after ?? 0;
+      const place = placeOf(cursor);
+      if (!place.ok) return place;
+      const after = place.value ?? query.after ?? 0;
       const found = await events.list(principal, { ...query, after, limit: limit + 1 });
       if (!found.ok) return found;
       const items = found.value.slice(0, limit);
@@ -28,8 +36,9 @@ export const eventHandlers = (
   },
   streams: {
     listEvents: async ({ principal, signal }, { query: { type, subject, after, cursor }, lastEventId }) => {
-      const from = idOf(lastEventId) ?? idOf(cursor) ?? after;
-      const found = await events.follow(principal, { type, subject, after: from }, signal);
+      const place = placeOf(lastEventId, cursor);
+      if (!place.ok) return place;
+      const found = await events.follow(principal, { type, subject, after: place.value ?? after }, signal);
       return found.ok ? success(messages(found.value)) : found;
     },
   },

@@ -1,0 +1,54 @@
+import { success, type Principal } from '@drover/contract';
+import { describe, expect, it } from 'vitest';
+import type { Events } from '../../../../app/events/events.js';
+import type { RequestContext } from '../handlers.js';
+import { eventHandlers } from './events.js';
+
+const principal: Principal = { key: 'key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', name: 'a', tenant: null, role: 'reader' };
+const context = { principal, signal: new AbortController().signal } as RequestContext;
+
+const make = () => {
+  const asked: (number | undefined)[] = [];
+  const events: Events = {
+    list: async (_who, { after }) => {
+      asked.push(after);
+      return success([]);
+    },
+    follow: async (_who, { after }) => {
+      asked.push(after);
+      return success((async function* () {})());
+    },
+  };
+  const { handlers, streams } = eventHandlers(events);
+  const request = (query: { cursor?: string; after?: number }) => ({ query: { limit: 10, ...query } }) as never;
+  return {
+    asked,
+    list: (query: { cursor?: string; after?: number }) => handlers.listEvents(context, request(query)),
+    follow: (lastEventId: string | undefined, query: { cursor?: string; after?: number } = {}) =>
+      streams.listEvents(context, { ...(request(query) as object), lastEventId } as never),
+  };
+};
+
+describe('where events go on', () => {
+  it('is the cursor, else `after`, else the beginning', async () => {
+    const { list, asked } = make();
+    await list({ cursor: '7', after: 3 });
+    await list({ after: 3 });
+    await list({});
+    expect(asked).toEqual([7, 3, 0]);
+  });
+
+  it('is Last-Event-ID for a stream, else what comes next', async () => {
+    const { follow, asked } = make();
+    await follow('9', { after: 3 });
+    await follow(undefined);
+    expect(asked).toEqual([9, undefined]);
+  });
+
+  it.each(['x', '', '-1', '1e3', '9'.repeat(20)])('is not guessed from %j', async (text) => {
+    const { list, follow, asked } = make();
+    expect(await list({ cursor: text })).toMatchObject({ code: 'request.cursor-invalid' });
+    expect(await follow(text)).toMatchObject({ code: 'request.cursor-invalid' });
+    expect(asked).toEqual([]);
+  });
+});
