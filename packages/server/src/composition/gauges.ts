@@ -93,6 +93,18 @@ export const gaugeSources = (deps: GaugeDeps): readonly GaugeSource[] => {
       read: async () => single(await freeBytes(dataDir)),
     },
     {
+      name: 'drover_database_up',
+      help: '1 while the database answers',
+      labels: [],
+      read: async () =>
+        single(
+          await store.ping().then(
+            () => 1,
+            () => 0,
+          ),
+        ),
+    },
+    {
       name: 'drover_boot_plane_up',
       help: '1 while the boot plane serves',
       labels: [],

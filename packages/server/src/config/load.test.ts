@@ -88,6 +88,11 @@ describe('a bad settings file is refused with line, key and remedy', () => {
       'http:\n  listen: ["127.0.0.1:8081"]\nboot:\n  http:\n    listen: ["127.0.0.1:8081"]\n',
       'drover.yaml:5: boot.http.listen names 127.0.0.1:8081, which http.listen has already. Give each listener an address of its own.',
     ],
+    [
+      'a database of another kind',
+      'database: mysql://here/d\n',
+      'drover.yaml:1: database is neither sqlite nor a URL like postgres://user:password@host/database. Expected: sqlite or text.',
+    ],
     ['relative data folder', 'dataDir: here\n', 'drover.yaml:1: dataDir is not an absolute path. Expected: text.'],
   ];
   it.each(cases)('%s', (_name, text, message) => {

@@ -159,6 +159,8 @@ const retention = z
   })
   .prefault({});
 
+const noDatabase = 'is neither sqlite nor a URL like postgres://user:password@host/database';
+
 /** Every setting with its default and what it means. Plain numbers carry their unit in the name. */
 export const SettingsSchema = z.strictObject({
   dataDir: z
@@ -168,9 +170,7 @@ export const SettingsSchema = z.strictObject({
     .describe('The one folder Drover writes to. Unset: `/var/lib/drover` as root, `~/.local/share/drover` otherwise.'),
   site: name.default('default').describe('Name of the network segment this server stands in.'),
   database: z
-    .union([z.literal('sqlite'), z.string().regex(/^postgres(ql)?:\/\/\S+$/)], {
-      error: 'is neither sqlite nor a URL like postgres://user:password@host/database',
-    })
+    .union([z.literal('sqlite'), z.string().regex(/^postgres(ql)?:\/\/\S+$/, noDatabase)], { error: noDatabase })
     .default('sqlite')
     .describe(
       '`sqlite` keeps everything in the data folder; `postgres://user:password@host/database` uses a PostgreSQL.',

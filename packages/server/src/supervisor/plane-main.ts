@@ -47,7 +47,9 @@ const createPlane = async (
 /** Errors that come from the machine or the settings: said plainly, without a stack. */
 const isExpected = (error: unknown): error is Error =>
   error instanceof Error &&
-  (/^(ListenError|BindError|DataFolderInUseError|NewerDatabaseError|StartError)$/.test(error.name) ||
+  (/^(ListenError|BindError|DataFolderInUseError|NewerDatabaseError|UnusableDatabaseError|StartError)$/.test(
+    error.name,
+  ) ||
     ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'EPERM', 'EROFS', 'ENOSPC'].includes(
       String((error as NodeJS.ErrnoException).code),
     ));

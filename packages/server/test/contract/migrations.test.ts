@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { createSqlStore, NewerDatabaseError } from '../../src/adapters/sql/index.js';
+import { createSqlStore, NewerDatabaseError, UnusableDatabaseError } from '../../src/adapters/sql/index.js';
 import { adapters, type TestDatabase } from './support/databases.js';
 import { temporaryFolder } from './support/folders.js';
+import { sharedCluster } from './support/postgres-cluster.js';
 import { aTenant } from './support/records.js';
 import { createTestLog } from './support/world.js';
 
@@ -64,12 +65,27 @@ describe('a database that cannot be opened', () => {
       file,
       'not a database at all, but long enough to look like a file of one kind or another'.repeat(20),
     );
-    await expect(createSqlStore({ file, log: createTestLog() })).rejects.toThrow(/not a database/);
+    const opening = createSqlStore({ file, log: createTestLog() });
+    await expect(opening).rejects.toThrow(UnusableDatabaseError);
+    await expect(opening).rejects.toThrow(/notes\.txt.*not a database.*Move that file away/);
   });
 
   it('is refused when nobody listens there', async () => {
     const url = `postgres://drover@/postgres?host=${encodeURIComponent(folder)}`;
-    await expect(createSqlStore({ url, log: createTestLog() })).rejects.toThrow(/ENOENT/);
+    const opening = createSqlStore({ url, log: createTestLog() });
+    await expect(opening).rejects.toThrow(UnusableDatabaseError);
+    await expect(opening).rejects.toThrow(/setting `database`.*ENOENT.*Start it/);
+  });
+
+  it('is refused when there is no such database, or no such role', async () => {
+    const url = await sharedCluster();
+    const open = (changed: string) => createSqlStore({ url: changed, log: createTestLog() });
+    await expect(open(url.replace('/postgres?', '/nosuch?'))).rejects.toThrow(
+      /"nosuch" does not exist.*Make that database/,
+    );
+    await expect(open(url.replace('drover@', 'nobody@'))).rejects.toThrow(
+      /"nobody" does not exist.*Mend user and password/,
+    );
   });
 
   it('is made for its owner alone', async () => {

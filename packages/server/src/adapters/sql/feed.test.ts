@@ -20,7 +20,7 @@ const quiet: Log = {
   child: () => quiet,
 };
 
-const feedOf = (stored: StoredEvent[], position = 0, failures = { left: 0 }) =>
+const feedOf = (stored: StoredEvent[], position = 0, failures = { left: 0 }, log = quiet) =>
   createFeed({
     after: async (id, limit) => {
       await sleep(1);
@@ -32,7 +32,7 @@ const feedOf = (stored: StoredEvent[], position = 0, failures = { left: 0 }) =>
     },
     position,
     pollMs: 20,
-    log: quiet,
+    log,
   });
 
 describe('the event feed', () => {
@@ -64,13 +64,16 @@ describe('the event feed', () => {
     await feed.stop();
   });
 
-  it('goes on after the database was away, and is quiet once stopped', async () => {
+  it('goes on after the database was away, which it tells once, and is quiet once stopped', async () => {
     const stored = [event(1)];
-    const feed = feedOf(stored, 0, { left: 2 });
+    const said: string[] = [];
+    const say = (_fields: object, message: string): void => void said.push(message);
+    const feed = feedOf(stored, 0, { left: 5 }, { ...quiet, warn: say, info: say });
     const seen: number[] = [];
     feed.subscribe(({ id }) => seen.push(id));
     for (let waited = 0; seen.length < 1 && waited < 2000; waited += 10) await sleep(10);
     expect(seen).toEqual([1]);
+    expect(said).toEqual(['the event feed could not read; it tries on', 'the event feed reads again']);
     await feed.stop();
     stored.push(event(2));
     feed.wake(2);

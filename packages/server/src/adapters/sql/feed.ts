@@ -32,6 +32,8 @@ export const createFeed = ({ after, position, pollMs, log }: FeedDeps): Feed => 
   let reading: Promise<void> | undefined;
   let again = false;
   let stopped = false;
+  /** Told once, and when it is over: it may last for hours, and is tried twice a second. */
+  let isFailing = false;
 
   const deliver = (event: StoredEvent): void => {
     delivered = event.id;
@@ -62,8 +64,13 @@ export const createFeed = ({ after, position, pollMs, log }: FeedDeps): Feed => 
       return;
     }
     reading = readOn()
+      .then(() => {
+        if (isFailing) log.info({}, 'the event feed reads again');
+        isFailing = false;
+      })
       .catch((error: unknown) => {
-        log.warn({ err: error }, 'the event feed could not read; it tries again');
+        if (!isFailing) log.warn({ err: error }, 'the event feed could not read; it tries on');
+        isFailing = true;
       })
       .finally(() => {
         reading = undefined;

@@ -12,9 +12,13 @@ import type { Tables } from './schema.js';
 import { SqliteDialect } from './sqlite/dialect.js';
 import { sqliteTraits } from './sqlite/traits.js';
 import { createStore } from './store.js';
+import { resultCode, resultCodeOf } from './sqlite/errors.js';
+import { whyUnusable } from './postgres/errors.js';
 import type { Traits } from './traits.js';
+import { UnusableDatabaseError } from './unusable.js';
 
 export { NewerDatabaseError } from './migrate.js';
+export { UnusableDatabaseError } from './unusable.js';
 
 export interface SqlStore extends Store {
   readonly events: EventFeed;
@@ -56,7 +60,7 @@ interface Opened {
 /**
  * Opens the database and brings its tables up to date.
  *
- * @throws NewerDatabaseError when a newer Drover made it; Error when it cannot be opened, reached or is no database.
+ * @throws NewerDatabaseError when a newer Drover made it; UnusableDatabaseError when it cannot be reached, does not let us in, or is no database.
  */
 export const createSqlStore = async (options: SqlStoreOptions): Promise<SqlStore> => {
   const { db, traits, schema, listen } = 'file' in options ? openSqlite(options) : await openPostgres(options);
@@ -80,8 +84,21 @@ export const createSqlStore = async (options: SqlStoreOptions): Promise<SqlStore
     };
   } catch (error) {
     await db.destroy();
-    throw error;
+    throw explained(options, error);
   }
+};
+
+/** What an administrator can do about it; a fault stays one. */
+const explained = (options: SqlStoreOptions, error: unknown): unknown => {
+  if ('file' in options) {
+    if (resultCodeOf(error) !== resultCode.notADatabase) return error;
+    const remedy = 'Move that file away, or put a backup of the database in its place.';
+    return new UnusableDatabaseError(options.file, error, remedy);
+  }
+  const remedy = whyUnusable(error);
+  return remedy === undefined
+    ? error
+    : new UnusableDatabaseError('The PostgreSQL of the setting `database`', error, remedy);
 };
 
 const openSqlite = ({ file }: SqliteOptions): Opened => ({
@@ -103,7 +120,7 @@ const openPostgres = async ({ url, schema, poolSize = 10, log }: PostgresOptions
     };
   } catch (error) {
     await db.destroy();
-    throw error;
+    throw explained({ url, log }, error);
   }
 };
 

@@ -61,6 +61,7 @@ export const createStore = ({ db, traits, onEvents }: StoreDeps): Store => {
       } catch (error) {
         const reason = traits.classify(error);
         if (reason === 'full') throw refusedBecause(full, error);
+        if (reason === 'away') throw refusedBecause(away, error);
         if (reason === 'busy' || (reason === 'conflict' && attempts >= maxAttempts)) {
           throw refusedBecause(busy, error);
         }
@@ -95,6 +96,10 @@ const full = refusal('storage.full', 'The disk of the database is full; nothing 
 });
 const busy = refusal('server.busy', 'The database did not come to this change in time; nothing was changed', {
   remedy: 'Try again.',
+});
+
+const away = refusal('server.busy', 'The database cannot be reached; nothing was changed', {
+  remedy: 'Try again when it is back; /readyz of the server says so.',
 });
 
 const refusedBecause = (refused: Refusal, cause: unknown): RefusedError =>

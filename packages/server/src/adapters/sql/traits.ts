@@ -28,7 +28,7 @@ export interface Traits {
   readonly inTurn: <T>(db: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<T>) => Promise<T>;
   /**
    * What an error of the database asks for. conflict: somebody was faster, do it all again. race: perhaps so, try a few times. full: no room on its
-   * disk. busy: it did not come to us in time, or is not there. undefined: a fault.
+   * disk. busy: it did not come to us in time. away: it cannot be reached. undefined: a fault.
    */
-  classify(error: unknown): 'conflict' | 'race' | 'full' | 'busy' | undefined;
+  classify(error: unknown): 'conflict' | 'race' | 'full' | 'busy' | 'away' | undefined;
 }

@@ -82,11 +82,17 @@ export const createJobRunner = (deps: JobRunnerDeps): Service => {
     }
   };
 
+  /** Told once, and when it is over: the database may be away for hours. */
+  let isFailing = false;
   const claimSafely = async (): Promise<JobRecord | undefined> => {
     try {
-      return await claim();
+      const job = await claim();
+      if (isFailing) deps.log.info({}, 'looking for jobs again');
+      isFailing = false;
+      return job;
     } catch (error) {
-      deps.log.warn({ err: error }, 'could not look for jobs; trying again');
+      if (!isFailing) deps.log.warn({ err: error }, 'could not look for jobs; trying on');
+      isFailing = true;
       return undefined;
     }
   };

@@ -43,10 +43,26 @@ export const counterText = (counters: readonly CounterReading[]): string => {
     .join('');
 };
 
-/** Prometheus metrics of one process: Node's own (event loop lag, memory, CPU), HTTP, and whatever `sources` tell. */
+const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/**
+ * Prometheus metrics of one process: Node's own (event loop lag, memory, CPU), HTTP, and whatever `sources` tell. A source that fails, or does not answer
+ * in `timeoutMs`, is left out: what is told of a server whose database is away matters most then.
+ */
 export const createMetrics = (
   sources: readonly GaugeSource[],
   counters: () => readonly CounterReading[] = () => [],
+  timeoutMs = 2000,
 ): HttpMetrics => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -62,21 +78,33 @@ export const createMetrics = (
     help: 'Event streams that are open',
     registers: [registry],
   });
-  for (const source of sources) {
-    const gauge: Gauge = new Gauge({
-      name: source.name,
-      help: source.help,
-      labelNames: [...source.labels],
-      registers: [registry],
-      async collect() {
-        gauge.reset();
-        for (const { labels, value } of await source.read()) gauge.set({ ...labels }, value);
-      },
-    });
-  }
+  const absent = new Gauge({
+    name: 'drover_metrics_absent',
+    help: '1 for what could not be told this time, because the database or the disk does not answer',
+    labelNames: ['name'],
+    registers: [registry],
+  });
+  const gauges = sources.map((source) => ({
+    source,
+    gauge: new Gauge({ name: source.name, help: source.help, labelNames: [...source.labels], registers: [registry] }),
+  }));
+  const collect = async ({ source, gauge }: (typeof gauges)[number]): Promise<void> => {
+    gauge.reset();
+    try {
+      for (const { labels, value } of await within(timeoutMs, source.read())) gauge.set({ ...labels }, value);
+    } catch {
+      // One without labels would stand at 0, which is not what is known.
+      if (source.labels.length === 0) gauge.remove();
+      absent.set({ name: source.name }, 1);
+    }
+  };
   return {
     contentType: registry.contentType,
-    text: async () => `${await registry.metrics()}${counterText(counters())}`,
+    text: async () => {
+      absent.reset();
+      await Promise.all(gauges.map(collect));
+      return `${await registry.metrics()}${counterText(counters())}`;
+    },
     observe: ({ method, route, status, seconds }) => {
       duration.observe({ method, route, status: String(status) }, seconds);
     },

@@ -9,8 +9,10 @@ const meanings = {
   race: ['23505'],
   // disk_full
   full: ['53100'],
-  // too_many_connections, cannot_connect_now, lock_not_available; nobody listens at its address
-  busy: ['53300', '57P03', '55P03', 'ECONNREFUSED', 'ENOENT'],
+  // too_many_connections, lock_not_available
+  busy: ['53300', '55P03'],
+  // cannot_connect_now; nobody listens at its address, or there is none
+  away: ['57P03', 'ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'],
 } as const;
 
 type Meaning = keyof typeof meanings;
@@ -27,3 +29,12 @@ export const classify = (error: unknown): Meaning | undefined => {
 /** The pool has no code for it. */
 const isPoolTimeout = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect');
+
+/** What to do about a database that could not be opened; undefined for a fault. Classes 28 and 3D: it does not let this role in, or is not there. */
+export const whyUnusable = (error: unknown): string | undefined => {
+  const code = codeOf(error) ?? '';
+  if (code.startsWith('28')) return 'Mend user and password in its URL, or let this role in (pg_hba.conf).';
+  if (code.startsWith('3D')) return 'Make that database, or mend its name in the URL.';
+  const isThere = classify(error) !== 'away' && !isPoolTimeout(error);
+  return isThere ? undefined : 'Start it, or mend its address in the URL.';
+};

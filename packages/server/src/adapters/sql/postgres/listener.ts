@@ -16,6 +16,7 @@ export const createListener = (settings: PostgresSettings, wake: () => void): Li
   let stopped = false;
   let client: pg.Client | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isFailing = false;
   let connecting: Promise<void> = Promise.resolve();
 
   const again = (): void => {
@@ -31,7 +32,8 @@ export const createListener = (settings: PostgresSettings, wake: () => void): Li
     const end = (error?: Error): void => {
       if (ended) return;
       ended = true;
-      if (!stopped) settings.log.warn({ err: error }, 'listening to PostgreSQL broke off; trying again');
+      if (!stopped && !isFailing) settings.log.warn({ err: error }, 'listening to PostgreSQL broke off; trying on');
+      isFailing = true;
       void fresh.end().catch(() => undefined);
       again();
     };
@@ -43,6 +45,7 @@ export const createListener = (settings: PostgresSettings, wake: () => void): Li
     try {
       await fresh.connect();
       await fresh.query(`listen ${eventChannel}`);
+      isFailing = false;
       wake();
     } catch (error) {
       end(error instanceof Error ? error : undefined);

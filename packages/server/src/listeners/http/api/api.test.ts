@@ -236,6 +236,22 @@ describe('wrong keys', () => {
   });
 });
 
+describe('metrics', () => {
+  it('are for keys of the installation', async () => {
+    const tenant = 'ten_01JZ5M8K7Q2W3E4R5T6Y7V8B9N';
+    const { app } = await createFakeApi(
+      {},
+      {},
+      {
+        authenticate: async (key) => success({ key, name: key, tenant: key === 'own' ? null : tenant, role: 'admin' }),
+      },
+    );
+    const status = async (headers: Record<string, string>): Promise<number> =>
+      (await app.inject({ url: '/metrics', headers })).statusCode;
+    expect([await status({}), await status(bearer('theirs')), await status(bearer('own'))]).toEqual([401, 403, 200]);
+  });
+});
+
 describe('stopping', () => {
   it('refuses new requests, and /readyz says so', async () => {
     const { app, stopping } = await createFakeApi();

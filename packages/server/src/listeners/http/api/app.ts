@@ -91,6 +91,10 @@ const welcome = (version: string): string =>
     '',
   ].join('\n');
 
+const notForTenants = refusal('auth.forbidden', 'The metrics are those of the whole installation.', {
+  remedy: 'Use a key that belongs to no tenant.',
+});
+
 /** /metrics counts boards and jobs, so it takes a key as everything does, unless the settings open it. */
 const registerGuardedMetrics = async (
   app: FastifyInstance,
@@ -101,7 +105,8 @@ const registerGuardedMetrics = async (
       scope.addHook('onRequest', async (request, reply) => {
         const attempt = { headers: request.headers, address: request.ip, needed: 'reader' } as const;
         const result = await authenticateRequest(api, attempt);
-        return result.ok ? undefined : sendProblem(reply, result.refused, request.id);
+        if (!result.ok) return sendProblem(reply, result.refused, request.id);
+        return result.principal.tenant === null ? undefined : sendProblem(reply, notForTenants, request.id);
       });
     }
     registerMetrics(scope, metrics);
