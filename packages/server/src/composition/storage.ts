@@ -17,8 +17,31 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+/** The database belongs to the images of another data folder. */
+export class ForeignDatabaseError extends Error {
+  constructor(owner: string, idFile: string) {
+    super(
+      `The PostgreSQL of the setting \`database\` belongs to another data folder (that of server ${owner}), where its images are. ` +
+        'Give this server a database of its own, or start it with that data folder. ' +
+        `If that folder is lost and this one takes its place, write ${owner} into ${idFile}; images whose bytes are gone must be imported again.`,
+    );
+    this.name = 'ForeignDatabaseError';
+  }
+}
+
+/**
+ * Blobs and uploads are files of one data folder as yet, so one server has a database: a second one would be asked for images that it does not have. A blob
+ * store that several servers reach will have a name of its own to compare here.
+ */
+const claimDatabase = async (store: SqlStore, serverId: string, idFile: string): Promise<void> => {
+  const owner = await store.transaction((tx) => tx.settings.putIfAbsent('data-folder', serverId));
+  if (owner !== serverId) throw new ForeignDatabaseError(owner, idFile);
+};
+
+const idFileOf = (dataDir: string): string => join(dataDir, 'server-id');
+
 const readServerId = async (dataDir: string): Promise<string> => {
-  const file = join(dataDir, 'server-id');
+  const file = idFileOf(dataDir);
   const known = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
@@ -38,6 +61,7 @@ export const openStorage = async ({ dataDir, database }: Settings, log: Log): Pr
     database === 'sqlite' ? { file: join(dataDir, 'drover.sqlite'), log } : { url: database, log },
   );
   try {
+    if (database !== 'sqlite') await claimDatabase(store, serverId, idFileOf(dataDir));
     const blobs = await createFsBlobStore(join(dataDir, 'blobs'));
     const uploads = await createUploadStore(join(dataDir, 'uploads'));
     await blobs.sweepScratch();

@@ -173,7 +173,7 @@ export const SettingsSchema = z.strictObject({
     .union([z.literal('sqlite'), z.string().regex(/^postgres(ql)?:\/\/\S+$/, noDatabase)], { error: noDatabase })
     .default('sqlite')
     .describe(
-      '`sqlite` keeps everything in the data folder; `postgres://user:password@host/database` uses a PostgreSQL.',
+      '`sqlite` keeps everything in the data folder; `postgres://user:password@host/database` uses a PostgreSQL, one for each server: images stay in the data folder.',
     )
     .meta({ secret: true }),
   log: z

@@ -47,7 +47,7 @@ const createPlane = async (
 /** Errors that come from the machine or the settings: said plainly, without a stack. */
 const isExpected = (error: unknown): error is Error =>
   error instanceof Error &&
-  (/^(ListenError|BindError|DataFolderInUseError|NewerDatabaseError|UnusableDatabaseError|StartError)$/.test(
+  (/^(ListenError|BindError|DataFolderInUseError|NewerDatabaseError|UnusableDatabaseError|ForeignDatabaseError|StartError)$/.test(
     error.name,
   ) ||
     ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'EPERM', 'EROFS', 'ENOSPC'].includes(
