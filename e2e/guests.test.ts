@@ -28,8 +28,8 @@ test('the fast image’s kernel boots on a virt board and gets a lease from the 
     kernel: path.join(image.bootDir, 'kernel8.img'),
     append: 'console=ttyAMA0 panic=-1 quiet',
   });
-  const lease = await guest.console.expect(/LEASE (\S+) from (\S+)/, bootTimeoutMs);
-  const release = await guest.console.expect(/RELEASE (\S+)/, 10_000);
+  const lease = await guest.console.expect(/LEASE (\S+) from (\S+)\r?\n/, bootTimeoutMs);
+  const release = await guest.console.expect(/RELEASE (\S+)\r?\n/, 10_000);
   expect(release[1]).toBe(image.kernelRelease);
   expect(lease[2]).toBe(lab.net.router);
   expect(await lab.router?.leases()).toMatchObject([{ mac: guest.mac, address: lease[1] }]);
@@ -52,7 +52,7 @@ test('and on a Raspberry Pi 3B with its device tree, over USB', async () => {
   });
   const model = await guest.console.expect(/MODEL (.*)\r?\n/, bootTimeoutMs);
   expect(model[1]).toContain('Raspberry Pi 3 Model B');
-  await guest.console.expect(/LEASE (\S+) from (\S+)/, 120_000);
+  await guest.console.expect(/LEASE (\S+) from (\S+)\r?\n/, 120_000);
   expect(await lab.router?.leases()).toMatchObject([{ mac: guest.mac }]);
   expect((await guest.ended).code).toBe(0);
 });
