@@ -5,7 +5,8 @@ import type { Board, BoardBook } from './board-book.js';
 export interface Identify {
   /**
    * The board that shows itself so. Asks the control plane unless an answer younger than `maxAgeMs` is at hand, waits 300 ms for it at most, and falls back
-   * on what it was told last. Undefined: not known and not to be answered.
+   * on what it was told last. Where nothing was told yet it waits two seconds: a board asks again after that time by itself, and to be told that its files
+   * are absent would end its boot. Undefined: not known and not to be answered.
    */
   (wire: WireIdentity, maxAgeMs: number): Promise<Board | undefined>;
 }
@@ -17,10 +18,11 @@ interface IdentifyDeps {
   readonly log: Log;
   /** Called when the book changed. */
   readonly changed: () => void;
-  readonly timeoutMs?: number;
+  /** How long an answer is waited for, ms: about a board with an earlier answer, and about one without. */
+  readonly patience?: { readonly known: number; readonly unknown: number };
 }
 
-const defaultTimeoutMs = 300;
+const defaultPatience = { known: 300, unknown: 2_000 };
 /** How long a machine that is not ours is left alone without asking again. */
 const ignoredMs = 5_000;
 /** A control plane that did not answer about a board is not asked again about it at once. */
@@ -30,7 +32,7 @@ const mostIgnored = 10_000;
 const keyOf = ({ bootPrefix, mac, isPi }: WireIdentity): string => `${bootPrefix ?? ''} ${mac ?? ''} ${isPi}`;
 
 export function createIdentify(deps: IdentifyDeps): Identify {
-  const { backend, book, clock } = deps;
+  const { backend, book, clock, patience = defaultPatience } = deps;
   const asking = new Map<string, Promise<Board | undefined>>();
   const ignored = new Map<string, number>();
 
@@ -56,10 +58,10 @@ export function createIdentify(deps: IdentifyDeps): Identify {
     return question;
   };
 
-  const orLate = async (question: Promise<Board | undefined>): Promise<Board | undefined | 'late'> => {
+  const orLate = async (question: Promise<Board | undefined>, ms: number): Promise<Board | undefined | 'late'> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), deps.timeoutMs ?? defaultTimeoutMs);
+      timer = setTimeout(() => resolve('late'), ms);
     });
     return Promise.race([question, late]).finally(() => clearTimeout(timer));
   };
@@ -73,7 +75,9 @@ export function createIdentify(deps: IdentifyDeps): Identify {
     if (known === undefined && ignoredAt !== undefined && now - ignoredAt < ignoredMs) return undefined;
     const question = askOnce(wire);
     question.catch((error: unknown) => deps.log.debug({ err: error }, 'the control plane did not say who a board is'));
-    const answer = await orLate(question).catch(() => 'late' as const);
+    const answer = await orLate(question, known === undefined ? patience.unknown : patience.known).catch(
+      () => 'late' as const,
+    );
     if (answer !== 'late') return answer;
     if (known !== undefined) known.askedAt = now - maxAgeMs + retryMs;
     return known;

@@ -28,7 +28,7 @@ function plane(neighbours: Record<string, string> = {}) {
     clock,
     log: silentLog,
     changed,
-    timeoutMs: 20,
+    patience: { known: 20, unknown: 200 },
   });
   const boots = createBoots({
     book,
@@ -93,6 +93,14 @@ describe('asking the control plane who a board is', () => {
     it_.answers(() => Promise.reject(new Error('away')));
     expect((await it_.identify(eeWire, 0))?.answer).toBe(bootable);
     expect(it_.asked).toHaveLength(2);
+  });
+
+  it('waits longer about a board of which it knows nothing, but not without end', async () => {
+    const it_ = plane();
+    it_.answers(() => new Promise((resolve) => setTimeout(() => resolve(bootable), 60)));
+    expect((await it_.identify(eeWire, 0))?.answer).toBe(bootable);
+    it_.answers(() => new Promise(() => undefined));
+    expect(await it_.identify(romWire, 0)).toBeUndefined();
   });
 
   it('asks once for many requests at the same time', async () => {
