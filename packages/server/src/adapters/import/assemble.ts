@@ -1,9 +1,9 @@
-import { mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import type { BlobInfo } from '../../app/blobs/ports.js';
 import type { ImageUnpacker } from '../../app/images/ports.js';
-import { followHash } from './follow-hash.js';
+import { hashFile } from './hash-file.js';
 import { owning, unpackBootTar, unpackRootTar } from './tars.js';
 import { runTool } from './tool.js';
 
@@ -116,15 +116,14 @@ const tooLarge = (size: number, limit: number) =>
 
 async function digestOf(
   path: string,
-  { limit, signal, progress }: { limit: number; signal: AbortSignal; progress: (done: number, total: number) => void },
+  { signal, progress }: { signal: AbortSignal; progress: (done: number, total: number) => void },
 ): Promise<BlobInfo> {
   const file = await open(path, 'r+');
   try {
-    const { size } = await stat(path);
-    const onBytes = (done: number): void => progress(done, size);
-    const { digest } = await followHash(file, { limit, signal, written: () => true, onBytes });
+    const { size } = await file.stat();
+    const hashed = await hashFile(file, { signal, onBytes: (done) => progress(done, size) });
     await file.datasync();
-    return { digest, size };
+    return hashed;
   } finally {
     await file.close();
   }

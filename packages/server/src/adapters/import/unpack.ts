@@ -7,7 +7,7 @@ import { assemble } from './assemble.js';
 import { decode } from './decode.js';
 import { decoders } from './decoders.js';
 import { createDownload, type DownloadSettings } from './download.js';
-import { followHash } from './follow-hash.js';
+import { hashFile } from './hash-file.js';
 import { openInput, readHead } from './head.js';
 import { writeSparse } from './sparse-writer.js';
 import { openZippedDisk } from './zip.js';
@@ -25,22 +25,20 @@ async function takePlain(input: string, output: string, options: UnpackOptions):
   // For reading only: it may be without the right to write, as the input was, or a blob already under its other name.
   const file = await open(output, 'r');
   try {
-    const total = (await file.stat()).size;
-    const hashed = await followHash(file, {
-      limit: options.limit,
-      signal: options.signal,
-      written: () => true,
-      onBytes: (done) => options.progress(done, total),
-    });
-    if (hashed.tooLarge) {
+    const { size } = await file.stat();
+    if (size > options.limit) {
       throw new RefusedError(
-        refusal('image.too-large', `The image has ${hashed.size} bytes, more than ${options.limit}.`, {
+        refusal('image.too-large', `The image has ${size} bytes, more than ${options.limit}.`, {
           remedy: 'Raise images.maxSize in the settings.',
         }),
       );
     }
+    const hashed = await hashFile(file, {
+      signal: options.signal,
+      onBytes: (done) => options.progress(done, size),
+    });
     await file.datasync();
-    return { digest: hashed.digest, size: hashed.size };
+    return hashed;
   } finally {
     await file.close();
   }
@@ -92,13 +90,10 @@ const digest: ImageUnpacker['digest'] = async (path, options) => {
   const file = await openInput(path);
   try {
     const { size } = await file.stat();
-    const hashed = await followHash(file, {
-      limit: Number.MAX_SAFE_INTEGER,
+    return await hashFile(file, {
       signal: options.signal,
-      written: () => true,
       onBytes: (done) => options.progress(done, size),
     });
-    return { digest: hashed.digest, size: hashed.size };
   } finally {
     await file.close();
   }
