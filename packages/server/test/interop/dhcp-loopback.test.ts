@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { decodeDhcp, encodeDhcp, option, readMessageType, readText, type DhcpMessage } from '@drover/protocols/dhcp';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import {
   createDhcpListener,
   defaultDhcpSettings,
@@ -11,6 +11,7 @@ import {
   type DhcpListenerDeps,
   type DhcpSettings,
 } from '../../src/listeners/dhcp/index.js';
+import { eventually } from './eventually.js';
 import { corpus } from './dhcp-corpus.js';
 
 const server = '127.0.0.1';
@@ -82,7 +83,7 @@ async function board(address: string) {
       socket.send(encodeDhcp({ ...decoded.message, giaddr: address, hops: 1 }), port, server);
     },
     send: (bytes: Uint8Array, port: number): void => socket.send(bytes, port, server),
-    answer: () => vi.waitFor(() => answers[0] ?? Promise.reject(new Error('no answer')), { timeout: 4000 }),
+    answer: () => eventually(() => answers[0] ?? Promise.reject(new Error('no answer'))),
   };
 }
 
@@ -117,15 +118,17 @@ describe('a relayed DISCOVER', () => {
 describe('deciding', () => {
   it('takes its time without delaying anyone else', async () => {
     const slow = 'e4:5f:01:09:02:f7';
-    const { ports } = await running(async (mac) => {
-      if (mac === slow) await wait(400);
-      return yes;
-    });
+    let decide: (decision: DhcpDecision) => void = () => undefined;
+    const decided = new Promise<DhcpDecision>((resolve) => (decide = resolve));
+    const { ports, asked } = await running((mac) => (mac === slow ? decided : yes), { decideTimeoutMs: 20_000 });
     const [first, second] = [await board('127.0.0.41'), await board('127.0.0.42')];
     first.relay('ee-pi4-discover', ports.server);
+    await eventually(() => expect(asked).toContain(slow));
     second.relay('ee-pi5-discover', ports.server);
-    expect((await second.answer()).ms).toBeLessThan(350);
-    expect((await first.answer()).ms).toBeGreaterThanOrEqual(390);
+    await second.answer();
+    expect(first.answers).toEqual([]);
+    decide(yes);
+    await first.answer();
   });
 
   it('too late, not at all or with "no" leaves the client alone, and says why', async () => {
@@ -138,7 +141,7 @@ describe('deciding', () => {
     const pi = await board('127.0.0.41');
     for (const name of ['ee-pi4-discover', 'ee-pi5-discover', 'ee-pi4-serial-only-discover'])
       pi.relay(name, ports.server);
-    const reasons = await vi.waitFor(() => {
+    const reasons = await eventually(() => {
       const ignored = events.filter((event) => event.kind === 'ignored').map(({ why }) => why);
       expect(ignored).toHaveLength(3);
       return ignored;
@@ -163,14 +166,14 @@ describe('deciding', () => {
     expect(asked).toHaveLength(1);
     expect(pi.answers).toHaveLength(1);
     pi.relay('ee-pi4-discover', ports.server);
-    await vi.waitFor(() => expect(pi.answers).toHaveLength(2));
+    await eventually(() => expect(pi.answers).toHaveLength(2));
   });
 
   it('is not asked for what is no boot client, or when too many wait', async () => {
     const { ports, asked, events } = await running(() => new Promise(() => undefined), { pending: 1 });
     const pi = await board('127.0.0.41');
     for (const name of ['udhcpc-discover', 'ee-pi4-discover', 'ee-pi5-discover']) pi.relay(name, ports.server);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(events).toContainEqual(expect.objectContaining({ why: 'too many requests at once' })),
     );
     expect(asked).toEqual(['e4:5f:01:09:02:f7']);
@@ -180,17 +183,17 @@ describe('deciding', () => {
 
 describe('delays', () => {
   it('are those of the kind of client, or of the decision', async () => {
-    const own: Record<string, DhcpDecision> = { '2c:cf:67:a1:b2:c3': { answer: true, delayMs: 200 } };
-    const { ports } = await running((mac) => own[mac] ?? yes, { delaysMs: { rom: 400 } });
+    const own: Record<string, DhcpDecision> = { '2c:cf:67:a1:b2:c3': { answer: true, delayMs: 1500 } };
+    const { ports } = await running((mac) => own[mac] ?? yes, { delaysMs: { rom: 3000 } });
     const [rom, ee, chosen] = [await board('127.0.0.41'), await board('127.0.0.42'), await board('127.0.0.43')];
     rom.relay('rom-3b-discover', ports.server);
     ee.relay('ee-pi4-discover', ports.server);
     chosen.relay('ee-pi5-discover', ports.server);
-    expect((await ee.answer()).ms).toBeLessThan(190);
+    expect((await ee.answer()).ms).toBeLessThan(1400);
     const late = await chosen.answer();
-    expect(late.ms).toBeGreaterThanOrEqual(195);
-    expect(late.ms).toBeLessThan(390);
-    expect((await rom.answer()).ms).toBeGreaterThanOrEqual(395);
+    expect(late.ms).toBeGreaterThanOrEqual(1495);
+    expect(late.ms).toBeLessThan(2900);
+    expect((await rom.answer()).ms).toBeGreaterThanOrEqual(2995);
   });
 });
 
@@ -210,7 +213,7 @@ describe('the PXE port', () => {
     const { ports, events } = await running(() => ({ answer: true }));
     const machine = await board('127.0.0.41');
     machine.send(corpus('edk2-pxe-request'), ports.pxe);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(events.at(-1)).toMatchObject({ kind: 'ignored', why: expect.stringMatching(/boot file/) as string }),
     );
     expect(machine.answers).toEqual([]);
@@ -234,7 +237,7 @@ describe('anything else', () => {
     const { ports, events } = await running(() => yes, { delaysMs: { ee: 300 } });
     const pi = await board('127.0.0.41');
     pi.relay('ee-pi4-discover', ports.server);
-    await vi.waitFor(() => expect(events).toHaveLength(1));
+    await eventually(() => expect(events).toHaveLength(1));
     await closing[0]!();
     await wait(400);
     expect(pi.answers).toEqual([]);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { hardwareAddress, option, readMessageType, readText, type DhcpMessage } from '@drover/protocols/dhcp';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './eventually.js';
 import { dhcpLab, routerAddress, serverAddress, type DhcpLab } from './dhcp-lab.js';
 
 let lab: DhcpLab;
@@ -84,7 +85,7 @@ describe('beside a DHCP server on the same host', () => {
     client.child.kill('SIGUSR1');
     await client.says(/renew 10\.77\.0\.1\d\d/);
     // DISCOVER, REQUEST, and the REQUEST of the renewal, all acknowledged by dnsmasq.
-    await vi.waitFor(() => expect(theirs.output().match(/DHCPACK\(br0\)/g)).toHaveLength(2));
+    await eventually(() => expect(theirs.output().match(/DHCPACK\(br0\)/g)).toHaveLength(2));
     const seen = ours.events.filter((event) => event.kind === 'request').map(({ observation }) => observation.type);
     expect(seen).toEqual(['discover', 'request']);
     expect(ours.events.filter((event) => event.kind === 'answer')).toEqual([]);
@@ -116,7 +117,7 @@ describe('another server on the segment', () => {
     const ours = await lab.drover(proxy);
     const client = lab.udhcpc('-B', '-n', '-q', '-O', '66');
     await client.says(/bound/);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(ours.events).toContainEqual(
         expect.objectContaining({
           kind: 'other-server',
@@ -158,7 +159,7 @@ describe('full mode on a segment of its own', () => {
     client.child.kill('SIGUSR1');
     await client.says(/renew 10\.77\.0\.20/);
     client.child.kill('SIGUSR2');
-    await vi.waitFor(() => {
+    await eventually(() => {
       const states = ours.leases.map(({ address, state }) => `${address} ${state}`);
       // A client on a busy machine may ask twice.
       expect(states.filter((state, i) => i < 2 || state !== states[i - 1])).toEqual([

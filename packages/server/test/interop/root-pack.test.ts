@@ -275,6 +275,6 @@ describe('programs', () => {
     await expect(
       tools.run('sh', ['-c', 'trap "" TERM; while :; do sleep 0.1; done'], { signal: controller.signal }),
     ).rejects.toMatchObject({ name: 'AbortError' });
-    expect(Date.now() - started).toBeLessThan(9000);
+    expect(Date.now() - started).toBeLessThan(20_000);
   });
 });

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from './eventually.js';
 import { content, rawClient, startTftp, type RawClient, type TftpLab } from './tftp-lab.js';
 
 // Addresses that come and go under a running TFTP server. All of 127.0.0.0/8 is there, so that none of this needs a right.
@@ -73,7 +74,7 @@ describe.each([
     expect((await finish(board, first)).equals(bytes)).toBe(true);
     const [event] = await lab.ended(1);
     expect(event).toMatchObject({ outcome: { kind: 'complete' }, bytes: bytes.length });
-    await vi.waitFor(async () => expect(await isFree(lab.port)).toBe(true));
+    await eventually(async () => expect(await isFree(lab.port)).toBe(true));
     expect(late.waiting()).toBe(0);
     expect(lab.events).toHaveLength(1);
   });

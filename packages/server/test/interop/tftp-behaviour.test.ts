@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { tftpCorpus } from '../../../protocols/test/support/corpus.js';
 import { randomFrom } from '../../../protocols/test/support/fuzz.js';
 import { mutateTftp } from '../../../protocols/test/support/mutate.js';
 import type { TftpListenerDeps, TftpSettings } from '../../src/listeners/tftp/index.js';
+import { eventually } from './eventually.js';
 import { clients, content, fetchWith, rawClient, sleep, startTftp, type RawClient, type TftpLab } from './tftp-lab.js';
 
 const rrq = (name: string, options = '', mode = 'octet'): string => `\0\x01${name}\0${mode}\0${options}`;
@@ -145,7 +146,7 @@ describe('what is refused, in words', () => {
     const before = Date.now();
     board.send(request, lab.port);
     const { bytes } = await board.next();
-    expect(Date.now() - before).toBeLessThan(500);
+    expect(Date.now() - before).toBeLessThan(3000);
     expect([...bytes.subarray(0, 4)]).toEqual([0, 5, 0, code]);
     expect(bytes.subarray(4, -1).toString()).toMatch(message);
     expect(lab.events).toMatchObject([{ outcome: { kind: 'rejected', code } }]);
@@ -273,7 +274,7 @@ describe('packets gone wrong', () => {
       }
       const { bytes, said } = await fetchWith(clients['curl']!, lab.port, 'f');
       expect(bytes && Buffer.compare(bytes, files.get('f')!), said).toBe(0);
-      await vi.waitFor(() => expect(lab.listener.active()).toBe(0), { timeout: 10_000 });
+      await eventually(() => expect(lab.listener.active()).toBe(0));
     },
   );
 });

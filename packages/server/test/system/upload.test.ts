@@ -103,7 +103,7 @@ describe('an upload', () => {
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
     };
     const before = await memory();
-    const upload = await client.upload(source, { filename: 'large.img', chunkSize: 30 * mebibyte });
+    const upload = await client.upload(source, { filename: 'large.img', chunkSize: 60 * mebibyte });
     expect(upload.complete).toBe(true);
     expect((await memory()) - before).toBeLessThan(50 * mebibyte);
   });
