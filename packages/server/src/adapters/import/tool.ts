@@ -12,6 +12,7 @@ const packages: Readonly<Record<string, string>> = {
   'mkfs.vfat': 'dosfstools',
   mcopy: 'mtools',
   mke2fs: 'e2fsprogs',
+  filefrag: 'e2fsprogs',
   sfdisk: 'fdisk',
   du: 'coreutils',
 };
