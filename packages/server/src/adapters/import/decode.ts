@@ -3,8 +3,9 @@ import { open } from 'node:fs/promises';
 import { refusal, RefusedError } from '@drover/contract';
 import { tellConsumed } from './consumed.js';
 import type { Decoder } from './decoders.js';
-import { followHash } from './follow-hash.js';
+import { hashDisk } from './hash-disk.js';
 import { notFoundCode, tiedToUs } from './tied.js';
+import { watchWriter } from './watch-writer.js';
 
 interface Ended {
   readonly code: number | null;
@@ -45,7 +46,7 @@ const tooLarge = (limit: number) =>
     }),
   );
 
-/** Decodes `input` into `output` through a system tool that writes the file itself, while reading behind it to hash. */
+/** Decodes `input` into `output` through a system tool that writes the file itself. */
 export async function decode(
   decoder: Decoder,
   input: string,
@@ -67,18 +68,18 @@ export async function decode(
     end.catch(() => undefined);
     const stopTelling = tellConsumed(source, (done) => options.progress(done, total));
     try {
-      const watching = followHash(target, {
+      const watching = watchWriter(target, {
         limit: options.limit,
         signal: options.signal,
-        written: () => ended !== undefined,
+        ended: () => ended !== undefined,
       });
-      const hashed = await Promise.race([watching, end.then(() => watching)]);
-      if (hashed.tooLarge) throw tooLarge(options.limit);
+      if (!(await Promise.race([watching, end.then(() => watching)]))) throw tooLarge(options.limit);
       await end;
       refuseFailure(ended, decoder);
       await target.datasync();
       options.progress(total, total);
-      return { digest: hashed.digest, size: hashed.size };
+      // Not while the decompressor is at work: two that read and write the same memory slow each other down by more than one of them takes.
+      return await hashDisk(target, options.signal);
     } finally {
       stopTelling();
       child.kill('SIGKILL');
