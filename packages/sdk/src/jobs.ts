@@ -7,7 +7,7 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each state of the job that differs from the last one told. */
   readonly onProgress?: ((job: Job) => void) | undefined;
-  /** Ms between looks. Default 500. */
+  /** Ms between looks. Default 500 with `onProgress`; without it, from 100 ms to two seconds, growing with the time waited. */
   readonly intervalMs?: number | undefined;
   /** Ms to wait for a server that is away. Default two minutes. */
   readonly patienceMs?: number | undefined;
@@ -20,8 +20,10 @@ export const waitForJob = async (
   transport: Transport,
   call: Call,
   id: string,
-  { signal, onProgress, intervalMs = 500, patienceMs = 120_000 }: WaitOptions = {},
+  { signal, onProgress, intervalMs, patienceMs = 120_000 }: WaitOptions = {},
 ): Promise<Job> => {
+  const every = intervalMs ?? (onProgress && 500);
+  const wait = every === undefined ? growing(Date.now()) : () => every;
   let told = '';
   let awaySince: number | undefined;
   for (;;) {
@@ -36,9 +38,12 @@ export const waitForJob = async (
       told = now;
       if (isEnded(job)) return job;
     }
-    await transport.sleep(intervalMs, signal);
+    await transport.sleep(wait(), signal);
   }
 };
+
+/** A short job is looked at often, a long one costs the server little: a fiftieth of the time waited so far, from a tenth of a second to two. */
+const growing = (startedAt: number) => (): number => Math.min(Math.max(100, (Date.now() - startedAt) / 50), 2000);
 
 /** The job as it is; undefined while the server is away and there is patience left. */
 const look = async (

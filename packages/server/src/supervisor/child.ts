@@ -28,6 +28,12 @@ export interface ChildDeps {
 
 const entry = fileURLToPath(new URL('./plane-main.js', import.meta.url));
 
+/**
+ * Room for what lives a moment, in MB. V8 begins with one, and then collects each second what a poll, a request or a packet left; its helper threads wake
+ * up for that too.
+ */
+const youngGeneration = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+
 const exited = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null
     ? Promise.resolve()
@@ -63,7 +69,11 @@ export const createChild = ({ plane, log, version, onMessage, onDown }: ChildDep
     timer = undefined;
     backOff.started(Date.now());
     // Sourcemaps and the like of our own run go along; secrets of the environment do not.
-    const started = fork(entry, [plane], { env: childEnvironment(), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const started = fork(entry, [plane], {
+      env: childEnvironment(),
+      execArgv: [...process.execArgv, ...youngGeneration],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     child = started;
     started.on('message', (message: FromPlane) => {
       if (message.type === 'loaded' && settings !== undefined) send({ type: 'start', settings, version });

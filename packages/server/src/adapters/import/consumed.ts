@@ -6,8 +6,8 @@ export async function consumed(file: FileHandle): Promise<number> {
   return Number(/^pos:\s*(\d+)/m.exec(info)?.[1] ?? 0);
 }
 
-/** Tells every quarter of a second how far the readers of `file` came, until the returned function is called. */
+/** Tells twice a second how far the readers of `file` came, until the returned function is called. */
 export function tellConsumed(file: FileHandle, tell: (done: number) => void): () => void {
-  const timer = setInterval(() => void consumed(file).then(tell), 250);
+  const timer = setInterval(() => void consumed(file).then(tell), 500);
   return () => clearInterval(timer);
 }

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const pollMs = 100;
+const pollMs = 250;
 /** Most that waits in memory to be written to the disk: each commit of the database on the same disk waits behind it. */
 const mostUnwritten = 64 << 20;
 
