@@ -22,8 +22,8 @@ describe.each(formats)('decompress %s', (format) => {
   });
 
   it('stops at the limit, again and again and at the same time', async () => {
-    const attempts = Array.from({ length: 8 }, () => decompress(compressed, { limit: numbers.length - 1 }));
-    for (const attempt of attempts) await expectRefusal(() => attempt, 'image.too-large');
+    const attempt = () => decompress(compressed, { limit: numbers.length - 1 });
+    await Promise.all(Array.from({ length: 8 }, () => expectRefusal(attempt, 'image.too-large')));
     expect(await decompress(compressed, { limit: numbers.length })).toHaveLength(numbers.length);
   });
 
