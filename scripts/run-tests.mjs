@@ -95,14 +95,14 @@ async function runProject(name) {
 }
 
 /** Two at a time keep two cores at work: each of these runs one test file after the other. What comes after them has the machine to itself. */
-const pairs = [
+const stages = [
   [readSources, () => runProject('unit')],
   [() => runProject('contract'), () => runProject('interop')],
   [() => runProject('system')],
   [() => runProject('e2e')],
 ];
 const rows = [];
-for (const pair of pairs) for (const lane of await Promise.all(pair.map((run) => run()))) rows.push(...lane);
+for (const stage of stages) for (const lane of await Promise.all(stage.map((run) => run()))) rows.push(...lane);
 rmSync(folder, { recursive: true, force: true });
 
 console.log('');

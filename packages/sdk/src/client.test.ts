@@ -203,6 +203,22 @@ describe('an upload', () => {
   });
 });
 
+it('looks at a job whose progress nobody follows more seldom the longer it lasts', async () => {
+  const running = Array.from({ length: 300 }, () => json({ id: 'job_1', state: 'running', progress: null }));
+  const { waits, options } = createFakeServer([...running, json({ id: 'job_1', state: 'succeeded', progress: null })]);
+  expect((await createClient(options).waitForJob('job_1')).state).toBe('succeeded');
+  expect(waits).toHaveLength(300);
+  expect([waits[0], waits.at(-1)]).toEqual([100, 2000]);
+  expect(waits).toEqual([...waits].sort((a, b) => a - b));
+});
+
+it('looks at a job as often as it is told to', async () => {
+  const running = json({ id: 'job_1', state: 'running', progress: null });
+  const { waits, options } = createFakeServer([running, json({ id: 'job_1', state: 'succeeded', progress: null })]);
+  await createClient(options).waitForJob('job_1', { intervalMs: 7 });
+  expect(waits).toEqual([7]);
+});
+
 it('waits for a job across a restart of the server and tells each change once', async () => {
   const job = (state: string, done: number) =>
     json({ id: 'job_1', state, progress: { step: 'x', done, total: 2, unit: 'bytes' } });

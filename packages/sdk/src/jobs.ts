@@ -23,7 +23,7 @@ export const waitForJob = async (
   { signal, onProgress, intervalMs, patienceMs = 120_000 }: WaitOptions = {},
 ): Promise<Job> => {
   const every = intervalMs ?? (onProgress && 500);
-  const wait = every === undefined ? growing(Date.now()) : () => every;
+  const wait = every === undefined ? growing() : () => every;
   let told = '';
   let awaySince: number | undefined;
   for (;;) {
@@ -43,7 +43,14 @@ export const waitForJob = async (
 };
 
 /** A short job is looked at often, a long one costs the server little: a fiftieth of the time waited so far, from a tenth of a second to two. */
-const growing = (startedAt: number) => (): number => Math.min(Math.max(100, (Date.now() - startedAt) / 50), 2000);
+const growing = (): (() => number) => {
+  let waited = 0;
+  return () => {
+    const next = Math.min(Math.max(100, waited / 50), 2000);
+    waited += next;
+    return next;
+  };
+};
 
 /** The job as it is; undefined while the server is away and there is patience left. */
 const look = async (

@@ -10,8 +10,7 @@ import { dataRanges, split, type Range } from './data-ranges.js';
  * millisecond. Megabytes through the thread pool take twice the CPU time.
  */
 const chunkSize = 128 * 1024;
-/** Others wait half a millisecond at most. */
-const chunksPerTurn = 8;
+const chunksPerTurn = 2;
 
 const zeros = Buffer.alloc(chunkSize);
 
