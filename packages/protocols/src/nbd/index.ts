@@ -25,3 +25,19 @@ export type {
   NbdRefusalReason,
   NbdSession,
 } from './handshake-types.js';
+export { shapeExtents } from './block-status.js';
+export {
+  dataChunkHeaderBytes,
+  encodeBlockStatusChunk,
+  encodeErrorChunk,
+  holeChunkBytes,
+  putDataChunkHeader,
+  putHoleChunk,
+  putNoneChunk,
+  putSimpleReply,
+  chunkHeaderBytes,
+  simpleReplyBytes,
+  type NbdExtent,
+} from './replies.js';
+export { createRequestParser, requestHeaderBytes, type NbdParsed, type NbdRequestParser } from './request-parser.js';
+export { refuseRequest, rulesOf, type NbdRefusal, type NbdRules } from './request-rules.js';

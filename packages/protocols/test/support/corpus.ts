@@ -13,6 +13,7 @@ export function corpus(file: URL): ReadonlyMap<string, Uint8Array> {
 }
 
 export const dhcpCorpus = corpus(new URL('../../src/dhcp/corpus/messages.hex', import.meta.url));
+export const nbdCorpus = corpus(new URL('../../src/nbd/corpus/sessions.hex', import.meta.url));
 export const tftpCorpus = corpus(new URL('../../src/tftp/corpus/packets.hex', import.meta.url));
 
 /** A packet of a corpus. */

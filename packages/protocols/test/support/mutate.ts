@@ -112,3 +112,43 @@ export function mutateDhcp(bytes: Uint8Array, random: Random): Uint8Array {
   }
   return mutated;
 }
+
+/** Options and requests of an NBD client's session, each whole with its data. */
+function messages(bytes: Uint8Array): Span[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const spans: Span[] = [];
+  for (let at = 4; at + 28 <= bytes.length;) {
+    const option = view.getUint32(at) === 0x49484156;
+    const payload = !option && view.getUint16(at + 6) === 1 ? view.getUint32(at + 24) : 0;
+    const length = option ? 16 + view.getUint32(at + 12) : 28 + payload;
+    spans.push({ at, length });
+    at += length;
+  }
+  return spans;
+}
+
+const nbdNumbers = [0, 1, 2, 511, 512, 4096, 65_535, 65_536, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8, 0xffff_ffff];
+
+/** Puts a number of 16 or 32 bits where a field may be: those of a message begin at even places. */
+function putField(bytes: Uint8Array, { at, length }: Span, random: Random): Uint8Array {
+  const place = at + 2 * random(Math.min(length, 28) >> 1);
+  const value = random(2) === 0 ? random(2 ** 32) : nbdNumbers[random(nbdNumbers.length)]!;
+  const field = [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff].slice(
+    random(2) === 0 ? 2 : 0,
+  );
+  return splice(bytes, place, field.length, field);
+}
+
+/** A session with one to four changes; most keep the magic numbers, or hardly anything would be read behind them. */
+export function mutateNbd(bytes: Uint8Array, random: Random): Uint8Array {
+  let mutated = bytes;
+  for (let i = random(4); i >= 0; i -= 1) {
+    const spans = messages(mutated);
+    const span = pick(spans, random);
+    const kind = random(8);
+    if (!span || kind === 0) mutated = pick(blind, random)!(mutated, random);
+    else if (kind < 3) mutated = shuffleParts(mutated, spans, random);
+    else mutated = putField(mutated, { at: span.at + 4, length: span.length - 4 }, random);
+  }
+  return mutated;
+}
