@@ -22,6 +22,29 @@ export type { DirectoryEntry, Ext4Stat, Ext4Volume, FileKind, Timestamp, WalkEnt
 export { packTar } from './tar/pack.js';
 export { patchSquashfsRoot, squashfsRootOptions, type SquashfsPatch, type SquashfsRoot } from './squashfs/root.js';
 export type { PackTarOptions } from './tar/types.js';
+export type { BlockFile, BlockSource, BlockStatus, DiskView } from './qcow2/types.js';
+export { createQcow2, type CreateQcow2Options } from './qcow2/create.js';
+export { readHeader as readQcow2Header, type BackingName, type Qcow2Header } from './qcow2/header.js';
+export {
+  openQcow2,
+  type DiskStats,
+  type OpenQcow2Options,
+  type Qcow2Disk,
+  type WriteOptions,
+  type ZeroOptions,
+} from './qcow2/disk.js';
+export type { Qcow2Environment } from './qcow2/active.js';
+export type { Recovery } from './qcow2/open.js';
+export type { SnapshotOptions } from './qcow2/snapshot.js';
+export type { ResizeOptions } from './qcow2/resize.js';
+export type { CopyProgress, FlattenOptions } from './qcow2/flatten.js';
+export { mostLayers } from './qcow2/state.js';
+export { openLayer, type Layer, type OpenLayerOptions } from './qcow2/layer.js';
+export { compactQcow2, type CompactOptions } from './qcow2/compact.js';
+export { checkQcow2, repairQcow2, type Qcow2Report } from './qcow2/check.js';
+export { findData, rawView, uncached, type FindDataOptions } from './qcow2/backing.js';
+export { createTableCache, type TableCache } from './qcow2/table-cache.js';
+export { createClusterCache, type CachedFile, type ClusterCache, type ClusterCacheOptions } from './qcow2/cluster-cache.js';
 export { packCpio } from './cpio/pack.js';
 export { readCpio } from './cpio/read.js';
 export type { CpioEntry, CpioRecord, PackCpioOptions } from './cpio/types.js';

@@ -1,0 +1,237 @@
+import { ImageError } from '../errors.js';
+import type { Extent } from '../source.js';
+import { requireSound, type Active, type Qcow2Environment } from './active.js';
+import { flatten, type FlattenOptions } from './flatten.js';
+import { readHeader } from './header.js';
+import { requireBelow, type Layer } from './layer.js';
+import { openActive, type Recovery } from './open.js';
+import { reclaim } from './reclaim.js';
+import { createRequests } from './requests.js';
+import { resize, type ResizeOptions } from './resize.js';
+import { snapshot, type SnapshotOptions } from './snapshot.js';
+import { finish, requireDepth, type DiskState } from './state.js';
+import type { BlockFile, BlockStatus, DiskView } from './types.js';
+import { discardClusters, movesClusters, writeInPlace, writeMoving, zeroPart } from './write.js';
+import { zeros } from './zeros.js';
+
+export interface OpenQcow2Options {
+  /** The overlay. Nobody else may write to it. The disk does not close it. */
+  file: BlockFile;
+  /**
+   * The redo log of the overlay: any file of its own, which may be empty. Without one every change that allocates clusters waits until it is
+   * durable.
+   */
+  log?: BlockFile;
+  /** Frozen overlays below it, the uppermost first. */
+  layers?: readonly Layer[];
+  /** What lies below all overlays, such as `rawView` of an SD-card image; undefined for an empty disk. */
+  base?: DiskView;
+  environment: Qcow2Environment;
+}
+
+export interface WriteOptions {
+  /** Durable when it resolves. */
+  fua?: boolean;
+}
+
+export interface ZeroOptions extends WriteOptions {
+  /** Keep room for the stretch, so that later writes find it. */
+  noHole?: boolean;
+}
+
+export interface DiskStats {
+  /** Bytes of the overlay's file that are in use, tables included. */
+  used: number;
+  /** Free bytes in the file that are not holes yet. */
+  stale: number;
+  /** Changes of tables that the next flush makes durable. */
+  pending: number;
+  /** Frozen overlays below. */
+  layers: number;
+}
+
+/**
+ * A disk that can be written to: an overlay over frozen ones and a base. What a `write`, `writeZeroes` or `trim` has resolved survives the end
+ * of the process; what a `flush` has resolved survives a power cut. Offsets and lengths are bytes; what does not lie within the disk is refused
+ * with `image.qcow2.range`. Any number of calls may be under way at once.
+ */
+export interface Qcow2Disk extends DiskView {
+  write(offset: number, bytes: Uint8Array, options?: WriteOptions): Promise<void>;
+  writeZeroes(offset: number, length: number, options?: ZeroOptions): Promise<void>;
+  /** Whole clusters of the stretch read as zeros afterwards and take no space; parts of clusters stay as they are. */
+  trim(offset: number, length: number, options?: WriteOptions): Promise<void>;
+  /** Makes everything durable that had been answered before. */
+  flush(): Promise<void>;
+  /** Changes the size, a multiple of 512. What is added reads as zeros. Throws `image.qcow2.shrink` unless nothing is lost. */
+  resize(size: number, options?: ResizeOptions): Promise<void>;
+  /** Freezes the overlay as it is and goes on in a new one above it. */
+  snapshot(options: SnapshotOptions): Promise<Layer>;
+  /** Copies what frozen overlays hold, so that the disk does not need them any more. Returns those it has let go. */
+  flatten(options: FlattenOptions): Promise<Layer[]>;
+  /** Makes holes of free clusters, which happens by itself when there are many and when the disk is closed. Returns bytes given back. */
+  reclaim(): Promise<number>;
+  /** Flushes and leaves the image as a clean one. No call may follow. */
+  close(): Promise<void>;
+  readonly recovery: Recovery;
+  stats(): DiskStats;
+}
+
+/** Free bytes that are made holes of unasked. */
+const reclaimAt = 64 * 1024 * 1024;
+
+/** Opens a disk, after checking all of its overlay. Throws `image.qcow2.*`. */
+export async function openQcow2(options: OpenQcow2Options): Promise<Qcow2Disk> {
+  const { file, log, layers = [], base, environment } = options;
+  requireDepth(layers.length);
+  const below = layers[0]?.view ?? base;
+  requireBelow(await readHeader(file), below);
+  const { active, recovery } = await openActive({ ...environment, file, log, below });
+  const requests = createRequests(active.geometry.clusterSize);
+  return createDisk({ active, layers: [...layers], base, requests, environment }, recovery);
+}
+
+function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
+  let closed: Promise<void> | undefined;
+
+  const requireRange = (offset: number, length: number): void => {
+    const { size } = state.active.view;
+    if (closed !== undefined) throw new ImageError('image.qcow2.closed', 'The disk is closed');
+    if (offset >= 0 && length >= 0 && offset + length <= size && Number.isSafeInteger(offset + length)) return;
+    throw outside(offset, length, size);
+  };
+
+  const change = async (
+    range: Extent,
+    options: WriteOptions | undefined,
+    moves: () => boolean,
+    work: (active: Active, moves: boolean) => Promise<void>,
+  ): Promise<void> => {
+    requireRange(range.offset, range.length);
+    requireSound(state.active);
+    if (range.length > 0) {
+      const request = { start: range.offset, end: range.offset + range.length };
+      await state.requests.run(request, moves, async (doesMove) => {
+        const { active } = state;
+        // The disk may have become smaller while this waited.
+        if (request.end > active.view.size) throw outside(range.offset, range.length, active.view.size);
+        await work(active, doesMove);
+        active.checkpoints.wrote();
+      });
+    }
+    if (options?.fua === true) await state.active.checkpoints.flush();
+  };
+
+  const whole = async <T>(work: () => Promise<T>): Promise<T> => {
+    requireRange(0, 0);
+    requireSound(state.active);
+    return state.requests.run({ start: 0, end: Infinity }, always, work);
+  };
+
+  return {
+    get size() {
+      return state.active.view.size;
+    },
+    read: (offset, length) => {
+      requireRange(offset, length);
+      return state.active.view.read(offset, length);
+    },
+    readInto: (offset, target) => {
+      requireRange(offset, target.length);
+      return state.active.view.readInto(offset, target);
+    },
+    status: (offset, length, limit): BlockStatus[] | Promise<BlockStatus[]> => {
+      requireRange(offset, length);
+      return state.active.view.status(offset, length, limit);
+    },
+    knownZero: (offset, length) => state.active.view.knownZero(offset, length),
+    write: (offset, bytes, options) =>
+      change(
+        { offset, length: bytes.length },
+        options,
+        () => movesClusters(state.active, offset, offset + bytes.length),
+        (active, moves) => (moves ? writeMoving(active, offset, bytes) : writeInPlace(active, offset, bytes)),
+      ),
+    writeZeroes: (offset, length, options) =>
+      change({ offset, length }, options, always, (active) =>
+        options?.noHole === true ? writeZeros(active, offset, length) : makeZero(active, offset, length),
+      ),
+    trim: (offset, length, options) =>
+      change({ offset, length }, options, always, (active) => {
+        const { first, end } = wholeClusters(active, offset, length);
+        return discardClusters(active, first, end);
+      }),
+    flush: async () => {
+      requireRange(0, 0);
+      const { active } = state;
+      await active.checkpoints.flush();
+      if (active.allocator.stale * active.geometry.clusterSize >= reclaimAt) void reclaim(active);
+    },
+    resize: (size, options) => whole(() => resize(state.active, size, options)),
+    snapshot: async (options) => {
+      requireRange(0, 0);
+      // What can be done while the disk is in use is.
+      await state.active.checkpoints.flush();
+      await reclaim(state.active);
+      return whole(() => snapshot(state, options));
+    },
+    flatten: async (options) => {
+      requireRange(0, 0);
+      requireSound(state.active);
+      return flatten(state, options);
+    },
+    reclaim: () => reclaim(state.active),
+    close: () => {
+      closed ??= whole(() => finish(state.active));
+      return closed;
+    },
+    recovery,
+    stats: () => statsOf(state),
+  };
+}
+
+const outside = (at: number, length: number, size: number): ImageError =>
+  new ImageError('image.qcow2.range', `${length} bytes at ${at} do not lie within the disk of ${size} bytes`, { at });
+
+const always = (): boolean => true;
+
+/** Clusters that lie in a stretch as a whole; the last one of the disk may end with the disk. */
+function wholeClusters({ geometry, view }: Active, offset: number, length: number): { first: number; end: number } {
+  const { clusterSize } = geometry;
+  const end = offset + length;
+  const first = Math.ceil(offset / clusterSize);
+  return { first, end: end === view.size ? Math.ceil(end / clusterSize) : Math.floor(end / clusterSize) };
+}
+
+async function makeZero(active: Active, offset: number, length: number): Promise<void> {
+  const { clusterSize } = active.geometry;
+  const { first, end } = wholeClusters(active, offset, length);
+  if (first > end || (first === end && length > 0)) {
+    const edge = Math.min(offset + length, first * clusterSize);
+    if (edge > offset) await zeroPart(active, offset, edge);
+    if (offset + length > edge) await zeroPart(active, edge, offset + length);
+    return;
+  }
+  if (first * clusterSize > offset) await zeroPart(active, offset, first * clusterSize);
+  await discardClusters(active, first, end);
+  if (end * clusterSize < offset + length) await zeroPart(active, end * clusterSize, offset + length);
+}
+
+/** Zeros as data, in pieces that cost little memory. */
+async function writeZeros(active: Active, offset: number, length: number): Promise<void> {
+  const most = 1024 * 1024;
+  for (let at = offset; at < offset + length;) {
+    const piece = Math.min(most - (at % most), offset + length - at);
+    await writeMoving(active, at, zeros(piece));
+    at += piece;
+  }
+}
+
+function statsOf({ active, layers }: DiskState): DiskStats {
+  const { allocator, geometry, pending } = active;
+  return {
+    used: allocator.used * geometry.clusterSize,
+    stale: allocator.stale * geometry.clusterSize,
+    pending: pending.size + (pending.committing?.size ?? 0),
+    layers: layers.length,
+  };
+}

@@ -1,0 +1,206 @@
+import { bufferOf } from '../bytes.js';
+import { inflateCluster } from './compressed.js';
+import { isData, isZero, unallocated, type L2Entry } from './format.js';
+import { resolve, type Lookup, type Segment } from './segments.js';
+import type { BlockSource, BlockStatus, DiskView } from './types.js';
+import { zeros } from './zeros.js';
+
+/** An image whose clusters are found through tables. */
+export interface Mapped extends Lookup {
+  readonly size: number;
+  readonly clusterSize: number;
+  readonly file: BlockSource;
+  /** What shows through where the image has nothing. */
+  readonly below: DiskView | undefined;
+  entry(cluster: number): Promise<L2Entry>;
+  /** Keeps clusters that a read may be looking at from being used anew, until `leave` is called with what `enter` gave. */
+  enter(): number;
+  leave(ticket: number): void;
+}
+
+interface Range {
+  from: number;
+  readonly to: number;
+}
+
+type Below = DiskView | undefined;
+
+/** Reads a mapped image. */
+export function createView(image: Mapped): DiskView {
+  const { clusterSize } = image;
+
+  /** Calls `leave` when the work is done, which is now or later. What lies below stays the same for all of it. */
+  const guarded = <T>(work: (below: Below) => T | Promise<T>): T | Promise<T> => {
+    const ticket = image.enter();
+    let result: T | Promise<T>;
+    try {
+      result = work(image.below);
+    } catch (error) {
+      image.leave(ticket);
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(() => image.leave(ticket));
+    image.leave(ticket);
+    return result;
+  };
+
+  const segmentsOf = (below: Below, offset: number, length: number): Segment[] | Promise<Segment[]> => {
+    const segments: Segment[] = [];
+    const range = { from: offset, to: offset + length };
+    range.from = resolve(image, clusterSize, below, range, segments);
+    return range.from === range.to ? segments : loadAndResolve(below, range, segments, Infinity);
+  };
+
+  const loadAndResolve = async (below: Below, range: Range, segments: Segment[], limit: number): Promise<Segment[]> => {
+    while (range.from < range.to && segments.length < limit) {
+      await image.load(Math.floor(range.from / clusterSize));
+      range.from = resolve(image, clusterSize, below, range, segments, limit);
+    }
+    return segments;
+  };
+
+  const fill = (below: Below, segment: Segment, target: Uint8Array): void | Promise<void> => {
+    switch (segment.from) {
+      case 'file':
+        return image.file.readInto(segment.place, target);
+      case 'below':
+        return (below as DiskView).readInto(segment.offset, target);
+      case 'zero':
+        target.fill(0);
+        return undefined;
+      case 'compressed':
+        return inflateInto(segment, target);
+    }
+  };
+
+  const inflateInto = async ({ offset }: Segment, target: Uint8Array): Promise<void> => {
+    const entry = await image.entry(Math.floor(offset / clusterSize));
+    const bytes = await inflateCluster(image.file, entry, clusterSize);
+    target.set(bytes.subarray(offset % clusterSize, (offset % clusterSize) + target.length));
+  };
+
+  const fillAll = (
+    below: Below,
+    segments: readonly Segment[],
+    start: number,
+    target: Uint8Array,
+  ): void | Promise<void> => {
+    const waits: Promise<void>[] = [];
+    for (const segment of segments) {
+      const at = segment.offset - start;
+      const wait = fill(below, segment, target.subarray(at, at + segment.length));
+      if (wait instanceof Promise) waits.push(wait);
+    }
+    return waits.length === 0 ? undefined : settle(waits);
+  };
+
+  const gather = (
+    below: Below,
+    segments: readonly Segment[],
+    offset: number,
+    length: number,
+  ): Uint8Array | Promise<Uint8Array> => {
+    const [only] = segments;
+    if (only !== undefined && segments.length === 1) {
+      if (only.from === 'zero') return zeros(length);
+      if (only.from === 'below') return (below as DiskView).read(offset, length);
+    }
+    const target = Buffer.allocUnsafeSlow(length);
+    const wait = fillAll(below, segments, offset, target);
+    return wait instanceof Promise ? wait.then(() => target) : target;
+  };
+
+  const readMany = (below: Below, offset: number, length: number): Uint8Array | Promise<Uint8Array> => {
+    const segments = segmentsOf(below, offset, length);
+    if (segments instanceof Promise) return segments.then((found) => gather(below, found, offset, length));
+    return gather(below, segments, offset, length);
+  };
+
+  /** Most reads lie within one cluster. */
+  const readOne = (below: Below, offset: number, length: number): Uint8Array | Promise<Uint8Array> => {
+    const mapping = image.lookup(Math.floor(offset / clusterSize));
+    if (isData(mapping)) {
+      const target = Buffer.allocUnsafeSlow(length);
+      return image.file.readInto(mapping * clusterSize + (offset % clusterSize), target).then(() => target);
+    }
+    if (isZero(mapping)) return zeros(length);
+    if (mapping === unallocated && below !== undefined && offset + length <= below.size)
+      return below.read(offset, length);
+    return readMany(below, offset, length);
+  };
+
+  return {
+    get size() {
+      return image.size;
+    },
+    read: (offset, length) =>
+      guarded((below) => {
+        const isOne = (offset % clusterSize) + length <= clusterSize;
+        return isOne ? readOne(below, offset, length) : readMany(below, offset, length);
+      }),
+    readInto: (offset, target) =>
+      guarded((below) => {
+        const segments = segmentsOf(below, offset, target.length);
+        if (segments instanceof Promise) return segments.then((found) => fillAll(below, found, offset, target));
+        return fillAll(below, segments, offset, target);
+      }),
+    status: (offset, length, limit) =>
+      guarded(async (below) => {
+        const found: BlockStatus[] = [];
+        const range = { from: offset, to: offset + length };
+        while (range.from < range.to && found.length <= limit) {
+          const segments = await loadAndResolve(below, range, [], segmentsAtOnce);
+          if (!(await addStatus(found, segments, below, limit))) break;
+        }
+        return found.slice(0, limit);
+      }),
+    knownZero: (offset, length) => {
+      const { below } = image;
+      const segments: Segment[] = [];
+      const range = { from: offset, to: offset + length };
+      if (resolve(image, clusterSize, below, range, segments) !== range.to) return false;
+      return segments.every(({ from, offset: at, length: bytes }) => {
+        if (from === 'below') return (below as DiskView).knownZero(at, bytes);
+        return from === 'zero';
+      });
+    },
+  };
+}
+
+/** Waits for all, also when one fails: nothing may still be writing into memory that the caller takes back. */
+export async function settle(waits: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(waits)) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Stretches that are looked up before what they are is told. */
+const segmentsAtOnce = 256;
+
+/** Adds what is known of stretches. False when what lies below has told less than it was asked for. */
+async function addStatus(
+  found: BlockStatus[],
+  segments: readonly Segment[],
+  below: Below,
+  limit: number,
+): Promise<boolean> {
+  for (const { from, offset, length, reserved } of segments) {
+    if (from !== 'below') {
+      append(found, { offset, length, zero: from === 'zero', hole: from === 'zero' && !reserved });
+      continue;
+    }
+    const parts = await (below as DiskView).status(offset, length, limit + 1);
+    for (const part of parts) append(found, part);
+    const end = parts.at(-1);
+    if (end === undefined || end.offset + end.length < offset + length) return false;
+  }
+  return true;
+}
+
+/** Adds a stretch, as part of the last one when they are alike. */
+export function append(found: BlockStatus[], next: BlockStatus): void {
+  const last = found.at(-1);
+  if (last !== undefined && last.zero === next.zero && last.hole === next.hole) last.length += next.length;
+  else found.push({ ...next });
+}
+
+/** Bytes as a Buffer of their own. */
+export const copyOf = (bytes: Uint8Array): Buffer => Buffer.from(bufferOf(bytes));
