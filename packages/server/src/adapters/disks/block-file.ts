@@ -1,6 +1,9 @@
 import { close, constants, fdatasync, fstat, ftruncate, open, read, readv, write, writev } from 'node:fs';
 import { promisify } from 'node:util';
 import type { BlockFile, BlockSource } from '@drover/disk-image';
+import { createCalls } from './calls.js';
+import { fileError } from './file-error.js';
+import type { FileLock } from './file-lock.js';
 import type { Gate } from './gate.js';
 import type { HolePuncher } from './hole-puncher.js';
 
@@ -10,6 +13,7 @@ import type { HolePuncher } from './hole-puncher.js';
 export interface BlockFileDeps {
   /** Lets only so many slow calls into the thread pool at once, so that reads are not kept waiting by syncs. */
   slow: Gate;
+  lock: FileLock;
   /** Absent where holes cannot be made. */
   puncher: HolePuncher | undefined;
 }
@@ -17,6 +21,8 @@ export interface BlockFileDeps {
 export interface OpenBlockFileOptions {
   /** Makes the file, which must not be there yet. */
   create?: boolean;
+  /** Keeps the file from being opened by another process, or once more by this one, and waits so long for it, in ms. */
+  lockWaitMs?: number;
 }
 
 const openFile = promisify(open);
@@ -26,56 +32,92 @@ const closeFile = promisify(close);
 /** The kernel takes at most so many pieces at once (IOV_MAX). */
 const mostPieces = 1024;
 
-/** Opens a file for reading and writing, readable by this user only. Rejects with the system's error. */
+/**
+ * Opens a file for reading and writing, readable by this user only. Rejects with the system's error: ELOOP for a symbolic link, EEXIST, ENOENT;
+ * EBUSY when it is locked. Later calls reject with ENOSPC and the like, saying which file system is full. `close` waits for calls under way;
+ * later ones reject with EBADF.
+ */
 export async function openBlockFile(
   path: string,
   deps: BlockFileDeps,
-  { create = false }: OpenBlockFileOptions = {},
+  { create = false, lockWaitMs }: OpenBlockFileOptions = {},
 ): Promise<BlockFile> {
   const flags = constants.O_RDWR | constants.O_NOFOLLOW | (create ? constants.O_CREAT | constants.O_EXCL : 0);
-  const fd = await openFile(path, flags, 0o600);
-  const { size } = await statFile(fd);
-  return createBlockFile(fd, size, deps);
+  const fd = await openFile(path, flags, 0o600).catch((error: unknown) => Promise.reject(fileError(error, path)));
+  return orClose(fd, async () => {
+    const isOurs = lockWaitMs === undefined || (await deps.lock.take(fd, lockWaitMs));
+    if (!isOurs) throw busy(path);
+    return createBlockFile(path, fd, await sizeOf(path, fd), deps);
+  });
 }
 
-/** Opens a file that does not change for reading. */
+/** Opens a file that does not change for reading. Rejects with the system's error. */
 export async function openBlockSource(path: string): Promise<BlockSource & { close(): Promise<void> }> {
-  const fd = await openFile(path, constants.O_RDONLY);
-  const { size } = await statFile(fd);
-  return { size, readInto: (offset, target) => readFully(fd, offset, target), close: () => closeFile(fd) };
+  const fd = await openFile(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  return orClose(fd, async () => {
+    const size = await sizeOf(path, fd);
+    const calls = createCalls(path);
+    return {
+      size,
+      readInto: (offset, target) => calls.run(() => readFully(fd, offset, target)),
+      close: async () => {
+        await calls.end();
+        await closeFile(fd);
+      },
+    };
+  });
 }
 
-function createBlockFile(fd: number, initialSize: number, { slow, puncher }: BlockFileDeps): BlockFile {
+async function orClose<T>(fd: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await closeFile(fd);
+    throw error;
+  }
+}
+
+async function sizeOf(path: string, fd: number): Promise<number> {
+  const stat = await statFile(fd);
+  if (stat.isFile()) return stat.size;
+  throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' });
+}
+
+const busy = (path: string): Error =>
+  Object.assign(new Error(`${path} is in use: another server has this disk open, or one that was killed still ends`), {
+    code: 'EBUSY',
+  });
+
+function createBlockFile(path: string, fd: number, initialSize: number, { slow, puncher }: BlockFileDeps): BlockFile {
   let size = initialSize;
+  const calls = createCalls(path);
+  const change = <T>(work: () => Promise<T>): Promise<T> =>
+    calls.run(work).catch((error: unknown) => Promise.reject(fileError(error, path)));
   const file: BlockFile = {
     get size() {
       return size;
     },
-    readInto: (offset, target) => readFully(fd, offset, target),
+    readInto: (offset, target) => calls.run(() => readFully(fd, offset, target)),
     write: async (offset, bytes) => {
-      const end = await (bytes instanceof Uint8Array ? writeOne(fd, offset, bytes) : writeMany(fd, offset, bytes));
+      const end = await change(() => writeFully(fd, offset, bytes));
       if (end > size) size = end;
     },
-    datasync: () =>
-      slow.run(
-        () => new Promise((resolve, reject) => fdatasync(fd, (error) => (error === null ? resolve() : reject(error)))),
-      ),
-    truncate: (length) =>
-      slow.run(
-        () =>
-          new Promise((resolve, reject) =>
-            ftruncate(fd, length, (error) => {
-              if (error !== null) return reject(error);
-              size = length;
-              resolve();
-            }),
-          ),
-      ),
-    close: () => closeFile(fd),
+    datasync: () => change(() => slow.run(() => callFile((done) => fdatasync(fd, done)))),
+    truncate: async (length) => {
+      await change(() => slow.run(() => callFile((done) => ftruncate(fd, length, done))));
+      size = length;
+    },
+    close: async () => {
+      await calls.end();
+      await closeFile(fd);
+    },
   };
-  if (puncher !== undefined) file.punch = (ranges) => puncher.punch(fd, ranges);
+  if (puncher !== undefined) file.punch = (ranges) => calls.run(() => puncher.punch(fd, ranges));
   return file;
 }
+
+const callFile = (call: (done: (error: Error | null) => void) => void): Promise<void> =>
+  new Promise((resolve, reject) => call((error) => (error === null ? resolve() : reject(error))));
 
 /** Reads all of it; the rest behind the end of the file is zeros. */
 function readFully(fd: number, offset: number, target: Uint8Array | readonly Uint8Array[]): Promise<void> {
@@ -99,12 +141,11 @@ function readOne(fd: number, offset: number, target: Uint8Array): Promise<void> 
 async function readMany(fd: number, offset: number, targets: readonly Uint8Array[]): Promise<void> {
   for (let first = 0, at = offset; first < targets.length; first += mostPieces) {
     const group = targets.slice(first, first + mostPieces);
-    const wanted = lengthOf(group);
     const count = await new Promise<number>((resolve, reject) => {
       readv(fd, group, at, (error, length) => (error === null ? resolve(length) : reject(error)));
     });
-    if (count < wanted) await readRest(fd, at, group, count);
-    at += wanted;
+    await readRest(fd, at, group, count);
+    at += lengthOf(group);
   }
 }
 
@@ -121,6 +162,10 @@ async function readRest(fd: number, offset: number, targets: readonly Uint8Array
 const lengthOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
 /** Writes all of it and returns where it ends. */
+function writeFully(fd: number, offset: number, bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
+  return bytes instanceof Uint8Array ? writeOne(fd, offset, bytes) : writeMany(fd, offset, bytes);
+}
+
 function writeOne(fd: number, offset: number, bytes: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
     const step = (done: number): void => {
@@ -136,14 +181,23 @@ function writeOne(fd: number, offset: number, bytes: Uint8Array): Promise<number
 
 async function writeMany(fd: number, offset: number, pieces: readonly Uint8Array[]): Promise<number> {
   let at = offset;
-  for (let first = 0; first < pieces.length; first += mostPieces) {
-    const group = pieces.slice(first, first + mostPieces);
+  for (let rest = pieces; rest.length > 0;) {
+    const group = rest.slice(0, mostPieces);
     const count = await new Promise<number>((resolve, reject) => {
       writev(fd, group, at, (error, length) => (error === null ? resolve(length) : reject(error)));
     });
-    const wanted = lengthOf(group);
-    if (count < wanted) await writeOne(fd, at + count, Buffer.concat(group).subarray(count));
-    at += wanted;
+    rest = [...behind(group, count), ...rest.slice(mostPieces)];
+    at += count;
   }
   return at;
+}
+
+/** What is left of these pieces behind so many bytes. */
+function behind(pieces: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skip = count;
+  return pieces.flatMap((piece) => {
+    const done = Math.min(skip, piece.length);
+    skip -= done;
+    return done === piece.length ? [] : [piece.subarray(done)];
+  });
 }

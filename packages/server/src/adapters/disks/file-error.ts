@@ -1,0 +1,14 @@
+const remedies: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', 'the file system is full: free space there, delete snapshots or trim disks'],
+  ['EDQUOT', 'the quota of this user is used up: raise it, delete snapshots or trim disks'],
+  ['EFBIG', 'the file system or a limit of this process (ulimit -f) allows no larger file'],
+  ['EROFS', 'the file system is read-only: look for errors of the drive in the log of the kernel'],
+]);
+
+/** The system's error, with what it means and how to get out of it where a person can do something. Its `code` stays. */
+export function fileError(cause: unknown, path: string): Error {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const remedy = remedies.get(code);
+  return remedy === undefined ? error : Object.assign(new Error(`${path}: ${remedy}`, { cause: error }), { code });
+}
