@@ -18,7 +18,6 @@ export interface Allocator {
   release(hosts: Iterable<number>): void;
   /** Notes that clusters are used, for example by a redo log. */
   claim(hosts: Iterable<number>): void;
-  isUsed(host: number): boolean;
   /** Takes free clusters that hold old bytes out of use, to make holes of them: at most `most` stretches, long ones first. */
   takeStale(most: number): ClusterRun[];
   /** Gives back what `takeStale` gave, as holes or, when that failed, as they were. */
@@ -119,7 +118,6 @@ export function createAllocator(state: AllocatorState, geometry: Geometry): Allo
         end = Math.max(end, host + 1);
       }
     },
-    isUsed: (host) => used.has(host),
     takeStale: (most) => {
       const runs = [...stale.runs(end)].sort((a, b) => b.count - a.count).slice(0, most);
       for (const { first, count } of runs) {

@@ -1,14 +1,14 @@
 import { ImageError } from '../errors.js';
 import type { Allocator } from './allocator.js';
-import { encodeL2, hostOf, sectorSize, type Mapping } from './format.js';
+import { createCountWriter } from './count-writer.js';
+import { hostOf, type Mapping } from './format.js';
 import type { Grace } from './grace.js';
 import type { Layout } from './layout.js';
+import { createPageWriter } from './page-writer.js';
 import type { Pending } from './pending.js';
-import { countsPerSector, encodeRefcounts } from './refcounts.js';
 import type { Session } from './session.js';
 import type { Tables } from './tables.js';
 import type { BlockFile } from './types.js';
-import { copyOf } from './view.js';
 
 export interface CheckpointDeps {
   file: BlockFile;
@@ -29,8 +29,8 @@ export interface Checkpointer {
   readonly flush: () => Promise<void>;
   /** Something was written to the file. */
   wrote(): void;
-  /** Writes reference counts that have changed. They need no order of their own, because only clusters that nothing uses have lost theirs. */
-  writeCounts(): Promise<void>;
+  /** As `CountWriter.write`. */
+  readonly writeCounts: () => Promise<void>;
   /** Syncs the file. When that fails nobody knows what is durable: no later change is accepted. */
   sync(): Promise<void>;
   /** Why no change is accepted any more. */
@@ -39,7 +39,8 @@ export interface Checkpointer {
 
 export function createCheckpointer(deps: CheckpointDeps): Checkpointer {
   const { file, layout, tables, pending, allocator, grace } = deps;
-  const { geometry } = layout;
+  const counts = createCountWriter({ file, layout, allocator });
+  const pageWriter = createPageWriter(file, tables, layout.geometry);
   let failure: ImageError | undefined;
   // A process that was killed may have left something in the page cache that the first flush has to make durable.
   let [written, synced] = [1, 0];
@@ -70,81 +71,16 @@ export function createCheckpointer(deps: CheckpointDeps): Checkpointer {
     }
   };
 
-  const writeCounts = async (): Promise<void> => {
-    const perSector = countsPerSector(geometry);
-    const sectors = allocator.takeDirtySectors();
-    try {
-      await Promise.all(
-        sectors.map(async (sector) => {
-          const first = sector * perSector;
-          const block = layout.refcountTable[Math.floor(first / geometry.refcountEntries)] ?? 0;
-          if (block === 0) {
-            // It is about to be added, or a resize failed to add it and nothing uses the clusters.
-            allocator.putDirtySectors([sector]);
-            return;
-          }
-          const within = ((first % geometry.refcountEntries) / perSector) * sectorSize;
-          const bytes = encodeRefcounts(allocator.counted, first, perSector, geometry);
-          await file.write(block * geometry.clusterSize + within, bytes);
-        }),
-      );
-    } catch (error) {
-      allocator.putDirtySectors(sectors);
-      throw error;
-    }
-  };
-
-  const byPage = (mappings: ReadonlyMap<number, Mapping>): Map<number, [number, Mapping][]> => {
-    const pages = new Map<number, [number, Mapping][]>();
-    for (const entry of mappings) {
-      const page = Math.floor(entry[0] / geometry.sliceEntries);
-      const there = pages.get(page);
-      if (there === undefined) pages.set(page, [entry]);
-      else there.push(entry);
-    }
-    return pages;
-  };
-
-  /** Changes pages in memory, where look-ups find them at once. Returns them in the order of the file. */
-  const changePages = async (mappings: ReadonlyMap<number, Mapping>): Promise<[number, Buffer][]> => {
-    const changed: [number, Buffer][] = [];
-    for (const [page, entries] of byPage(mappings)) {
-      const bytes = copyOf(await tables.page(page));
-      for (const [cluster, mapping] of entries) {
-        encodeL2(bytes, cluster % geometry.sliceEntries, mapping, geometry.clusterSize);
-      }
-      tables.pin(page, bytes);
-      changed.push([page, bytes]);
-    }
-    return changed.sort(([a], [b]) => tables.offsetOf(a) - tables.offsetOf(b));
-  };
-
-  /** Pages side by side are written as one. */
-  const writePages = async (pages: readonly [number, Buffer][]): Promise<void> => {
-    const writes: Promise<void>[] = [];
-    for (let at = 0; at < pages.length;) {
-      const start = tables.offsetOf((pages[at] as [number, Buffer])[0]);
-      const bytes: Buffer[] = [];
-      for (let next = pages[at]; next !== undefined; next = pages[at]) {
-        if (tables.offsetOf(next[0]) !== start + bytes.length * geometry.sliceSize) break;
-        bytes.push(next[1]);
-        at += 1;
-      }
-      writes.push(file.write(start, bytes));
-    }
-    await Promise.all(writes);
-  };
-
   const commit = async (mappings: ReadonlyMap<number, Mapping>): Promise<void> => {
     allocator.count([...mappings.values()].map(hostOf).filter((host) => host !== 0));
-    await writeCounts();
+    await counts.write();
     await sync();
-    const pages = await changePages(mappings);
+    const pages = await pageWriter.change(mappings);
     if (pages.length > 0) {
-      await writePages(pages);
+      await pageWriter.write(pages);
       await sync();
     }
-    for (const [page] of pages) tables.unpin(page);
+    for (const { page } of pages) tables.unpin(page);
     pending.commit();
     if (!(await deps.session().checkpointed())) return;
     const freed = pending.takeFreed();
@@ -192,7 +128,7 @@ export function createCheckpointer(deps: CheckpointDeps): Checkpointer {
       return queued;
     },
     wrote: () => (written += 1),
-    writeCounts,
+    writeCounts: counts.write,
     sync,
     get failure() {
       return failure;

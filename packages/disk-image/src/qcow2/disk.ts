@@ -9,7 +9,7 @@ import { reclaim } from './reclaim.js';
 import { createRequests } from './requests.js';
 import { resize, type ResizeOptions } from './resize.js';
 import { snapshot, type SnapshotOptions } from './snapshot.js';
-import { finish, requireDepth, type DiskState } from './state.js';
+import { finish, requireDepth, requireOpen, type DiskState } from './state.js';
 import type { BlockFile, BlockStatus, DiskView } from './types.js';
 import { discardClusters, movesClusters, writeInPlace, writeMoving, zeroPart } from './write.js';
 import { zeros } from './zeros.js';
@@ -70,7 +70,7 @@ export interface Qcow2Disk extends DiskView {
   flatten(options: FlattenOptions): Promise<Layer[]>;
   /** Makes holes of free clusters, which happens by itself when there are many and when the disk is closed. Returns bytes given back. */
   reclaim(): Promise<number>;
-  /** Flushes and leaves the image as a clean one. No call may follow. */
+  /** Waits for changes and reads under way, flushes, and leaves the image as a clean one. Later calls are refused with `image.qcow2.closed`. */
   close(): Promise<void>;
   readonly recovery: Recovery;
   stats(): DiskStats;
@@ -87,15 +87,13 @@ export async function openQcow2(options: OpenQcow2Options): Promise<Qcow2Disk> {
   requireBelow(await readHeader(file), below);
   const { active, recovery } = await openActive({ ...environment, file, log, below });
   const requests = createRequests(active.geometry.clusterSize);
-  return createDisk({ active, layers: [...layers], base, requests, environment }, recovery);
+  return createDisk({ active, layers: [...layers], base, requests, environment, closed: undefined }, recovery);
 }
 
 function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
-  let closed: Promise<void> | undefined;
-
   const requireRange = (offset: number, length: number): void => {
     const { size } = state.active.view;
-    if (closed !== undefined) throw new ImageError('image.qcow2.closed', 'The disk is closed');
+    requireOpen(state);
     if (offset >= 0 && length >= 0 && offset + length <= size && Number.isSafeInteger(offset + length)) return;
     throw outside(offset, length, size);
   };
@@ -122,7 +120,7 @@ function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
   };
 
   const whole = async <T>(work: () => Promise<T>): Promise<T> => {
-    requireRange(0, 0);
+    requireOpen(state);
     requireSound(state.active);
     return state.requests.run({ start: 0, end: Infinity }, always, work);
   };
@@ -161,28 +159,31 @@ function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
         return discardClusters(active, first, end);
       }),
     flush: async () => {
-      requireRange(0, 0);
+      requireOpen(state);
       const { active } = state;
       await active.checkpoints.flush();
       if (active.allocator.stale * active.geometry.clusterSize >= reclaimAt) void reclaim(active);
     },
     resize: (size, options) => whole(() => resize(state.active, size, options)),
     snapshot: async (options) => {
-      requireRange(0, 0);
+      requireOpen(state);
       // What can be done while the disk is in use is.
       await state.active.checkpoints.flush();
       await reclaim(state.active);
       return whole(() => snapshot(state, options));
     },
     flatten: async (options) => {
-      requireRange(0, 0);
+      requireOpen(state);
       requireSound(state.active);
       return flatten(state, options);
     },
-    reclaim: () => reclaim(state.active),
+    reclaim: async () => {
+      requireOpen(state);
+      return reclaim(state.active);
+    },
     close: () => {
-      closed ??= whole(() => finish(state.active));
-      return closed;
+      state.closed ??= whole(() => finish(state.active)).finally(() => state.active.tables.drop());
+      return state.closed;
     },
     recovery,
     stats: () => statsOf(state),

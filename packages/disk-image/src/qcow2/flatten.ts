@@ -3,7 +3,7 @@ import type { Active } from './active.js';
 import { unallocated } from './format.js';
 import { freeSlot, requireBackingName, type BackingName } from './header.js';
 import type { Layer } from './layer.js';
-import type { DiskState } from './state.js';
+import { requireOpen, type DiskState } from './state.js';
 import type { DiskView } from './types.js';
 import { discardClusters, writeMoving } from './write.js';
 import { isAllZero } from './zeros.js';
@@ -48,7 +48,8 @@ export async function flatten(state: DiskState, options: FlattenOptions): Promis
     const end = Math.min(total, at + step);
     await state.requests.run({ start: at, end }, always, () => {
       requireSame(state, active);
-      return copyChunk(active, source, at, end);
+      // The disk may have become smaller.
+      return copyChunk(active, source, at, Math.min(end, active.view.size));
     });
     active.checkpoints.wrote();
     options.onProgress?.({ done: end, total });
@@ -77,6 +78,7 @@ function requireName({ backing }: FlattenOptions, keep: DiskView | undefined): v
 }
 
 function requireSame(state: DiskState, active: Active): void {
+  requireOpen(state);
   if (state.active === active) return;
   throw new ImageError('image.qcow2.backing', 'A snapshot was taken while the disk was flattened', {
     remedy: 'Flatten it again.',

@@ -28,11 +28,12 @@ export interface OpenLayerOptions {
 
 /**
  * Opens an image for reading only: of version 2 or 3, with clusters of 512 bytes to 2 MiB, compressed ones included, and the active state when
- * it has internal snapshots. All tables are checked. Throws `image.qcow2.*`.
+ * it has internal snapshots. All tables are checked. Throws `image.qcow2.*`, also for an image that a redo log belongs to.
  */
 export async function openLayer({ file, below, environment }: OpenLayerOptions): Promise<Layer> {
   const layout = await readLayout(file);
   requireBelow(layout.header, below);
+  requireClosed(layout.header);
   await scanImage(file, layout, { countsMatter: false });
   return createLayer(file, layout, createTables(file, layout, environment.tables), below);
 }
@@ -43,6 +44,13 @@ export function requireBelow(header: Qcow2Header, below: DiskView | undefined): 
   const is = header.backing === undefined ? 'has no backing file' : `lies on "${header.backing.name}"`;
   throw new ImageError('image.qcow2.backing', `The image ${is}`, {
     remedy: below === undefined ? 'Open it together with its backing file.' : 'Open it without a backing file.',
+  });
+}
+
+function requireClosed({ session }: Qcow2Header): void {
+  if (session === undefined) return;
+  throw new ImageError('image.qcow2.backing', 'The image is open for writing, or was left so', {
+    remedy: 'Detach the disk that writes to it, or attach and detach it once when its server was killed.',
   });
 }
 

@@ -67,6 +67,17 @@ describe('a snapshot', () => {
     expect(isSame(await contentOf(again), world.expected)).toBe(true);
   });
 
+  it('is not made of an image that is still written to, or was left so', async () => {
+    const world = await makeDisk(1024 * kib, { base: 700 * kib });
+    const disk = await openDisk(world);
+    await fill(disk, world, 0, 100, 1);
+    const open = (): Promise<Layer> => openLayer({ file: world.file, below: world.base, environment });
+    await expectRefusal(open, 'image.qcow2.backing');
+    await disk.close();
+    expect(isSame(await contentOf((await open()).view), world.expected)).toBe(true);
+    await expectRefusal(() => disk.reclaim(), 'image.qcow2.closed');
+  });
+
   it('changes nothing when it cannot be published', async () => {
     const world = await makeDisk(1024 * kib);
     const disk = await openDisk(world);
@@ -156,6 +167,41 @@ describe('flattening', () => {
     await disk.flatten({ onto: 'base', backing });
     expect(disk.stats().layers).toBe(0);
     expect(isSame(await contentOf(disk), world.expected)).toBe(true);
+  });
+
+  it('ends when the disk is closed or becomes smaller, and loses nothing', async () => {
+    const world = await makeDisk(4096 * kib, { base: 4096 * kib });
+    const disk = await openDisk(world);
+    await fill(disk, world, 0, 3000 * kib, 3);
+    const top = new MemoryFile();
+    await disk.snapshot({ file: top, log: new MemoryFile(), backingName: 'layer' });
+    await disk.writeZeroes(2048 * kib, 2048 * kib);
+    let changes: Promise<void>[] = [];
+    const onProgress = (): void => void (changes = [disk.resize(1500 * kib, { shrink: true }), disk.close()]);
+    await expectRefusal(() => disk.flatten({ onto: 'base', backing, onProgress }), 'image.qcow2.closed');
+    await expectRefusal(() => changes[0]!, 'image.qcow2.shrink');
+    await changes[1];
+    expect(await checkQcow2(top)).toMatchObject({ corruptions: 0, leaks: 0, inUse: false });
+  });
+
+  it('goes on with a disk that becomes smaller meanwhile', async () => {
+    const world = await makeDisk(4096 * kib, { base: 4096 * kib });
+    const disk = await openDisk(world);
+    await fill(disk, world, 0, 4096 * kib, 3);
+    const top = new MemoryFile();
+    await disk.snapshot({ file: top, log: new MemoryFile(), backingName: 'layer' });
+    await disk.writeZeroes(1500 * kib, 2596 * kib);
+    const resized: Promise<void>[] = [];
+    const onProgress = (): void => {
+      if (resized.length === 0) resized.push(disk.resize(1500 * kib, { shrink: true }));
+    };
+    await disk.flatten({ onto: 'base', backing, onProgress });
+    await Promise.all(resized);
+    expect(isSame(await contentOf(disk), world.expected.subarray(0, 1500 * kib))).toBe(true);
+    await disk.resize(4096 * kib);
+    expect(isSame(await disk.read(1500 * kib, 2596 * kib), new Uint8Array(2596 * kib))).toBe(true);
+    await disk.close();
+    expect(await checkQcow2(top)).toMatchObject({ corruptions: 0, leaks: 0 });
   });
 
   it('asks for the name of the base', async () => {

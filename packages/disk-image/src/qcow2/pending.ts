@@ -44,7 +44,7 @@ export class Pending {
 
   take(): void {
     this.taken = this.current;
-    this.takenFreed.push(...this.freed);
+    this.takenFreed = this.takenFreed.concat(this.freed);
     this.current = new Map();
     this.freed = [];
   }

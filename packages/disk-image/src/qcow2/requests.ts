@@ -15,8 +15,6 @@ export interface Requests {
    * things are when it is asked; `work` is told what it said last.
    */
   run<T>(request: Request, moves: () => boolean, work: (moves: boolean) => Promise<T>): Promise<T>;
-  /** Changes under way or waiting. */
-  readonly count: number;
 }
 
 interface Entry {
@@ -76,9 +74,6 @@ export function createRequests(clusterSize: number): Requests {
       entries.push(entry);
       if (mayStart(entry)) return carryOut(entry, work);
       return new Promise<void>((resolve) => (entry.wake = resolve)).then(() => carryOut(entry, work));
-    },
-    get count() {
-      return entries.length;
     },
   };
 }

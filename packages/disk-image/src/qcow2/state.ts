@@ -12,6 +12,13 @@ export interface DiskState {
   readonly base: DiskView | undefined;
   readonly requests: Requests;
   readonly environment: Qcow2Environment;
+  /** Set when the disk is being closed; resolves when it is. */
+  closed: Promise<void> | undefined;
+}
+
+/** Throws when the disk is closed or being closed. */
+export function requireOpen({ closed }: DiskState): void {
+  if (closed !== undefined) throw new ImageError('image.qcow2.closed', 'The disk is closed');
 }
 
 /** Overlays that may lie upon each other: each one makes a read that finds nothing look once more. */
