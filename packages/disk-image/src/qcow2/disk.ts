@@ -58,6 +58,8 @@ export interface DiskStats {
 export interface Qcow2Disk extends DiskView {
   write(offset: number, bytes: Uint8Array, options?: WriteOptions): Promise<void>;
   writeZeroes(offset: number, length: number, options?: ZeroOptions): Promise<void>;
+  /** Whether making this stretch zero costs less than writing it: some whole cluster is in it, or it is known to be zero. */
+  zeroesFast(offset: number, length: number): boolean;
   /** Whole clusters of the stretch read as zeros afterwards and take no space; parts of clusters stay as they are. */
   trim(offset: number, length: number, options?: WriteOptions): Promise<void>;
   /** Makes everything durable that had been answered before. */
@@ -153,6 +155,10 @@ function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
       change({ offset, length }, options, always, (active) =>
         options?.noHole === true ? writeZeros(active, offset, length) : makeZero(active, offset, length),
       ),
+    zeroesFast: (offset, length) => {
+      const { first, end } = wholeClusters(state.active, offset, length);
+      return first < end || state.active.view.knownZero(offset, length);
+    },
     trim: (offset, length, options) =>
       change({ offset, length }, options, always, (active) => {
         const { first, end } = wholeClusters(active, offset, length);
