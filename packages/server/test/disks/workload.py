@@ -1,6 +1,8 @@
 """Changes a disk through libnbd, over several connections at once, and tells what it does.
 
-usage: workload.py SETTINGS   (JSON: uri, seed, changes, connections, size, firstId, flush)
+usage: workload.py SETTINGS   (JSON: uri, seed, changes, connections, size, firstId, flush, durable)
+
+`durable` is the share of changes that are flushes or have FUA set; `flush` asks for a flush at the end.
 
 A line for each change when it is sent and when it is answered, in the order in which that happened:
   sent ID KIND OFFSET LENGTH FUA      KIND is write, zero, trim or flush; numbers are bytes
@@ -35,9 +37,9 @@ def say(*words):
 def draw():
     """A kind of change and where."""
     dice = chance.random()
-    if dice < 0.08:
+    if chance.random() < settings["durable"] / 2:
         return "flush", 0, 0
-    if dice < 0.18:
+    if dice < 0.1:
         length = CLUSTER * chance.randint(1, 12)
         offset = CLUSTER * chance.randrange(0, SIZE // CLUSTER)
         return "trim", offset, min(length, SIZE - offset)
@@ -46,7 +48,7 @@ def draw():
     area = SIZE // 16 if chance.random() < 0.5 else SIZE
     offset = SECTOR * chance.randrange(0, area // SECTOR)
     length = min(SECTOR * chance.randint(1, most), SIZE - offset)
-    return ("zero" if dice < 0.3 else "write"), offset, length
+    return ("zero" if dice < 0.22 else "write"), offset, length
 
 
 def overlaps(offset, length):
@@ -66,7 +68,7 @@ def begin():
         state["next"] += 1
         if kind != "flush":
             under_way[number] = (offset, offset + length)
-        fua = kind != "flush" and chance.random() < 0.08
+        fua = kind != "flush" and chance.random() < settings["durable"] / 2
         no_hole = kind == "zero" and chance.random() < 0.2
         say("sent", number, kind, offset, length, int(fua))
         return number, kind, offset, length, fua, no_hole

@@ -1,0 +1,126 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { loseLog, mib, modelOf, openDiskHouse } from '../disks/disk-house.js';
+import type { DiskModel } from '../disks/model.js';
+import { runWorkload } from '../disks/workload.js';
+import { randomFrom } from '../contract/support/child.js';
+import { diskFolder, qemuCheck, qemuCompare, sound } from './disk-lab.js';
+import { announceMoments, loopTimeout, seed } from './moments.js';
+import { runWell } from './nbd-lab.js';
+
+const size = 48 * mib;
+const moments = announceMoments('kill -9 of a disk server', 8);
+
+interface Server {
+  readonly uri: string;
+  readonly process: ChildProcess;
+  readonly exited: Promise<unknown>;
+  /** How the disk was found when it was opened. */
+  recovery(): string | undefined;
+}
+
+/** Serves the disks of a folder in a process of its own. */
+async function startServer(folder: string, bootId: string): Promise<Server> {
+  const path = fileURLToPath(new URL('disk-child.ts', import.meta.url));
+  const args = ['--conditions=drover-source', '--import', 'tsx', path, JSON.stringify({ folder, bootId })];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const exited = once(child, 'close');
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  let recovery: string | undefined;
+  const port = await new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout).on('line', (line) => {
+      const [what, first = '', second] = line.split(' ');
+      if (what === 'ready') resolve(first);
+      if (what === 'opened') recovery = second;
+    });
+    exited.then(() => reject(new Error(`the server ended early: ${errors}`)), reject);
+  });
+  return { uri: `nbd://127.0.0.1:${port}/disk`, process: child, exited, recovery: () => recovery };
+}
+
+/** Reads all of the disk with nbdcopy. */
+async function contentOf(uri: string, folder: string): Promise<Buffer> {
+  const path = join(folder, 'content.raw');
+  await rm(path, { force: true });
+  await runWell('nbdcopy', uri, path);
+  return readFile(path);
+}
+
+/** Kills the server in the middle of the changes that four connections make, once so many are answered. */
+async function killWhileChanging(
+  model: DiskModel,
+  server: Server,
+  each: { seed: number; durable: number; after: number },
+) {
+  const result = await runWorkload(model, {
+    uri: server.uri,
+    seed: each.seed,
+    durable: each.durable,
+    changes: 1_000_000,
+    onAnswered: (count) => {
+      if (count === each.after) server.process.kill('SIGKILL');
+    },
+  });
+  await server.exited;
+  return result;
+}
+
+it(
+  'a disk whose server is killed loses nothing that was answered, and nothing flushed when its redo log is not to be believed',
+  { timeout: loopTimeout(moments) },
+  async () => {
+    const folder = await diskFolder(size);
+    const house = await openDiskHouse({ folder });
+    const place = await house.create('disk');
+    await house.close();
+    const model = modelOf(size);
+    const random = randomFrom(seed);
+    const found: Record<string, number> = {};
+    const totals = { answered: 0, leaks: 0 };
+    let [boot, before]: [number, 'kill' | 'new-boot' | 'nothing'] = [0, 'nothing'];
+    for (let moment = 0; moment < moments; moment++) {
+      const hint = `moment ${moment}, DROVER_TEST_SEED=${seed}`;
+      const server = await startServer(folder, `boot-${boot}`);
+      const content = await contentOf(server.uri, folder);
+      expect(model.judge(content, before === 'new-boot' ? 'new-boot' : 'kill').slice(0, 5), hint).toEqual([]);
+      const recovery = { kill: 'replayed', 'new-boot': 'rolled-back', nothing: 'clean' }[before];
+      expect(server.recovery(), hint).toBe(recovery);
+      found[recovery] = (found[recovery] ?? 0) + 1;
+
+      const after = 5 + Math.floor(random() ** 2 * 400);
+      const durable = [0, 0.02, 0.16][Math.floor(random() * 3)]!;
+      const { ended, answered } = await killWhileChanging(model, server, { seed: seed + moment, durable, after });
+      expect([ended, answered >= after], hint).toEqual([false, true]);
+      const report = await qemuCheck(place.overlay);
+      expect({ ...report, code: report.code === 3 ? 0 : report.code, leaks: 0 }, hint).toEqual(sound);
+      totals.answered += answered;
+      totals.leaks = Math.max(totals.leaks, report.leaks);
+
+      // Another boot, or a log that is gone, is what a power cut looks like from here, but for what the drive had not written.
+      const dice = random();
+      before = dice < 0.6 ? 'kill' : 'new-boot';
+      if (dice >= 0.8) await loseLog(place);
+      else if (dice >= 0.6) boot += 1;
+    }
+    const server = await startServer(folder, `boot-${boot}`);
+    expect(
+      model.judge(await contentOf(server.uri, folder), before === 'kill' ? 'kill' : 'new-boot').slice(0, 5),
+    ).toEqual([]);
+    server.process.kill('SIGTERM');
+    await server.exited;
+    expect(await qemuCheck(place.overlay)).toEqual(sound);
+    await writeFile(join(folder, 'expected.raw'), model.bytes());
+    expect(await qemuCompare(place.overlay, join(folder, 'expected.raw'))).toBe('Images are identical.');
+    expect(totals.answered).toBeGreaterThan(moments * 5);
+    console.log(
+      `loop kill -9 of a disk server: ${moments} moments, 0 failures ${JSON.stringify({ ...found, ...totals })}`,
+    );
+  },
+);
