@@ -40,7 +40,7 @@ describe('the files of a disk', () => {
   it('can be given up before they have a name', async () => {
     const house = await openHouse();
     const path = house.path(freshName());
-    const image = await newImageFile(path, house.deps);
+    const image = await newImageFile(path, house.deps, { locked: false });
     await image.file.close();
     await image.discard();
     await image.discard();
