@@ -1,8 +1,9 @@
 """Changes a disk through libnbd, over several connections at once, and tells what it does.
 
-usage: workload.py SETTINGS   (JSON: uri, seed, changes, connections, size, firstId, flush, durable)
+usage: workload.py SETTINGS   (JSON: uri, seed, changes, connections, size, firstId, flush, durable, cluster)
 
-`durable` is the share of changes that are flushes or have FUA set; `flush` asks for a flush at the end.
+`durable` is the share of changes that are flushes or have FUA set; `flush` asks for a flush at the end; trims are of
+whole clusters.
 
 A line for each change when it is sent and when it is answered, in the order in which that happened:
   sent ID KIND OFFSET LENGTH FUA      KIND is write, zero, trim or flush; numbers are bytes
@@ -26,7 +27,7 @@ under_way = {}
 state = {"next": settings["firstId"], "left": settings["changes"], "lost": 0}
 
 SECTOR = 512
-CLUSTER = 65536
+CLUSTER = settings["cluster"]
 SIZE = settings["size"]
 
 
@@ -40,7 +41,7 @@ def draw():
     if chance.random() < settings["durable"] / 2:
         return "flush", 0, 0
     if dice < 0.1:
-        length = CLUSTER * chance.randint(1, 12)
+        length = CLUSTER * chance.randint(1, max(1, 12 * 65536 // CLUSTER))
         offset = CLUSTER * chance.randrange(0, SIZE // CLUSTER)
         return "trim", offset, min(length, SIZE - offset)
     most = chance.choice([1, 8, 8, 64, 256, 1500])

@@ -12,6 +12,8 @@ export interface WorkloadOptions {
   connections?: number;
   /** The share of changes that are flushes or have FUA set. Default 0.16. */
   durable?: number;
+  /** Bytes of a cluster of the disk. Default 64 KiB. */
+  cluster?: number;
   /** Flush at the end. Default true. */
   flush?: boolean;
   /** Called when so many changes were answered. */
@@ -31,8 +33,8 @@ const python = '/usr/bin/python3';
 
 /** Changes a disk through libnbd, and has the model follow. */
 export async function runWorkload(model: DiskModel, options: WorkloadOptions): Promise<WorkloadResult> {
-  const { onAnswered, connections = 4, durable = 0.16, flush = true, ...rest } = options;
-  const settings = { ...rest, connections, durable, flush, size: model.size, firstId: model.nextId };
+  const { onAnswered, connections = 4, durable = 0.16, cluster = 65536, flush = true, ...rest } = options;
+  const settings = { ...rest, connections, durable, cluster, flush, size: model.size, firstId: model.nextId };
   const child = spawn(python, [script, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const closed = once(child, 'close');
   const result: WorkloadResult = { ended: false, answered: 0, errors: '' };
