@@ -1,49 +1,17 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { loseLog, mib, modelOf, openDiskHouse } from '../disks/disk-house.js';
 import type { DiskModel } from '../disks/model.js';
 import { runWorkload } from '../disks/workload.js';
 import { randomFrom } from '../contract/support/child.js';
 import { diskFolder, qemuCheck, qemuCompare, sound } from './disk-lab.js';
+import { startServer, type Server } from './disk-server.js';
 import { announceMoments, loopTimeout, seed } from './moments.js';
 import { runWell } from './nbd-lab.js';
 
 const size = 48 * mib;
 const moments = announceMoments('kill -9 of a disk server', 8);
-
-interface Server {
-  readonly uri: string;
-  readonly process: ChildProcess;
-  readonly exited: Promise<unknown>;
-  /** How the disk was found when it was opened. */
-  recovery(): string | undefined;
-}
-
-/** Serves the disks of a folder in a process of its own. */
-async function startServer(folder: string, bootId: string): Promise<Server> {
-  const path = fileURLToPath(new URL('disk-child.ts', import.meta.url));
-  const args = ['--conditions=drover-source', '--import', 'tsx', path, JSON.stringify({ folder, bootId })];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const exited = once(child, 'close');
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  let recovery: string | undefined;
-  const port = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on('line', (line) => {
-      const [what, first = '', second] = line.split(' ');
-      if (what === 'ready') resolve(first);
-      if (what === 'opened') recovery = second;
-    });
-    exited.then(() => reject(new Error(`the server ended early: ${errors}`)), reject);
-  });
-  return { uri: `nbd://127.0.0.1:${port}/disk`, process: child, exited, recovery: () => recovery };
-}
 
 /** Reads all of the disk with nbdcopy. */
 async function contentOf(uri: string, folder: string): Promise<Buffer> {
@@ -87,7 +55,7 @@ it(
     let [boot, before]: [number, 'kill' | 'new-boot' | 'nothing'] = [0, 'nothing'];
     for (let moment = 0; moment < moments; moment++) {
       const hint = `moment ${moment}, DROVER_TEST_SEED=${seed}`;
-      const server = await startServer(folder, `boot-${boot}`);
+      const server = await startServer({ folder, bootId: `boot-${boot}` });
       const content = await contentOf(server.uri, folder);
       expect(model.judge(content, before === 'new-boot' ? 'new-boot' : 'kill').slice(0, 5), hint).toEqual([]);
       const recovery = { kill: 'replayed', 'new-boot': 'rolled-back', nothing: 'clean' }[before];
@@ -109,7 +77,7 @@ it(
       if (dice >= 0.8) await loseLog(place);
       else if (dice >= 0.6) boot += 1;
     }
-    const server = await startServer(folder, `boot-${boot}`);
+    const server = await startServer({ folder, bootId: `boot-${boot}` });
     expect(
       model.judge(await contentOf(server.uri, folder), before === 'kill' ? 'kill' : 'new-boot').slice(0, 5),
     ).toEqual([]);
