@@ -1,6 +1,6 @@
 /**
  * Disk images read in place: partition tables, FAT, ext4, cpio, decompression, and what an image says about
- * itself. Nothing is mounted, nothing is written, and nothing in an image is trusted.
+ * itself; and qcow2 overlays, read and written. Nothing is mounted, and nothing in an image is trusted.
  */
 export { ImageError, type ImageErrorCode, type ImageErrorDetail } from './errors.js';
 export {
@@ -44,7 +44,12 @@ export { compactQcow2, type CompactOptions } from './qcow2/compact.js';
 export { checkQcow2, repairQcow2, type Qcow2Report } from './qcow2/check.js';
 export { findData, rawView, uncached, type FindDataOptions } from './qcow2/backing.js';
 export { createTableCache, type TableCache } from './qcow2/table-cache.js';
-export { createClusterCache, type CachedFile, type ClusterCache, type ClusterCacheOptions } from './qcow2/cluster-cache.js';
+export {
+  createClusterCache,
+  type CachedFile,
+  type ClusterCache,
+  type ClusterCacheOptions,
+} from './qcow2/cluster-cache.js';
 export { packCpio } from './cpio/pack.js';
 export { readCpio } from './cpio/read.js';
 export type { CpioEntry, CpioRecord, PackCpioOptions } from './cpio/types.js';

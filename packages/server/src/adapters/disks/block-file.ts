@@ -8,7 +8,7 @@ import type { Gate } from './gate.js';
 import type { HolePuncher } from './hole-puncher.js';
 
 /**
- * Files for disks, over the callbacks of node:fs. FileHandle's promises cost twice the CPU for small reads and writes (docs/decisions/0004).
+ * Files for disks, over the callbacks of node:fs. FileHandle's promises cost more CPU for small reads and writes (docs/decisions/0004).
  */
 export interface BlockFileDeps {
   /** Lets only so many slow calls into the thread pool at once, so that reads are not kept waiting by syncs. */
