@@ -66,6 +66,7 @@ export async function makeBase(folder: string, size: number): Promise<void> {
   try {
     await file.truncate(size);
     for (let at = 0; at < size; at += 3000 * 512) await file.write(bytes, at, Math.min(1900 * 512, size - at), at);
+    await file.sync();
   } finally {
     await file.close();
   }
