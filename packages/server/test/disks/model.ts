@@ -65,11 +65,13 @@ export class DiskModel {
     }
   }
 
-  done(id: number): void {
+  /** A change was answered. Not `durable`: nothing is known of what it promised to keep. */
+  done(id: number, durable = true): void {
     const { change, sentAt } = this.underWay.get(id)!;
     this.underWay.delete(id);
     this.time += 1;
     if (change.kind === 'flush') {
+      if (!durable) return;
       this.flushes += 1;
       for (const index of [...this.recent.keys()]) this.forgetBefore(index, sentAt);
       return;
@@ -78,7 +80,7 @@ export class DiskModel {
       const value = this.recent.get(index)!.find((each) => each.change === change)!;
       value.answered = this.time;
       this.current[index] = value.id;
-      if (change.fua) this.forgetBefore(index, this.time);
+      if (change.fua && durable) this.forgetBefore(index, this.time);
     }
   }
 

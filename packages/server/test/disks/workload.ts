@@ -16,6 +16,8 @@ export interface WorkloadOptions {
   cluster?: number;
   /** Flush at the end. Default true. */
   flush?: boolean;
+  /** Called with each line that the workload says. */
+  onLine?: (line: string) => void;
   /** Called when so many changes were answered. */
   onAnswered?: (count: number) => void;
 }
@@ -33,22 +35,32 @@ const python = '/usr/bin/python3';
 
 /** Changes a disk through libnbd, and has the model follow. */
 export async function runWorkload(model: DiskModel, options: WorkloadOptions): Promise<WorkloadResult> {
-  const { onAnswered, connections = 4, durable = 0.16, cluster = 65536, flush = true, ...rest } = options;
+  const { onAnswered, onLine, connections = 4, durable = 0.16, cluster = 65536, flush = true, ...rest } = options;
   const settings = { ...rest, connections, durable, cluster, flush, size: model.size, firstId: model.nextId };
   const child = spawn(python, [script, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const closed = once(child, 'close');
   const result: WorkloadResult = { ended: false, answered: 0, errors: '' };
   child.stderr.on('data', (chunk: Buffer) => (result.errors += chunk.toString()));
   for await (const line of createInterface(child.stdout)) {
-    const [what, ...words] = line.split(' ');
-    if (what === 'sent') model.sent(parseChange(words));
-    else if (what === 'done') {
-      model.done(Number(words[0]));
-      onAnswered?.((result.answered += 1));
-    } else result.ended = what === 'end';
+    onLine?.(line);
+    const said = followLine(model, line);
+    result.ended = said === 'end';
+    if (said === 'done') onAnswered?.((result.answered += 1));
   }
   await closed;
   return result;
+}
+
+/**
+ * Has the model do what a line of the workload tells; not `durable`: without believing that anything was made durable. Returns what kind of
+ * line it is.
+ */
+export function followLine(model: DiskModel, line: string, durable = true): 'sent' | 'done' | 'end' {
+  const [what, ...words] = line.split(' ');
+  if (what === 'sent') model.sent(parseChange(words));
+  else if (what === 'done') model.done(Number(words[0]), durable);
+  else if (what !== 'end') throw new Error(`the workload said "${line}"`);
+  return what;
 }
 
 const kinds = ['write', 'zero', 'trim', 'flush'] as const;

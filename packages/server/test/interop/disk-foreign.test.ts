@@ -5,8 +5,9 @@ import { openDiskFiles, type DiskPlace } from '../../src/adapters/disks/index.js
 import { mib, modelOf } from '../disks/disk-house.js';
 import { runWorkload } from '../disks/workload.js';
 import { sha256Of } from '../contract/support/folders.js';
-import { diskFolder, qemuCheck, qemuCompare, sound, startDisks, type DiskLab } from './disk-lab.js';
+import { diskFolder, startDisks, type DiskLab } from './disk-lab.js';
 import { run, runWell } from './nbd-lab.js';
+import { qemuCheck, qemuCompare, sound } from './qemu-check.js';
 
 const size = 16 * mib;
 

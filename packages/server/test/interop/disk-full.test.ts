@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { mib } from '../disks/disk-house.js';
-import { diskFolder, qemuCheck, qemuCompare, sound } from './disk-lab.js';
+import { diskFolder } from './disk-lab.js';
 import { startServer } from './disk-server.js';
 import { run, runWell } from './nbd-lab.js';
+import { qemuCheck, qemuCompare, sound } from './qemu-check.js';
 
 const size = 32 * mib;
 

@@ -5,10 +5,11 @@ import { loseLog, mib, modelOf, openDiskHouse } from '../disks/disk-house.js';
 import type { DiskModel } from '../disks/model.js';
 import { runWorkload } from '../disks/workload.js';
 import { randomFrom } from '../contract/support/child.js';
-import { diskFolder, qemuCheck, qemuCompare, sound } from './disk-lab.js';
+import { diskFolder } from './disk-lab.js';
 import { startServer, type Server } from './disk-server.js';
 import { announceMoments, loopTimeout, seed } from './moments.js';
 import { runWell } from './nbd-lab.js';
+import { qemuCheck, qemuCompare, sound } from './qemu-check.js';
 
 const size = 48 * mib;
 const moments = announceMoments('kill -9 of a disk server', 8);

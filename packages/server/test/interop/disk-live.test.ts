@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { kib, mib, modelOf } from '../disks/disk-house.js';
 import { runWorkload } from '../disks/workload.js';
-import { diskFolder, qemuCheck, qemuCompare, qemuMap, sound, startDisks, type CheckReport } from './disk-lab.js';
+import { diskFolder, startDisks } from './disk-lab.js';
 import { eventually } from './eventually.js';
 import { announceMoments, loopTimeout, seed } from './moments.js';
 import { nbdsh, run, runWell } from './nbd-lab.js';
+import { qemuCheck, qemuCompare, qemuMap, sound, type CheckReport } from './qemu-check.js';
 
 const size = 64 * mib;
 const identical = 'Images are identical.';

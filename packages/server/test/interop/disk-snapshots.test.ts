@@ -5,8 +5,9 @@ import { createDiskFile, type DiskPlace, type OpenedDisk } from '../../src/adapt
 import { kib, mib, modelOf } from '../disks/disk-house.js';
 import type { DiskModel } from '../disks/model.js';
 import { runWorkload } from '../disks/workload.js';
-import { diskFolder, qemuCheck, qemuCompare, qemuMap, sound, spaceOf, startDisks, type DiskLab } from './disk-lab.js';
+import { diskFolder, startDisks, type DiskLab } from './disk-lab.js';
 import { runWell } from './nbd-lab.js';
+import { qemuCheck, qemuCompare, qemuMap, sound, spaceOf } from './qemu-check.js';
 
 const size = 16 * mib;
 const identical = 'Images are identical.';

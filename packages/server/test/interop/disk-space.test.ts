@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { rawView, uncached } from '@drover/disk-image';
 import { createDiskFile, openBlockSource, openDiskFiles } from '../../src/adapters/disks/index.js';
 import { kib, mib } from '../disks/disk-house.js';
-import { diskFolder, qemuCheck, qemuCompare, sound, spaceOf, startDisks } from './disk-lab.js';
+import { diskFolder, startDisks } from './disk-lab.js';
 import { eventually } from './eventually.js';
 import { runWell } from './nbd-lab.js';
+import { qemuCheck, qemuCompare, sound, spaceOf } from './qemu-check.js';
 
 const gib = 1024 * mib;
 
