@@ -103,6 +103,26 @@ describe('a qcow2 disk', () => {
     expect(isSame(await disk.read(4096 * kib, 4096 * kib), patternOf(4096 * kib))).toBe(true);
   });
 
+  it('gives back long stretches first, and does not keep anybody waiting for many short ones', async () => {
+    const world = await makeDisk(8192 * kib, { clusterSize: 4 * kib });
+    const disk = await openDisk(world);
+    await fill(disk, world, 0, 8192 * kib, 5);
+    await disk.flush();
+    await disk.trim(4096 * kib, 1024 * kib);
+    for (let at = 0; at < 4096; at += 8) await disk.trim(at * kib, 4 * kib);
+    await disk.close();
+    const lengths = world.file.punched.map(({ length }) => length / kib);
+    expect([lengths[0], lengths.length]).toEqual([1024, 512]);
+    expect(await checkQcow2(world.file)).toMatchObject({ corruptions: 0, leaks: 0 });
+    const again = await openDisk(world);
+    const size = world.file.size;
+    for (let at = 0; at < 4096; at += 8) await again.write(at * kib, patternOf(4 * kib, 9));
+    await again.write(4096 * kib, patternOf(1024 * kib, 9));
+    expect(world.file.size).toBe(size);
+    await again.close();
+    expect(await checkQcow2(world.file)).toMatchObject({ corruptions: 0, leaks: 0 });
+  });
+
   it('tells data, zeros and holes, through the overlay and its base', async () => {
     const data = [
       { offset: 0, length: 64 * kib },

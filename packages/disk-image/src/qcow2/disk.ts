@@ -70,7 +70,7 @@ export interface Qcow2Disk extends DiskView {
   snapshot(options: SnapshotOptions): Promise<Layer>;
   /** Copies what frozen overlays hold, so that the disk does not need them any more. Returns those it has let go. */
   flatten(options: FlattenOptions): Promise<Layer[]>;
-  /** Makes holes of free clusters, which happens by itself when there are many and when the disk is closed. Returns bytes given back. */
+  /** Makes holes of all free clusters. Of long stretches that happens by itself, when there are many and when the disk is closed. Returns bytes given back. */
   reclaim(): Promise<number>;
   /** Waits for changes and reads under way, flushes, and leaves the image as a clean one. Later calls are refused with `image.qcow2.closed`. */
   close(): Promise<void>;
@@ -78,7 +78,7 @@ export interface Qcow2Disk extends DiskView {
   stats(): DiskStats;
 }
 
-/** Free bytes that are made holes of unasked. */
+/** Free bytes from which on a flush makes holes of the longest stretches, unasked. */
 const reclaimAt = 64 * 1024 * 1024;
 
 /** Opens a disk, after checking all of its overlay. Throws `image.qcow2.*`. */
@@ -168,14 +168,14 @@ function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
       requireOpen(state);
       const { active } = state;
       await active.checkpoints.flush();
-      if (active.allocator.stale * active.geometry.clusterSize >= reclaimAt) void reclaim(active);
+      if (active.allocator.stale * active.geometry.clusterSize >= reclaimAt) void reclaim(active, 1);
     },
     resize: (size, options) => whole(() => resize(state.active, size, options)),
     snapshot: async (options) => {
       requireOpen(state);
       // What can be done while the disk is in use is.
       await state.active.checkpoints.flush();
-      await reclaim(state.active);
+      await reclaim(state.active, 4);
       return whole(() => snapshot(state, options));
     },
     flatten: async (options) => {

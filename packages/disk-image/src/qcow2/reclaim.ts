@@ -1,17 +1,29 @@
 import type { Active } from './active.js';
 
-/** Holes made in one go: each is a call of a system program. */
+/** Holes made in one go: each is a call of a system program, which takes milliseconds. */
 const mostHoles = 512;
 
-/** Makes holes of all free clusters that hold old bytes, long stretches first. Returns the bytes given back. One at a time for an image. */
-export function reclaim(active: Active): Promise<number> {
-  active.reclaiming ??= punchAll(active).finally(() => (active.reclaiming = undefined));
+/**
+ * Makes holes of free clusters that hold old bytes, long stretches first, so many times in one go. Returns the bytes given back. One at a time
+ * for an image: who comes meanwhile gets the result of the one under way.
+ */
+export function reclaim(active: Active, times = Infinity): Promise<number> {
+  active.reclaiming ??= punch(active, times).finally(() => (active.reclaiming = undefined));
   return active.reclaiming;
 }
 
-async function punchAll(active: Active): Promise<number> {
+/** Takes free clusters for what they are: free, with old bytes in them. */
+export function giveUpReclaiming({ allocator }: Active): void {
+  allocator.returnStale(allocator.takeStale(Infinity), false);
+}
+
+async function punch(active: Active, times: number): Promise<number> {
   let total = 0;
-  for (let count = await punchSome(active); count > 0; count = await punchSome(active)) total += count;
+  for (let left = times; left > 0; left--) {
+    const count = await punchSome(active);
+    if (count === 0) break;
+    total += count;
+  }
   return total;
 }
 

@@ -1,7 +1,7 @@
 import { ImageError } from '../errors.js';
 import type { Active, Qcow2Environment } from './active.js';
 import type { Layer } from './layer.js';
-import { reclaim } from './reclaim.js';
+import { giveUpReclaiming, reclaim } from './reclaim.js';
 import type { Requests } from './requests.js';
 import type { DiskView } from './types.js';
 
@@ -31,14 +31,18 @@ export function requireDepth(layers: number): void {
   });
 }
 
-/** Leaves an image with nothing to repair, and no space taken for nothing. No change of it may be under way. */
+/**
+ * Leaves an image with nothing to repair. Space of many short stretches is not given back, because that would keep everybody waiting: they are
+ * free in the file, and used again. No change of it may be under way.
+ */
 export async function finish(active: Active): Promise<void> {
   const { checkpoints, session, grace } = active;
   await checkpoints.flush();
   await new Promise<void>((resolve) => grace.afterReads(resolve));
   // One that is under way may have begun before the last clusters came free.
   await active.reclaiming;
-  await reclaim(active);
+  await reclaim(active, 1);
+  giveUpReclaiming(active);
   await session.end();
   await checkpoints.writeCounts();
   await checkpoints.sync();
