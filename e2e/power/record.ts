@@ -52,6 +52,8 @@ const device = tool('losetup', '--find', '--show', shown);
 tool('mkfs.ext4', '-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0', device);
 mkdirSync(mountPoint);
 tool('mount', device, mountPoint);
+// Takes effect when it is unmounted, also by the end of this process and its namespace.
+tool('losetup', '--detach', device);
 const writes = openWriteLog(log);
 await makeBase(mountPoint, diskSize);
 const house = await openDiskHouse({ folder: mountPoint, lingerMs: 600_000 });
@@ -66,5 +68,4 @@ writeFileSync(path('recording.json'), JSON.stringify(recording));
 await nbd.stop();
 await house.close();
 tool('umount', mountPoint);
-tool('losetup', '--detach', device);
 process.exit(0);
