@@ -15,8 +15,12 @@ export const AssignmentId = id('asg');
 export const SessionId = id('bs');
 export const JobId = id('job');
 export const UploadId = id('upl');
+export const DiskId = id('dsk');
+export const SnapshotId = id('snp');
+/** A file of a disk: a qcow2 overlay. Never seen by clients. */
+export const OverlayId = id('ovl');
 export const RequestId = id('req');
-export const idPrefixes = ['ten', 'key', 'dev', 'img', 'asg', 'bs', 'job', 'upl', 'req'] as const;
+export const idPrefixes = ['ten', 'key', 'dev', 'img', 'asg', 'bs', 'job', 'upl', 'dsk', 'snp', 'ovl', 'req'] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 
 /** UTC, RFC 3339 with milliseconds. */

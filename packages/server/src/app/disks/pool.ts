@@ -1,0 +1,81 @@
+import type { Qcow2Disk, Qcow2Report } from '@drover/disk-image';
+
+/** What a new disk shows before anything is written to it. */
+export type DiskOrigin =
+  | { readonly kind: 'empty' }
+  /** A whole image, by the digest of its blob. */
+  | { readonly kind: 'image'; readonly digest: string }
+  /** A state of another disk. */
+  | { readonly kind: 'snapshot'; readonly disk: string; readonly snapshot: string };
+
+export interface DiskPlan {
+  readonly disk: string;
+  /** Bytes, a multiple of 512 and at least those of the origin. */
+  readonly size: number;
+  readonly origin: DiskOrigin;
+}
+
+export interface DiskSnapshotFacts {
+  readonly id: string;
+  /** Bytes of the disk when it was taken. */
+  readonly size: number;
+  /** RFC 3339. */
+  readonly takenAt: string;
+}
+
+/** A disk as its files tell. */
+export interface DiskFacts {
+  readonly disk: string;
+  /** Digest of the image below all of it. */
+  readonly base: string | null;
+  readonly snapshots: readonly DiskSnapshotFacts[];
+  /** Frozen overlays below the one that is written to. */
+  readonly depth: number;
+  /** Bytes on the storage that go when the disk and its snapshots are deleted, as far as no other disk shares them. */
+  readonly ownBytes: number;
+}
+
+/** A disk somebody uses. It stays open until all have let it go. */
+export interface HeldDisk {
+  readonly disk: Qcow2Disk;
+  /** Resolves when it is closed in order, should nobody else hold it. Doing it twice does nothing. */
+  release(): Promise<void>;
+}
+
+/**
+ * The disks of one server: overlays over images and over each other. All of it may be done while a board uses the disk, and may be repeated: a crash leaves
+ * either the state before or the one after. Throws RefusedError: disk.not-found, disk.exists, disk.in-use, disk.broken, disk.invalid, snapshot.not-found,
+ * blob.not-found, storage.full.
+ */
+export interface DiskPool {
+  /** Takes milliseconds and next to no space. Repeating it does nothing. */
+  create(plan: DiskPlan): Promise<void>;
+  hold(disk: string): Promise<HeldDisk>;
+  list(): Promise<DiskFacts[]>;
+  facts(disk: string): Promise<DiskFacts>;
+  /** Keeps the state that was last flushed, or later. Repeating it does nothing. */
+  snapshot(disk: string, snapshot: string): Promise<void>;
+  /** What no disk and no snapshot needs any more goes. Repeating it does nothing. */
+  forgetSnapshot(disk: string, snapshot: string): Promise<void>;
+  /** Bytes. Grows only. */
+  resize(disk: string, size: number): Promise<void>;
+  /** Copies what frozen overlays hold into the disk, so that it depends on its image alone. */
+  flatten(disk: string, options: FlattenProgress): Promise<void>;
+  /** Reads all tables of the disk's files; changes nothing. */
+  check(disk: string): Promise<readonly DiskFileReport[]>;
+  /** Refused while it is held, or while it has snapshots and `withSnapshots` is not said. Repeating it does nothing. */
+  remove(disk: string, options?: { withSnapshots?: boolean }): Promise<void>;
+}
+
+export interface FlattenProgress {
+  readonly signal: AbortSignal;
+  readonly progress: (done: number, total: number) => void;
+}
+
+export interface DiskFileReport {
+  /** File name below the pool's folder. */
+  readonly file: string;
+  /** Null: so damaged that no more can be said than `problem`. */
+  readonly report: Qcow2Report | null;
+  readonly problem: string | null;
+}

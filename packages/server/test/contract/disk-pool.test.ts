@@ -1,0 +1,356 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { refusal, RefusedError } from '@drover/contract';
+import { createClusterCache, createTableCache } from '@drover/disk-image';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGate } from '../../src/adapters/disks/gate.js';
+import { createHolePuncher } from '../../src/adapters/disks/hole-puncher.js';
+import { createDiskPool } from '../../src/adapters/disks/pool/pool.js';
+import { createIds } from '../../src/adapters/system/ids.js';
+import type { DiskPlan, DiskPool, HeldDisk } from '../../src/app/disks/pool.js';
+import { silentLog } from '../boot/log.js';
+
+const MiB = 1 << 20;
+const imageSize = 24 * MiB;
+const digest = 'ab'.repeat(32);
+const ids = createIds({ clock: { now: () => Date.now() } });
+const signal = new AbortController().signal;
+const quiet = { signal, progress: () => undefined };
+
+let folder: string;
+let image: Buffer;
+let pool: DiskPool;
+
+const openPool = (bootId = 'boot-1'): Promise<DiskPool> =>
+  createDiskPool({
+    folder: join(folder, 'disks'),
+    blocks: { slow: createGate(4), puncher: createHolePuncher() },
+    environment: {
+      tables: createTableCache({ bytes: 4 * MiB }),
+      bootId,
+      randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+    },
+    cache: createClusterCache({ bytes: 16 * MiB }),
+    blobPath: async (asked) => {
+      if (asked === digest) return join(folder, 'blob');
+      throw new RefusedError(refusal('blob.not-found', 'no such blob'));
+    },
+    clock: { now: () => Date.now() },
+    ids,
+    log: silentLog,
+  });
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-pool-'));
+  image = Buffer.alloc(imageSize);
+  randomBytes(3 * MiB).copy(image, 5 * MiB);
+  writeFileSync(join(folder, 'blob'), image);
+  pool = await openPool();
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const newDisk = (): string => ids.next('dsk');
+const newSnapshot = (): string => ids.next('snp');
+const overImage = (disk: string, size = imageSize): DiskPlan => ({ disk, size, origin: { kind: 'image', digest } });
+
+async function made(plan: Partial<DiskPlan> = {}): Promise<string> {
+  const disk = newDisk();
+  await pool.create({ ...overImage(disk), ...plan, disk });
+  return disk;
+}
+
+async function using<T>(disk: string, work: (held: HeldDisk['disk']) => Promise<T> | T, from = pool): Promise<T> {
+  const held = await from.hold(disk);
+  try {
+    return await work(held.disk);
+  } finally {
+    await held.release();
+  }
+}
+
+const write = (disk: string, offset: number, bytes: Buffer, from = pool): Promise<void> =>
+  using(
+    disk,
+    async (held) => {
+      await held.write(offset, bytes);
+      await held.flush();
+    },
+    from,
+  );
+const read = (disk: string, offset: number, length: number, from = pool): Promise<Buffer> =>
+  using(disk, async (held) => Buffer.from(await held.read(offset, length)), from);
+
+const overlays = (): string[] => readdirSync(join(folder, 'disks/overlays')).filter((name) => name.endsWith('.qcow2'));
+const headOf = (disk: string): string =>
+  join(
+    folder,
+    'disks/overlays',
+    `${(JSON.parse(readFileSync(join(folder, 'disks/manifests', `${disk}.json`), 'utf8')) as { head: string }).head}.qcow2`,
+  );
+/** The disk as qemu-img reads it from our files. */
+function asQemuReads(disk: string): Buffer {
+  const out = join(folder, 'out.raw');
+  execFileSync('qemu-img', ['check', '-q', headOf(disk)]);
+  execFileSync('qemu-img', ['convert', '-O', 'raw', headOf(disk), out]);
+  return readFileSync(out);
+}
+const refusedWith = async (work: Promise<unknown>): Promise<string> => {
+  const fault: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(fault instanceof RefusedError)) throw new Error(`not refused: ${String(fault)}`);
+  return fault.refusal.code;
+};
+
+describe('a disk over an image', () => {
+  it('is made at once, takes next to no space, and shows the image', async () => {
+    const disk = await made();
+    expect(statSync(headOf(disk)).blocks * 512).toBeLessThan(512 * 1024);
+    expect((await read(disk, 5 * MiB, MiB)).equals(image.subarray(5 * MiB, 6 * MiB))).toBe(true);
+    expect(asQemuReads(disk).equals(image)).toBe(true);
+  });
+
+  it('keeps what is written, and leaves the image as it is', async () => {
+    const disk = await made();
+    const bytes = randomBytes(200_000);
+    await write(disk, 6 * MiB + 512, bytes);
+    image.copy(image);
+    expect(readFileSync(join(folder, 'blob')).equals(image)).toBe(true);
+    bytes.copy(image, 6 * MiB + 512);
+    expect(asQemuReads(disk).equals(image)).toBe(true);
+  });
+
+  it('may be larger than the image, not smaller', async () => {
+    const disk = await made({ size: imageSize + MiB });
+    expect((await read(disk, imageSize, MiB)).equals(Buffer.alloc(MiB))).toBe(true);
+    expect(await refusedWith(pool.create(overImage(newDisk(), imageSize - 512)))).toBe('disk.invalid');
+    expect(await refusedWith(pool.create(overImage(newDisk(), imageSize + 100)))).toBe('disk.invalid');
+    expect(overlays()).toHaveLength(1);
+  });
+
+  it('is made once, however often it is asked for', async () => {
+    const disk = await made();
+    await write(disk, 0, Buffer.from('mine'.repeat(128)));
+    await pool.create(overImage(disk));
+    expect((await read(disk, 0, 4)).toString()).toBe('mine');
+    expect(overlays()).toHaveLength(1);
+  });
+
+  it('is not made over an image that is not there', async () => {
+    const origin = { kind: 'image', digest: 'cd'.repeat(32) } as const;
+    expect(await refusedWith(pool.create({ disk: newDisk(), size: MiB, origin }))).toBe('blob.not-found');
+    expect(overlays()).toHaveLength(0);
+  });
+});
+
+describe('a held disk', () => {
+  it('is one for all who hold it', async () => {
+    const disk = await made({ size: 8 * MiB, origin: { kind: 'empty' } });
+    const [first, second] = await Promise.all([pool.hold(disk), pool.hold(disk)]);
+    await first.disk.write(0, Buffer.alloc(512, 7));
+    await first.release();
+    await first.release();
+    expect(Buffer.from(await second.disk.read(0, 512))).toEqual(Buffer.alloc(512, 7));
+    await second.release();
+    expect(asQemuReads(disk).subarray(0, 512)).toEqual(Buffer.alloc(512, 7));
+  });
+
+  it('is not removed', async () => {
+    const disk = await made();
+    const held = await pool.hold(disk);
+    expect(await refusedWith(pool.remove(disk))).toBe('disk.in-use');
+    await held.release();
+    await pool.remove(disk);
+    await pool.remove(disk);
+    expect(await refusedWith(pool.hold(disk))).toBe('disk.not-found');
+    expect(overlays()).toHaveLength(0);
+  });
+
+  it('that nobody closed is as it was answered, and after a power cut as it was flushed', async () => {
+    const disk = await made({ size: 8 * MiB, origin: { kind: 'empty' } });
+    const held = await pool.hold(disk);
+    await held.disk.write(0, Buffer.alloc(65_536, 1));
+    await held.disk.flush();
+    await held.disk.write(65_536, Buffer.alloc(65_536, 2));
+    expect((await read(disk, 65_536, 4, await openPool()))[0]).toBe(2);
+    const other = await made({ size: 8 * MiB, origin: { kind: 'empty' } });
+    const later = await pool.hold(other);
+    await later.disk.write(0, Buffer.alloc(65_536, 3));
+    await later.disk.flush();
+    expect((await read(other, 0, 4, await openPool('boot-2')))[0]).toBe(3);
+  });
+});
+
+describe('snapshots and clones', () => {
+  it('keep a state while the disk goes on, also while it is held', async () => {
+    const disk = await made();
+    const held = await pool.hold(disk);
+    await held.disk.write(0, Buffer.alloc(4096, 1));
+    const snapshot = newSnapshot();
+    await pool.snapshot(disk, snapshot);
+    await pool.snapshot(disk, snapshot);
+    await held.disk.write(0, Buffer.alloc(4096, 2));
+    const clone = newDisk();
+    await pool.create({ disk: clone, size: imageSize, origin: { kind: 'snapshot', disk, snapshot } });
+    expect((await read(clone, 0, 1))[0]).toBe(1);
+    expect(Buffer.from(await held.disk.read(0, 1))[0]).toBe(2);
+    await write(clone, 0, Buffer.alloc(4096, 3));
+    await held.release();
+    expect((await read(disk, 0, 1))[0]).toBe(2);
+    expect(asQemuReads(clone)[0]).toBe(3);
+    expect(asQemuReads(disk)[0]).toBe(2);
+    expect(await pool.facts(disk)).toMatchObject({
+      depth: 1,
+      base: digest,
+      snapshots: [{ id: snapshot, size: imageSize }],
+    });
+  });
+
+  it('are there after a restart', async () => {
+    const disk = await made();
+    await write(disk, 0, Buffer.alloc(512, 1));
+    const snapshot = newSnapshot();
+    await pool.snapshot(disk, snapshot);
+    await write(disk, 0, Buffer.alloc(512, 2));
+    pool = await openPool();
+    const clone = await made({ origin: { kind: 'snapshot', disk, snapshot } });
+    expect((await read(clone, 0, 1))[0]).toBe(1);
+    expect((await read(disk, 0, 1))[0]).toBe(2);
+  });
+
+  it('outlive the disk they were taken of, and leave nothing when the last of them goes', async () => {
+    const disk = await made();
+    await write(disk, 0, Buffer.alloc(512, 1));
+    const snapshot = newSnapshot();
+    await pool.snapshot(disk, snapshot);
+    const clone = await made({ origin: { kind: 'snapshot', disk, snapshot } });
+    expect(await refusedWith(pool.remove(disk))).toBe('disk.in-use');
+    await pool.remove(disk, { withSnapshots: true });
+    expect((await read(clone, 0, 1))[0]).toBe(1);
+    await pool.remove(clone);
+    expect(overlays()).toHaveLength(0);
+  });
+
+  it('are refused of what is not there', async () => {
+    const disk = await made();
+    const origin = { kind: 'snapshot', disk, snapshot: newSnapshot() } as const;
+    expect(await refusedWith(pool.create({ disk: newDisk(), size: imageSize, origin }))).toBe('snapshot.not-found');
+    expect(await refusedWith(pool.snapshot(newDisk(), newSnapshot()))).toBe('disk.not-found');
+    expect(await refusedWith(pool.hold('../../etc/passwd'))).toBe('disk.not-found');
+  });
+
+  it('in a long chain are flattened away while the disk is in use', async () => {
+    const disk = await made();
+    const expected = Buffer.from(image);
+    const held = await pool.hold(disk);
+    for (let round = 0; round < 5; round += 1) {
+      const bytes = randomBytes(100_000);
+      await held.disk.write(round * MiB, bytes);
+      bytes.copy(expected, round * MiB);
+      await pool.snapshot(disk, newSnapshot());
+    }
+    for (const { id } of (await pool.facts(disk)).snapshots) await pool.forgetSnapshot(disk, id);
+    expect((await pool.facts(disk)).depth).toBe(5);
+    const told: number[] = [];
+    await pool.flatten(disk, { signal, progress: (done) => told.push(done) });
+    expect(told.at(-1)).toBe(imageSize);
+    expect((await pool.facts(disk)).depth).toBe(0);
+    await held.release();
+    expect(asQemuReads(disk).equals(expected)).toBe(true);
+    expect(overlays()).toHaveLength(1);
+  });
+
+  it('can be too many in a row, which is said with the way out', async () => {
+    const disk = await made({ size: MiB, origin: { kind: 'empty' } });
+    const taken: string[] = [];
+    for (let round = 0; round < 16; round += 1) {
+      taken.push(newSnapshot());
+      await pool.snapshot(disk, taken[round] ?? '');
+    }
+    expect(await refusedWith(pool.snapshot(disk, newSnapshot()))).toBe('disk.invalid');
+    const origin = { kind: 'snapshot', disk, snapshot: taken[15] ?? '' } as const;
+    expect(await refusedWith(pool.create({ disk: newDisk(), size: MiB, origin }))).toBe('disk.invalid');
+    expect(overlays()).toHaveLength(17);
+    await pool.flatten(disk, quiet);
+    await pool.snapshot(disk, newSnapshot());
+  });
+
+  it('and their removal at the same time harm nobody', async () => {
+    const disk = await made();
+    await write(disk, 0, Buffer.alloc(512, 1));
+    for (let round = 0; round < 10; round += 1) {
+      const snapshot = newSnapshot();
+      await pool.snapshot(disk, snapshot);
+      const clone = newDisk();
+      const origin = { kind: 'snapshot', disk, snapshot } as const;
+      const [created] = await Promise.allSettled([
+        pool.create({ disk: clone, size: imageSize, origin }),
+        pool.forgetSnapshot(disk, snapshot),
+        pool.flatten(disk, quiet),
+      ]);
+      if (created.status === 'fulfilled') expect((await read(clone, 0, 1))[0]).toBe(1);
+      else expect(await refusedWith(Promise.reject(created.reason as Error))).toBe('snapshot.not-found');
+      await pool.remove(clone);
+    }
+  });
+});
+
+describe('what a disk can go through', () => {
+  it('it grows while it is held, and does not shrink', async () => {
+    const disk = await made();
+    const held = await pool.hold(disk);
+    await pool.resize(disk, imageSize + 5 * MiB);
+    expect(held.disk.size).toBe(imageSize + 5 * MiB);
+    await held.disk.write(imageSize + 4 * MiB, Buffer.alloc(512, 9));
+    await held.release();
+    expect(await refusedWith(pool.resize(disk, MiB))).toBe('disk.invalid');
+    expect(asQemuReads(disk)).toHaveLength(imageSize + 5 * MiB);
+  });
+
+  it('its check names files and finds damage, which is then refused', async () => {
+    const disk = await made();
+    await write(disk, 0, Buffer.alloc(65_536, 1));
+    expect(await pool.check(disk)).toMatchObject([{ report: { corruptions: 0, leaks: 0, inUse: false } }]);
+    const head = headOf(disk);
+    const bytes = readFileSync(head);
+    const l1 = Number(bytes.readBigUInt64BE(40));
+    bytes.writeBigUInt64BE(0x80ffffffffff0000n, l1);
+    writeFileSync(head, bytes);
+    expect((await pool.check(disk))[0]?.problem).toContain('L1 entry 0');
+    expect(await refusedWith(pool.hold(disk))).toBe('disk.broken');
+    expect(readFileSync(head).equals(bytes)).toBe(true);
+  });
+
+  it('files that a crash left are removed at the next start, but none while a manifest cannot be read', async () => {
+    const disk = await made();
+    const stray = join(folder, 'disks/overlays', `${ids.next('ovl')}.qcow2`);
+    writeFileSync(stray, 'left over');
+    const manifest = join(folder, 'disks/manifests', `${disk}.json`);
+    const text = readFileSync(manifest, 'utf8');
+    writeFileSync(manifest, text.slice(0, 40));
+    pool = await openPool();
+    expect(overlays()).toHaveLength(2);
+    expect(await refusedWith(pool.hold(disk))).toBe('disk.broken');
+    writeFileSync(manifest, text);
+    pool = await openPool();
+    expect(overlays()).toHaveLength(1);
+    expect(await read(disk, 5 * MiB, 512)).toEqual(image.subarray(5 * MiB, 5 * MiB + 512));
+  });
+
+  it('its space comes back', async () => {
+    const disk = await made({ size: 16 * MiB, origin: { kind: 'empty' } });
+    await write(disk, 0, randomBytes(8 * MiB));
+    expect((await pool.facts(disk)).ownBytes).toBeGreaterThan(8 * MiB);
+    await using(disk, async (held) => {
+      await held.trim(0, 8 * MiB);
+      await held.flush();
+      await held.reclaim();
+    });
+    expect((await pool.facts(disk)).ownBytes).toBeLessThan(MiB);
+    expect(await pool.list()).toMatchObject([{ disk, base: null, depth: 0, snapshots: [] }]);
+  });
+});
