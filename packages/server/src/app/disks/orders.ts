@@ -1,0 +1,31 @@
+import type { Refusal } from '@drover/contract';
+import type { DiskFacts, DiskFileReport, DiskPlan } from './pool.js';
+
+/** What the control plane wants done to the disks of a site. The boot plane alone touches their files, so that a disk in use has one writer. */
+export type DiskWork =
+  | { readonly kind: 'create'; readonly plan: DiskPlan }
+  | { readonly kind: 'snapshot'; readonly disk: string; readonly snapshot: string }
+  | { readonly kind: 'forget-snapshot'; readonly disk: string; readonly snapshot: string }
+  | { readonly kind: 'resize'; readonly disk: string; readonly size: number }
+  | { readonly kind: 'flatten'; readonly disk: string }
+  | { readonly kind: 'check'; readonly disk: string }
+  | { readonly kind: 'remove'; readonly disk: string };
+
+/** Stands until a report says that it is done; then, or when it is cancelled, it is no longer given out. Doing it twice is the same as doing it once. */
+export interface DiskOrder {
+  readonly id: string;
+  readonly work: DiskWork;
+}
+
+/** Last word or progress on an order. */
+export type DiskOrderReport =
+  | { readonly order: string; readonly state: 'running'; readonly done: number; readonly total: number | null }
+  | { readonly order: string; readonly state: 'done'; readonly result: DiskOrderResult }
+  | { readonly order: string; readonly state: 'refused'; readonly refusal: Refusal };
+
+export interface DiskOrderResult {
+  /** The disk behind it; null when it is gone. */
+  readonly facts: DiskFacts | null;
+  /** Of a check. */
+  readonly reports?: readonly DiskFileReport[];
+}

@@ -1,0 +1,129 @@
+import { refusal, RefusedError } from '@drover/contract';
+import type { Log, Service } from '../../ports.js';
+import type { DiskOrder, DiskOrderReport, DiskOrderResult, DiskWork } from '../orders.js';
+import type { DiskPool, FlattenProgress } from '../pool.js';
+
+export interface OrderWorkerDeps {
+  /**
+   * Hands in reports and gives all orders that stand. It may wait a while when there is nothing new. Rejects while the control plane is away.
+   */
+  readonly exchange: (reports: readonly DiskOrderReport[], signal: AbortSignal) => Promise<readonly DiskOrder[]>;
+  readonly pool: DiskPool;
+  readonly log: Log;
+  /** Resolves after so many ms, or when the signal is aborted. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly retryMs?: number;
+}
+
+interface UnderWay {
+  readonly abort: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Carries out orders about disks. Both planes may end at any moment: an order stands until its report has arrived, and is begun anew until then. An order
+ * that no longer stands was cancelled.
+ */
+export function createOrderWorker(deps: OrderWorkerDeps): Service {
+  const { pool, log, retryMs = 1_000 } = deps;
+  const underWay = new Map<string, UnderWay>();
+  /** The latest of each order that was not handed in. */
+  const reports = new Map<string, DiskOrderReport>();
+  const stopping = new AbortController();
+  let looping: Promise<void> | undefined;
+  /** Ends the call that waits for orders, because there is something to say. */
+  let nudge = new AbortController();
+
+  const report = (what: DiskOrderReport): void => {
+    reports.set(what.order, what);
+    if (what.state !== 'running') nudge.abort();
+  };
+
+  const begin = ({ id, work }: DiskOrder): void => {
+    const abort = new AbortController();
+    const progress = (done: number, total: number): void => report({ order: id, state: 'running', done, total });
+    const ended = carryOut(pool, work, { signal: abort.signal, progress })
+      .then((result): DiskOrderReport => ({ order: id, state: 'done', result }))
+      .catch((error: unknown) => (abort.signal.aborted ? undefined : refusedReport(id, work, error, log)))
+      .then((last) => {
+        underWay.delete(id);
+        if (last !== undefined) report(last);
+      });
+    underWay.set(id, { abort, ended });
+  };
+
+  const follow = (orders: readonly DiskOrder[]): void => {
+    const standing = new Set(orders.map(({ id }) => id));
+    for (const [id, { abort }] of underWay) if (!standing.has(id)) abort.abort();
+    for (const order of orders) {
+      const said = reports.get(order.id);
+      const isSettled = said !== undefined && said.state !== 'running';
+      if (!underWay.has(order.id) && !isSettled) begin(order);
+    }
+  };
+
+  const turn = async (): Promise<void> => {
+    const handedIn = [...reports.values()];
+    nudge = new AbortController();
+    const signal = AbortSignal.any([stopping.signal, nudge.signal]);
+    try {
+      const orders = await deps.exchange(handedIn, signal);
+      for (const each of handedIn) if (reports.get(each.order) === each) reports.delete(each.order);
+      follow(orders);
+    } catch (error) {
+      if (signal.aborted) return;
+      log.debug({ err: error }, 'orders about disks could not be asked for');
+      await deps.pause(retryMs, stopping.signal);
+    }
+  };
+
+  const loop = async (): Promise<void> => {
+    while (!stopping.signal.aborted) await turn();
+  };
+
+  return {
+    start: async () => {
+      looping = loop();
+    },
+    stop: async () => {
+      stopping.abort();
+      await looping;
+      for (const { abort } of underWay.values()) abort.abort();
+      await Promise.all([...underWay.values()].map(({ ended }) => ended));
+    },
+  };
+}
+
+async function carryOut(pool: DiskPool, work: DiskWork, options: FlattenProgress): Promise<DiskOrderResult> {
+  switch (work.kind) {
+    case 'create':
+      await pool.create(work.plan);
+      return { facts: await pool.facts(work.plan.disk) };
+    case 'snapshot':
+      await pool.snapshot(work.disk, work.snapshot);
+      return { facts: await pool.facts(work.disk) };
+    case 'forget-snapshot':
+      await pool.forgetSnapshot(work.disk, work.snapshot);
+      return { facts: await pool.facts(work.disk) };
+    case 'resize':
+      await pool.resize(work.disk, work.size);
+      return { facts: await pool.facts(work.disk) };
+    case 'flatten':
+      await pool.flatten(work.disk, options);
+      return { facts: await pool.facts(work.disk) };
+    case 'check':
+      return { reports: await pool.check(work.disk), facts: await pool.facts(work.disk) };
+    case 'remove':
+      await pool.remove(work.disk, { withSnapshots: true });
+      return { facts: null };
+  }
+}
+
+function refusedReport(order: string, work: DiskWork, error: unknown, log: Log): DiskOrderReport {
+  if (error instanceof RefusedError) return { order, state: 'refused', refusal: error.refusal };
+  log.error({ err: error, order, work: work.kind }, 'an order about a disk failed');
+  const what = refusal('server.fault', `The disk could not be changed (${work.kind}).`, {
+    remedy: 'See the log of the boot plane.',
+  });
+  return { order, state: 'refused', refusal: what };
+}
