@@ -37,13 +37,13 @@ function world(over: Partial<DiskPool> = {}) {
     ...over,
   };
   const worker = createOrderWorker({
-    exchange: async (reports, signal) => {
+    exchange: async (known, reports, signal) => {
       if (isAway) throw new Error('away');
       for (const each of reports) {
         said.push(each);
         if (each.state !== 'running') standing.delete(each.order);
       }
-      if (reports.length === 0)
+      if (known.length === standing.size && known.every((id) => standing.has(id)))
         await new Promise<void>((resolve, reject) => {
           woken.push(resolve);
           signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });

@@ -5,9 +5,14 @@ import type { DiskPool, FlattenProgress } from '../pool.js';
 
 export interface OrderWorkerDeps {
   /**
-   * Hands in reports and gives all orders that stand. It may wait a while when there is nothing new. Rejects while the control plane is away.
+   * Hands in reports and gives all orders that stand. `known`: those that were given last; while nothing else stands it may wait a while. Rejects while the
+   * control plane is away.
    */
-  readonly exchange: (reports: readonly DiskOrderReport[], signal: AbortSignal) => Promise<readonly DiskOrder[]>;
+  readonly exchange: (
+    known: readonly string[],
+    reports: readonly DiskOrderReport[],
+    signal: AbortSignal,
+  ) => Promise<readonly DiskOrder[]>;
   readonly pool: DiskPool;
   readonly log: Log;
   /** Resolves after so many ms, or when the signal is aborted. */
@@ -30,6 +35,7 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
   /** The latest of each order that was not handed in. */
   const reports = new Map<string, DiskOrderReport>();
   const stopping = new AbortController();
+  let known: readonly string[] = [];
   let looping: Promise<void> | undefined;
   /** Ends the call that waits for orders, because there is something to say. */
   let nudge = new AbortController();
@@ -67,7 +73,8 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
     nudge = new AbortController();
     const signal = AbortSignal.any([stopping.signal, nudge.signal]);
     try {
-      const orders = await deps.exchange(handedIn, signal);
+      const orders = await deps.exchange(known, handedIn, signal);
+      known = orders.map(({ id }) => id);
       for (const each of handedIn) if (reports.get(each.order) === each) reports.delete(each.order);
       follow(orders);
     } catch (error) {
