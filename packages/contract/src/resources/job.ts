@@ -11,6 +11,13 @@ export const jobKinds = [
   'image.delete',
   'image.root',
   'image.boot',
+  'disk.create',
+  'disk.snapshot',
+  'disk.forget-snapshot',
+  'disk.resize',
+  'disk.flatten',
+  'disk.check',
+  'disk.remove',
   'blob.verify',
   'blob.collect',
 ] as const;

@@ -1,6 +1,8 @@
 import type { Generated } from 'kysely';
 import type {
   DeviceState,
+  DiskRole,
+  DiskState,
   EventType,
   FirmwareKind,
   IdentityKind,
@@ -29,6 +31,8 @@ export interface Tables {
   images: ImageRow;
   derivatives: DerivativeRow;
   uploads: UploadRow;
+  disks: DiskRow;
+  disk_snapshots: DiskSnapshotRow;
   devices: DeviceRow;
   identities: IdentityRow;
   device_labels: DeviceLabelRow;
@@ -139,6 +143,37 @@ export interface ImageRow {
   updated_at: string;
   revision: number;
   source: Json;
+}
+
+export interface DiskRow {
+  id: string;
+  tenant: string;
+  site: string;
+  name: string;
+  role: DiskRole;
+  device: string | null;
+  image: string | null;
+  base: string | null;
+  size: number;
+  own_bytes: number | null;
+  state: DiskState;
+  state_reason: string | null;
+  job: string | null;
+  created_at: string;
+  updated_at: string;
+  revision: number;
+}
+
+export interface DiskSnapshotRow {
+  id: string;
+  disk: string;
+  tenant: string;
+  name: string;
+  size: number;
+  state: DiskState;
+  state_reason: string | null;
+  job: string | null;
+  created_at: string;
 }
 
 export interface DerivativeRow {

@@ -1,5 +1,6 @@
 import type { BlobRepository } from '../blobs/ports.js';
 import type { DeviceRepository } from '../devices/ports.js';
+import type { DiskRepository } from '../disks/records.js';
 import type { EventRepository } from '../events/ports.js';
 import type { ImageRepository, UploadRepository } from '../images/ports.js';
 import type { JobRepository } from '../jobs/ports.js';
@@ -24,6 +25,7 @@ export interface Transaction {
   readonly images: ImageRepository;
   readonly uploads: UploadRepository;
   readonly devices: DeviceRepository;
+  readonly disks: DiskRepository;
   readonly sessions: SessionRepository;
   readonly settings: SettingRepository;
 }

@@ -3,6 +3,7 @@ import { createAuditRepository } from './audit.js';
 import { createBlobRepository } from './blobs.js';
 import type { Context } from './context.js';
 import { createDeviceRepository } from './devices.js';
+import { createDiskRepository } from './disks.js';
 import { createEventRepository } from './events.js';
 import { createIdempotencyRepository } from './idempotency.js';
 import { createImageRepository } from './images.js';
@@ -24,6 +25,7 @@ export const createRepositories = (context: Context): Transaction => ({
   images: createImageRepository(context),
   uploads: createUploadRepository(context),
   devices: createDeviceRepository(context),
+  disks: createDiskRepository(context),
   sessions: createSessionRepository(context),
   settings: createSettingRepository(context),
 });

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { DeviceId, DiskId, ImageId, JobId, Name, SnapshotId, TenantId, Timestamp } from '../primitives.js';
+
+export const diskStates = ['creating', 'ready', 'failed', 'deleting'] as const;
+export const DiskState = z.enum(diskStates);
+export type DiskState = z.infer<typeof DiskState>;
+
+/** `root`: the system disk of one assignment, deleted when that ends. `data`: made by somebody, and kept until somebody deletes it. */
+export const diskRoles = ['root', 'data'] as const;
+export const DiskRole = z.enum(diskRoles);
+export type DiskRole = z.infer<typeof DiskRole>;
+
+const sectorSize = 512;
+/** Bytes of a disk: whole sectors, at most 16 TiB. */
+export const DiskSize = z
+  .number()
+  .int()
+  .min(1 << 20, 'is less than 1 MiB (1048576)')
+  .max(16 * 2 ** 40, 'is more than 16 TiB (17592186044416)')
+  .refine((size) => size % sectorSize === 0, `is not a multiple of ${sectorSize} bytes`);
+
+export const Disk = z.object({
+  id: DiskId,
+  tenant: TenantId,
+  name: Name,
+  role: DiskRole,
+  /** Null: attached to none. */
+  device: DeviceId.nullable(),
+  /** The image it lies on; null: empty when it was made. */
+  image: ImageId.nullable(),
+  /** Bytes of the disk as the board sees it. */
+  size: z.number().int(),
+  /** Bytes it takes on the server that it shares with no other disk; null until known. */
+  ownBytes: z.number().int().nullable(),
+  state: DiskState,
+  stateReason: z.string().nullable(),
+  /** The job that is at work on it. */
+  job: JobId.nullable(),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  etag: z.string(),
+});
+export type Disk = z.infer<typeof Disk>;
+
+/** A state of a disk that is kept. */
+export const DiskSnapshot = z.object({
+  id: SnapshotId,
+  disk: DiskId,
+  tenant: TenantId,
+  name: Name,
+  /** Bytes of the disk then. */
+  size: z.number().int(),
+  state: DiskState,
+  stateReason: z.string().nullable(),
+  job: JobId.nullable(),
+  createdAt: Timestamp,
+});
+export type DiskSnapshot = z.infer<typeof DiskSnapshot>;
+
+export const DiskCreate = z
+  .object({
+    /** Left out: made of the id. */
+    name: Name.optional(),
+    /** Left out: as large as what it is made of. */
+    size: DiskSize.optional(),
+    /** An image by id or `name:version`. */
+    image: z.string().min(1).max(255).optional(),
+    /** A snapshot by id. */
+    snapshot: SnapshotId.optional(),
+  })
+  .refine(({ image, snapshot }) => image === undefined || snapshot === undefined, {
+    path: ['snapshot'],
+    message: 'cannot be given together with an image',
+  })
+  .refine(({ size, image, snapshot }) => size !== undefined || image !== undefined || snapshot !== undefined, {
+    path: ['size'],
+    message: 'is needed for an empty disk',
+  });
+export type DiskCreate = z.infer<typeof DiskCreate>;
+
+export const DiskUpdate = z
+  .object({ name: Name.optional(), size: DiskSize.optional() })
+  .refine(({ name, size }) => name !== undefined || size !== undefined, { message: 'changes nothing' });
+export type DiskUpdate = z.infer<typeof DiskUpdate>;
+
+export const SnapshotCreate = z.object({ name: Name.optional() });
+export type SnapshotCreate = z.infer<typeof SnapshotCreate>;

@@ -1,0 +1,43 @@
+import type { Kysely, Migration } from 'kysely';
+import type { Traits } from '../traits.js';
+
+/** Disks and the states of them that are kept. A disk keeps the digest of the image below it: the image may be deleted, its bytes may not. */
+export const disks = ({ text }: Traits): Migration => ({
+  up: async (db: Kysely<unknown>) => {
+    await db.schema
+      .createTable('disks')
+      .addColumn('id', text, (c) => c.primaryKey())
+      .addColumn('tenant', text, (c) => c.notNull().references('tenants.id'))
+      .addColumn('site', text, (c) => c.notNull())
+      .addColumn('name', text, (c) => c.notNull())
+      .addColumn('role', text, (c) => c.notNull())
+      .addColumn('device', text)
+      .addColumn('image', text)
+      .addColumn('base', text)
+      .addColumn('size', 'bigint', (c) => c.notNull())
+      .addColumn('own_bytes', 'bigint')
+      .addColumn('state', text, (c) => c.notNull())
+      .addColumn('state_reason', text)
+      .addColumn('job', text)
+      .addColumn('created_at', text, (c) => c.notNull())
+      .addColumn('updated_at', text, (c) => c.notNull())
+      .addColumn('revision', 'integer', (c) => c.notNull())
+      .addUniqueConstraint('disks_name', ['tenant', 'name'])
+      .execute();
+    await db.schema.createIndex('disks_device').on('disks').column('device').execute();
+    await db.schema.createIndex('disks_base').on('disks').column('base').execute();
+    await db.schema
+      .createTable('disk_snapshots')
+      .addColumn('id', text, (c) => c.primaryKey())
+      .addColumn('disk', text, (c) => c.notNull().references('disks.id').onDelete('cascade'))
+      .addColumn('tenant', text, (c) => c.notNull())
+      .addColumn('name', text, (c) => c.notNull())
+      .addColumn('size', 'bigint', (c) => c.notNull())
+      .addColumn('state', text, (c) => c.notNull())
+      .addColumn('state_reason', text)
+      .addColumn('job', text)
+      .addColumn('created_at', text, (c) => c.notNull())
+      .addUniqueConstraint('disk_snapshots_name', ['disk', 'name'])
+      .execute();
+  },
+});

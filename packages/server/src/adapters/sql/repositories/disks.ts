@@ -1,0 +1,180 @@
+import { sql } from 'kysely';
+import type { DiskSnapshot } from '@drover/contract';
+import type { DiskRecord, DiskRepository } from '../../../app/disks/records.js';
+import { defined } from '../codec.js';
+import { equals, olderThan } from '../conditions.js';
+import { mapPage, pageFrom } from '../pages.js';
+import type { DiskRow, DiskSnapshotRow } from '../schema.js';
+import type { Context } from './context.js';
+
+const toDisk = (row: DiskRow): DiskRecord => ({
+  id: row.id,
+  tenant: row.tenant,
+  site: row.site,
+  name: row.name,
+  role: row.role,
+  device: row.device,
+  image: row.image,
+  base: row.base,
+  size: row.size,
+  ownBytes: row.own_bytes,
+  state: row.state,
+  stateReason: row.state_reason,
+  job: row.job,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+  revision: row.revision,
+});
+
+const toRow = (disk: DiskRecord): DiskRow => ({
+  id: disk.id,
+  tenant: disk.tenant,
+  site: disk.site,
+  name: disk.name,
+  role: disk.role,
+  device: disk.device,
+  image: disk.image,
+  base: disk.base,
+  size: disk.size,
+  own_bytes: disk.ownBytes,
+  state: disk.state,
+  state_reason: disk.stateReason,
+  job: disk.job,
+  created_at: disk.createdAt,
+  updated_at: disk.updatedAt,
+  revision: disk.revision,
+});
+
+const toSnapshot = (row: DiskSnapshotRow): DiskSnapshot => ({
+  id: row.id,
+  disk: row.disk,
+  tenant: row.tenant,
+  name: row.name,
+  size: row.size,
+  state: row.state,
+  stateReason: row.state_reason,
+  job: row.job,
+  createdAt: row.created_at,
+});
+
+type Part<K extends keyof DiskRepository> = Pick<DiskRepository, K>;
+
+export const createDiskRepository = (context: Context): DiskRepository => ({
+  ...lookups(context),
+  ...changes(context),
+  ...snapshots(context),
+});
+
+const lookups = ({ db }: Context): Part<'get' | 'find' | 'list' | 'onBase'> => ({
+  get: async (id) => {
+    const row = await db.selectFrom('disks').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && toDisk(row);
+  },
+  find: async (tenant, name) => {
+    const query = db.selectFrom('disks').selectAll().where('tenant', '=', tenant).where('name', '=', name);
+    const row = await query.executeTakeFirst();
+    return row && toDisk(row);
+  },
+  list: async ({ tenant, device, role }, { limit, cursor }) => {
+    const rows = await db
+      .selectFrom('disks')
+      .selectAll()
+      .where(equals('tenant', tenant))
+      .where(equals('device', device))
+      .where(equals('role', role))
+      .where(olderThan(cursor, 'created_at'))
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit + 1)
+      .execute();
+    return mapPage(
+      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
+      toDisk,
+    );
+  },
+  onBase: async (digest) => {
+    const rows = await db.selectFrom('disks').select('name').where('base', '=', digest).orderBy('name').execute();
+    return rows.map((row) => row.name);
+  },
+});
+
+const changes = ({ db }: Context): Part<'insert' | 'update' | 'delete'> => ({
+  insert: async (disk) => {
+    const row = await db
+      .insertInto('disks')
+      .values(toRow(disk))
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    return row !== undefined;
+  },
+  update: async (id, revision, change) => {
+    if (change.name !== undefined && (await isTaken(db, id, change.name))) return false;
+    const columns = defined({
+      name: change.name,
+      site: change.site,
+      device: change.device,
+      image: change.image,
+      base: change.base,
+      size: change.size,
+      own_bytes: change.ownBytes,
+      state: change.state,
+      state_reason: change.stateReason,
+      job: change.job,
+      updated_at: change.updatedAt,
+    });
+    const { numUpdatedRows } = await db
+      .updateTable('disks')
+      .set({ ...columns, revision: sql<number>`revision + 1` })
+      .where('id', '=', id)
+      .where('revision', '=', revision)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  },
+  delete: async (id) => {
+    await db.deleteFrom('disks').where('id', '=', id).execute();
+  },
+});
+
+const isTaken = async (db: Context['db'], id: string, name: string): Promise<boolean> => {
+  const row = await db
+    .selectFrom('disks as own')
+    .innerJoin('disks as other', 'other.tenant', 'own.tenant')
+    .select('other.id')
+    .where('own.id', '=', id)
+    .where('other.id', '!=', id)
+    .where('other.name', '=', name)
+    .executeTakeFirst();
+  return row !== undefined;
+};
+
+const snapshots = ({
+  db,
+}: Context): Part<'insertSnapshot' | 'snapshot' | 'snapshots' | 'updateSnapshot' | 'deleteSnapshot'> => ({
+  insertSnapshot: async ({ stateReason, createdAt, ...snapshot }) => {
+    const row = await db
+      .insertInto('disk_snapshots')
+      .values({ ...snapshot, state_reason: stateReason, created_at: createdAt })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    return row !== undefined;
+  },
+  snapshot: async (id) => {
+    const row = await db.selectFrom('disk_snapshots').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && toSnapshot(row);
+  },
+  snapshots: async (disk) => {
+    const query = db.selectFrom('disk_snapshots').selectAll().where('disk', '=', disk);
+    const rows = await query.orderBy('created_at').orderBy('id').execute();
+    return rows.map(toSnapshot);
+  },
+  updateSnapshot: async (id, { size, state, stateReason, job }) => {
+    const columns = defined({ size, state, state_reason: stateReason, job });
+    if (Object.keys(columns).length === 0) return;
+    await db.updateTable('disk_snapshots').set(columns).where('id', '=', id).execute();
+  },
+  deleteSnapshot: async (id) => {
+    await db.deleteFrom('disk_snapshots').where('id', '=', id).execute();
+  },
+});

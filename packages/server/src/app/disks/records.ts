@@ -1,0 +1,40 @@
+import type { Disk, DiskRole, DiskSnapshot, Page } from '@drover/contract';
+
+export interface DiskRecord extends Omit<Disk, 'etag'> {
+  /** Where its files are. */
+  site: string;
+  /** Digest of the image below it: kept as long as the disk is. */
+  base: string | null;
+  /** Counts changes; the etag is made from it. */
+  revision: number;
+}
+
+export interface DiskFilter {
+  readonly tenant?: string;
+  readonly device?: string;
+  readonly role?: DiskRole;
+}
+
+export type DiskChange = Partial<Omit<DiskRecord, 'id' | 'tenant' | 'role' | 'createdAt' | 'revision'>>;
+export type SnapshotChange = Partial<Pick<DiskSnapshot, 'size' | 'state' | 'stateReason' | 'job'>>;
+
+export interface DiskRepository {
+  /** False when the tenant has a disk of that name. */
+  insert(disk: DiskRecord): Promise<boolean>;
+  get(id: string): Promise<DiskRecord | undefined>;
+  find(tenant: string, name: string): Promise<DiskRecord | undefined>;
+  /** Newest first. */
+  list(filter: DiskFilter, page: { limit: number; cursor?: string }): Promise<Page<DiskRecord>>;
+  /** False when it is gone or no longer at that revision, or when the new name is taken. */
+  update(id: string, revision: number, change: DiskChange): Promise<boolean>;
+  delete(id: string): Promise<void>;
+  /** Names of disks that lie on those bytes. */
+  onBase(digest: string): Promise<string[]>;
+  /** False when the disk has a snapshot of that name. */
+  insertSnapshot(snapshot: DiskSnapshot): Promise<boolean>;
+  snapshot(id: string): Promise<DiskSnapshot | undefined>;
+  /** Of one disk, oldest first. */
+  snapshots(disk: string): Promise<DiskSnapshot[]>;
+  updateSnapshot(id: string, change: SnapshotChange): Promise<void>;
+  deleteSnapshot(id: string): Promise<void>;
+}
