@@ -18,6 +18,7 @@ const referenced = (eb: ExpressionBuilder<Tables, 'blobs'>) =>
     eb.exists(
       eb.selectFrom('derivatives').select('derivatives.image').whereRef('derivatives.blob', '=', 'blobs.digest'),
     ),
+    eb.exists(eb.selectFrom('disks').select('disks.id').whereRef('disks.base', '=', 'blobs.digest')),
   ]);
 
 export const createBlobRepository = ({ db }: Context): BlobRepository => ({
@@ -49,7 +50,9 @@ export const createBlobRepository = ({ db }: Context): BlobRepository => ({
     const image = await db.selectFrom('images').select('id').where('digest', '=', digest).executeTakeFirst();
     if (image !== undefined) return true;
     const made = await db.selectFrom('derivatives').select('image').where('blob', '=', digest).executeTakeFirst();
-    return made !== undefined;
+    if (made !== undefined) return true;
+    const disk = await db.selectFrom('disks').select('id').where('base', '=', digest).executeTakeFirst();
+    return disk !== undefined;
   },
   unreferenced: async (before, limit) => {
     const rows = await db

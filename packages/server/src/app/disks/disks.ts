@@ -1,0 +1,344 @@
+import {
+  refusal,
+  success,
+  type Disk,
+  type DiskCreate,
+  type DiskSnapshot,
+  type DiskUpdate,
+  type JobKind,
+  type Page,
+  type Principal,
+  type Result,
+  type SnapshotCreate,
+} from '@drover/contract';
+import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
+import { findImage } from '../images/refs.js';
+import type { EnqueueJob } from '../jobs/handler.js';
+import type { Clock, Ids } from '../ports.js';
+import type { Also, Store, Transaction } from '../store/ports.js';
+import { findDisk, findSnapshot, presentDisk, refuseBusy, refuseUnready } from './find.js';
+import type { DiskWork } from './orders.js';
+import type { DiskOrigin } from './pool.js';
+import type { DiskFilter, DiskRecord } from './records.js';
+
+export interface DisksDeps {
+  readonly store: Store;
+  readonly enqueue: EnqueueJob;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly site: string;
+  readonly defaultTenant: string;
+}
+
+/** What people and programs do with disks. The work itself is in jobs, which the boot plane carries out: see work-job. */
+export const createDisks = (deps: DisksDeps) => ({
+  create: (who: Principal, wanted: DiskCreate, also?: Also<Disk>) => create(deps, who, wanted, also),
+  get: (who: Principal, ref: string): Promise<Result<Disk>> =>
+    deps.store.read(async (tx) => {
+      const found = await findDisk(tx, who, deps.defaultTenant, ref);
+      return found.ok ? success(presentDisk(found.value)) : found;
+    }),
+  list: (who: Principal, query: ListQuery): Promise<Page<Disk>> => list(deps, who, query),
+  update: (who: Principal, ref: string, wanted: DiskUpdate, etag?: string, also?: Also<Disk>) =>
+    change(deps, who, ref, also, (tx, disk) => update(deps, tx, disk, wanted, etag)),
+  remove: (who: Principal, ref: string, withSnapshots: boolean, etag?: string, also?: Also<Disk>) =>
+    change(deps, who, ref, also, (tx, disk) => remove(deps, tx, disk, withSnapshots, etag)),
+  flatten: (who: Principal, ref: string, also?: Also<Disk>) =>
+    change(deps, who, ref, also, (tx, disk) => plainWork(deps, tx, disk, { kind: 'flatten', disk: disk.id })),
+  check: (who: Principal, ref: string, also?: Also<Disk>) =>
+    change(deps, who, ref, also, (tx, disk) => plainWork(deps, tx, disk, { kind: 'check', disk: disk.id })),
+  snapshots: (who: Principal, ref: string): Promise<Result<DiskSnapshot[]>> =>
+    deps.store.read(async (tx) => {
+      const found = await findDisk(tx, who, deps.defaultTenant, ref);
+      return found.ok ? success(await tx.disks.snapshots(found.value.id)) : found;
+    }),
+  takeSnapshot: (who: Principal, ref: string, wanted: SnapshotCreate, also?: Also<DiskSnapshot>) =>
+    changing(deps, who, ref, also, (tx, disk) => takeSnapshot(deps, tx, disk, wanted)),
+  forgetSnapshot: (who: Principal, ref: string, snapshot: string, also?: Also<DiskSnapshot>) =>
+    changing(deps, who, ref, also, (tx, disk) => forgetSnapshot(deps, tx, disk, snapshot)),
+});
+
+export type Disks = ReturnType<typeof createDisks>;
+
+export interface ListQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly device?: string;
+  readonly role?: DiskRecord['role'];
+}
+
+const moment = ({ clock }: DisksDeps): string => new Date(clock.now()).toISOString();
+
+async function list({ store }: DisksDeps, who: Principal, query: ListQuery): Promise<Page<Disk>> {
+  const { limit, cursor, device, role } = query;
+  const tenant = tenantFilter(who);
+  const filter: DiskFilter = {
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(device === undefined ? {} : { device }),
+    ...(role === undefined ? {} : { role }),
+  };
+  const page = await store.read((tx) => tx.disks.list(filter, { limit, ...(cursor === undefined ? {} : { cursor }) }));
+  return { items: page.items.map(presentDisk), next: page.next };
+}
+
+/** A change of one disk in one transaction, for operators. */
+async function changing<T>(
+  deps: DisksDeps,
+  who: Principal,
+  ref: string,
+  also: Also<T> | undefined,
+  work: (tx: Transaction, disk: DiskRecord) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const refused = refuseBelow(who, 'operator');
+  if (refused !== undefined) return refused;
+  return deps.store.transaction(async (tx) => {
+    const found = await findDisk(tx, who, deps.defaultTenant, ref);
+    if (!found.ok) return found;
+    const result = await work(tx, found.value);
+    if (result.ok) await also?.(tx, result.value);
+    return result;
+  });
+}
+
+const change = (
+  deps: DisksDeps,
+  who: Principal,
+  ref: string,
+  also: Also<Disk> | undefined,
+  work: (tx: Transaction, disk: DiskRecord) => Promise<Result<DiskRecord>>,
+): Promise<Result<Disk>> =>
+  changing(deps, who, ref, also, async (tx, disk) => {
+    const result = await work(tx, disk);
+    return result.ok ? success(presentDisk(result.value)) : result;
+  });
+
+/** What a disk is made of, as the database knows it. */
+interface Ground {
+  readonly origin: DiskOrigin;
+  readonly image: string | null;
+  readonly base: string | null;
+  readonly least: number;
+  readonly what: string;
+}
+
+async function create(
+  deps: DisksDeps,
+  who: Principal,
+  wanted: DiskCreate,
+  also: Also<Disk> | undefined,
+): Promise<Result<Disk>> {
+  const refused = refuseBelow(who, 'operator');
+  if (refused !== undefined) return refused;
+  return deps.store.transaction(async (tx) => {
+    const tenant = who.tenant ?? deps.defaultTenant;
+    const ground = await groundOf(tx, who, tenant, wanted);
+    if (!ground.ok) return ground;
+    const { origin, image, base, least, what } = ground.value;
+    const size = wanted.size ?? least;
+    if (size < least) return tooSmall(size, least, what);
+    const id = deps.ids.next('dsk');
+    const at = moment(deps);
+    const disk: DiskRecord = {
+      ...{ id, tenant, image, base, size, site: deps.site },
+      name: wanted.name ?? `disk-${id.slice(-8).toLowerCase()}`,
+      role: 'data',
+      device: null,
+      ownBytes: null,
+      state: 'creating',
+      stateReason: null,
+      job: null,
+      createdAt: at,
+      updatedAt: at,
+      revision: 1,
+    };
+    if (!(await tx.disks.insert(disk))) return nameTaken(disk.name);
+    const begun = await begin(deps, tx, disk, { kind: 'create', plan: { disk: id, size, origin } }, {});
+    await announce(deps, tx, disk, 'disk.created', { size, image, job: begun.job });
+    const answer = presentDisk(begun);
+    await also?.(tx, answer);
+    return success(answer);
+  });
+}
+
+async function groundOf(
+  tx: Transaction,
+  who: Principal,
+  tenant: string,
+  { image: ref, snapshot: snapshotId }: DiskCreate,
+): Promise<Result<Ground>> {
+  if (ref !== undefined) {
+    const image = await findImage(tx, who.tenant ?? tenant, ref);
+    if (!image.ok) return image;
+    const { digest, size, state, name, version, id } = image.value;
+    if (state !== 'ready' || digest === null || size === null)
+      return refusal('image.not-ready', `The image ${name}:${version} is ${state}.`, {
+        remedy: 'Wait for its import.',
+      });
+    return success({
+      origin: { kind: 'image', digest },
+      ...{ image: id, base: digest, least: size, what: `the image ${name}:${version}` },
+    });
+  }
+  if (snapshotId === undefined)
+    return success({ origin: { kind: 'empty' }, image: null, base: null, least: 0, what: 'nothing' });
+  const snapshot = await tx.disks.snapshot(snapshotId);
+  const of = snapshot === undefined ? undefined : await tx.disks.get(snapshot.disk);
+  if (snapshot === undefined || of === undefined || of.tenant !== tenant || snapshot.state !== 'ready')
+    return refusal('snapshot.not-found', `There is no snapshot ${snapshotId} that is ready.`, {
+      remedy: 'See `drover disk snapshots`.',
+    });
+  return success({
+    origin: { kind: 'snapshot', disk: of.id, snapshot: snapshotId },
+    ...{ image: of.image, base: of.base, least: snapshot.size, what: `the snapshot ${snapshot.name}` },
+  });
+}
+
+const tooSmall = (size: number, least: number, what: string) =>
+  refusal('disk.invalid', `A disk of ${size} bytes is smaller than ${what}.`, {
+    remedy: `Give at least ${least} bytes, or leave the size out.`,
+    errors: [{ field: 'size', message: `is less than ${least}` }],
+  });
+
+const nameTaken = (name: string) =>
+  refusal('disk.exists', `There is a disk ${name} already.`, {
+    remedy: 'Choose another name, or leave it out.',
+    errors: [{ field: 'name', message: 'is taken' }],
+  });
+
+async function update(
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  { name, size }: DiskUpdate,
+  etag: string | undefined,
+): Promise<Result<DiskRecord>> {
+  const refused = refuseUnready(disk, etag);
+  if (refused !== undefined) return refused;
+  if (size !== undefined && size < disk.size)
+    return refusal('disk.invalid', `${disk.name} has ${disk.size} bytes and does not become smaller.`, {
+      remedy: 'Make a smaller disk, and copy what you need.',
+      errors: [{ field: 'size', message: `is less than ${disk.size}` }],
+    });
+  const at = moment(deps);
+  const renamed = { ...disk, name: name ?? disk.name, updatedAt: at, revision: disk.revision + 1 };
+  if (!(await tx.disks.update(disk.id, disk.revision, { name: renamed.name, updatedAt: at })))
+    return nameTaken(renamed.name);
+  if (name !== undefined && name !== disk.name)
+    await announce(deps, tx, renamed, 'disk.updated', { name, before: disk.name });
+  if (size === undefined || size === disk.size) return success(renamed);
+  return success(await begin(deps, tx, renamed, { kind: 'resize', disk: disk.id, size }, {}));
+}
+
+async function remove(
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  withSnapshots: boolean,
+  etag: string | undefined,
+): Promise<Result<DiskRecord>> {
+  const refused = refuseBusy(disk, etag) ?? refuseAttached(disk);
+  if (refused !== undefined) return refused;
+  const snapshots = await tx.disks.snapshots(disk.id);
+  if (snapshots.length > 0 && !withSnapshots)
+    return refusal('disk.in-use', `${disk.name} has ${snapshots.length} snapshots.`, {
+      remedy: 'Delete them first, or say that they go with it (--with-snapshots).',
+      conflicts: snapshots.map(({ name }) => name),
+    });
+  return success(await begin(deps, tx, disk, { kind: 'remove', disk: disk.id }, { state: 'deleting' }));
+}
+
+function refuseAttached({ name, role, device }: DiskRecord) {
+  if (role === 'root')
+    return refusal('disk.in-use', `${name} is the system disk of a device.`, {
+      remedy: 'It goes when the device is released.',
+    });
+  if (device === null) return undefined;
+  return refusal('disk.in-use', `${name} is attached to a device.`, {
+    remedy: 'Detach it first.',
+    conflicts: [device],
+  });
+}
+
+async function plainWork(
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  work: DiskWork,
+): Promise<Result<DiskRecord>> {
+  const refused = refuseUnready(disk);
+  return refused ?? success(await begin(deps, tx, disk, work, {}));
+}
+
+async function takeSnapshot(
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  wanted: SnapshotCreate,
+): Promise<Result<DiskSnapshot>> {
+  const refused = refuseUnready(disk);
+  if (refused !== undefined) return refused;
+  const id = deps.ids.next('snp');
+  const name = wanted.name ?? `state-${id.slice(-8).toLowerCase()}`;
+  const snapshot: DiskSnapshot = {
+    ...{ id, name, disk: disk.id, tenant: disk.tenant, size: disk.size },
+    state: 'creating',
+    stateReason: null,
+    job: null,
+    createdAt: moment(deps),
+  };
+  if (!(await tx.disks.insertSnapshot(snapshot)))
+    return refusal('disk.exists', `${disk.name} has a snapshot ${name} already.`, {
+      remedy: 'Choose another name, or leave it out.',
+      errors: [{ field: 'name', message: 'is taken' }],
+    });
+  const { job } = await begin(deps, tx, disk, { kind: 'snapshot', disk: disk.id, snapshot: id }, {});
+  await tx.disks.updateSnapshot(id, { job });
+  return success({ ...snapshot, job });
+}
+
+async function forgetSnapshot(
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  ref: string,
+): Promise<Result<DiskSnapshot>> {
+  const found = await findSnapshot(tx, disk, ref);
+  if (!found.ok) return found;
+  const refused = refuseBusy(disk);
+  if (refused !== undefined) return refused;
+  const work: DiskWork = { kind: 'forget-snapshot', disk: disk.id, snapshot: found.value.id };
+  const { job } = await begin(deps, tx, disk, work, {});
+  await tx.disks.updateSnapshot(found.value.id, { job, state: 'deleting' });
+  return success({ ...found.value, job, state: 'deleting' });
+}
+
+/** Queues the work and notes it at the disk: one at a time. */
+async function begin(
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  work: DiskWork,
+  more: { readonly state?: DiskRecord['state'] },
+): Promise<DiskRecord> {
+  const kind: JobKind = `disk.${work.kind}`;
+  const job = await deps.enqueue(tx, { kind, tenant: disk.tenant, subject: disk.id, input: { work } });
+  const change = { ...more, job, updatedAt: moment(deps) };
+  if (!(await tx.disks.update(disk.id, disk.revision, change)))
+    throw new Error('the disk was changed in the same transaction');
+  return { ...disk, ...change, revision: disk.revision + 1 };
+}
+
+const announce = (
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  type: 'disk.created' | 'disk.updated',
+  data: Record<string, unknown>,
+): Promise<void> =>
+  tx.events.append({
+    type,
+    at: moment(deps),
+    tenant: disk.tenant,
+    subject: disk.id,
+    data: { name: disk.name, ...data },
+  });

@@ -1,0 +1,144 @@
+import { success, type EventType, type JobKind } from '@drover/contract';
+import type { JobContext, JobHandler } from '../jobs/handler.js';
+import type { Clock } from '../ports.js';
+import type { Store, Transaction } from '../store/ports.js';
+import type { OrderDesk } from './order-desk.js';
+import type { DiskOrderResult, DiskWork } from './orders.js';
+import type { DiskChange, DiskRecord } from './records.js';
+
+export interface DiskWorkDeps {
+  readonly store: Store;
+  readonly desk: OrderDesk;
+  readonly clock: Clock;
+}
+
+const kinds = [
+  'disk.create',
+  'disk.snapshot',
+  'disk.forget-snapshot',
+  'disk.resize',
+  'disk.flatten',
+  'disk.check',
+  'disk.remove',
+] as const satisfies readonly JobKind[];
+
+const workOf = ({ input }: JobContext): DiskWork => input['work'] as DiskWork;
+const diskOf = (work: DiskWork): string => (work.kind === 'create' ? work.plan.disk : work.disk);
+
+/**
+ * Has work on disks done by the boot plane, under the id of the job, and writes down how it ended. All of it may be repeated. A disk or snapshot whose making
+ * was cancelled leaves no file; other work is left where it stands, and the disk is as good as before.
+ */
+export const createDiskJobs = (deps: DiskWorkDeps): JobHandler[] =>
+  kinds.map((kind) => ({
+    kind,
+    run: async (context) => {
+      const work = workOf(context);
+      const result = await place(deps, context, context.id, work);
+      await deps.store.transaction((tx) => settle(deps, tx, work, result));
+      return success({ disk: diskOf(work), ...(result.reports === undefined ? {} : { files: result.reports }) });
+    },
+    undo: (context) => undo(deps, context),
+    unwind: async (tx, context, { reason }) => {
+      await giveUp(deps, tx, workOf(context), reason);
+      return undefined;
+    },
+  }));
+
+const place = ({ desk }: DiskWorkDeps, context: JobContext, id: string, work: DiskWork): Promise<DiskOrderResult> => {
+  context.progress({ step: 'wait for the boot plane', done: 0, total: null, unit: 'bytes' });
+  return desk.place(
+    { id, work },
+    {
+      signal: context.signal,
+      progress: (done, total) => context.progress({ step: work.kind, done, total, unit: 'bytes' }),
+    },
+  );
+};
+
+/** Takes back what makes something new: the boot plane may have been done with it when the job ended. */
+const undo = async (deps: DiskWorkDeps, context: JobContext): Promise<void> => {
+  const back = backOf(workOf(context));
+  if (back === undefined) return;
+  const never = new AbortController();
+  await place(deps, { ...context, signal: never.signal }, `${context.id}-undo`, back);
+};
+
+const backOf = (work: DiskWork): DiskWork | undefined => {
+  if (work.kind === 'create') return { kind: 'remove', disk: work.plan.disk };
+  if (work.kind === 'snapshot') return { kind: 'forget-snapshot', disk: work.disk, snapshot: work.snapshot };
+  return undefined;
+};
+
+/** Events and changes of a disk when work on it has ended well. */
+async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { facts }: DiskOrderResult): Promise<void> {
+  const disk = await tx.disks.get(diskOf(work));
+  if (disk === undefined) return;
+  const at = new Date(deps.clock.now()).toISOString();
+  const rest: DiskChange = {
+    state: 'ready',
+    stateReason: null,
+    job: null,
+    ownBytes: facts?.ownBytes ?? null,
+    updatedAt: at,
+  };
+  const tell = (type: EventType, data: Record<string, unknown> = {}): Promise<void> =>
+    tx.events.append({ type, at, tenant: disk.tenant, subject: disk.id, data: { name: disk.name, ...data } });
+  switch (work.kind) {
+    case 'create':
+      await save(tx, disk, rest);
+      return tell('disk.ready');
+    case 'resize':
+      await save(tx, disk, { ...rest, size: work.size });
+      return tell('disk.updated', { size: work.size, before: disk.size });
+    case 'snapshot': {
+      const size = facts?.snapshots.find(({ id }) => id === work.snapshot)?.size;
+      await tx.disks.updateSnapshot(work.snapshot, {
+        state: 'ready',
+        job: null,
+        ...(size === undefined ? {} : { size }),
+      });
+      await save(tx, disk, rest);
+      return tell('disk.snapshot-taken', { snapshot: work.snapshot });
+    }
+    case 'forget-snapshot':
+      await tx.disks.deleteSnapshot(work.snapshot);
+      await save(tx, disk, rest);
+      return tell('disk.snapshot-deleted', { snapshot: work.snapshot });
+    case 'flatten':
+    case 'check':
+      return save(tx, disk, rest);
+    case 'remove':
+      await tx.disks.delete(disk.id);
+      return tell('disk.deleted');
+  }
+}
+
+/** What the database says of work that did not come to its end. */
+async function giveUp(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, reason: string): Promise<void> {
+  const disk = await tx.disks.get(diskOf(work));
+  if (disk === undefined) return;
+  const at = new Date(deps.clock.now()).toISOString();
+  const isMade = work.kind !== 'create';
+  await save(tx, disk, {
+    state: isMade ? 'ready' : 'failed',
+    stateReason: isMade ? null : reason,
+    job: null,
+    updatedAt: at,
+  });
+  if (work.kind === 'snapshot') await tx.disks.deleteSnapshot(work.snapshot);
+  if (work.kind === 'forget-snapshot') await tx.disks.updateSnapshot(work.snapshot, { state: 'ready', job: null });
+  if (!isMade)
+    await tx.events.append({
+      type: 'disk.failed',
+      at,
+      tenant: disk.tenant,
+      subject: disk.id,
+      data: { name: disk.name, reason },
+    });
+}
+
+const save = async (tx: Transaction, disk: DiskRecord, change: DiskChange): Promise<void> => {
+  if (!(await tx.disks.update(disk.id, disk.revision, change)))
+    throw new Error('the disk was changed in the same transaction');
+};

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClusterCache, createTableCache } from '@drover/disk-image';
+import { createGate } from '../../../src/adapters/disks/gate.js';
+import { createHolePuncher } from '../../../src/adapters/disks/hole-puncher.js';
+import { createDiskPool } from '../../../src/adapters/disks/pool/pool.js';
+import type { SqlStore } from '../../../src/adapters/sql/index.js';
+import { createDisks } from '../../../src/app/disks/disks.js';
+import { createOrderDesk, type OrderDesk } from '../../../src/app/disks/order-desk.js';
+import { createOrderWorker } from '../../../src/app/disks/plane/order-worker.js';
+import type { DiskPool } from '../../../src/app/disks/pool.js';
+import { createDiskJobs } from '../../../src/app/disks/work-job.js';
+import { createEnqueue } from '../../../src/app/jobs/enqueue.js';
+import { createJobs } from '../../../src/app/jobs/jobs.js';
+import { pause } from '../../../src/app/jobs/pause.js';
+import { createJobRunner } from '../../../src/app/jobs/runner.js';
+import type { Service } from '../../../src/app/ports.js';
+import { makeTenant } from './fleet.js';
+import { createTestLog, systemClock, testIds } from './world.js';
+
+const timing = { leaseMs: 2000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
+const MiB = 1 << 20;
+
+export const imageDigest = 'ab'.repeat(32);
+export const imageSize = 4 * MiB;
+
+/** Both planes' part in disks over one store, with real files in `folder`. Each plane can be started and stopped. */
+export const openDiskWorld = async (store: SqlStore, folder: string) => {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'image'), randomBytes(imageSize));
+  const log = createTestLog();
+  const tenant = await makeTenant(store, 'default');
+  const enqueue = createEnqueue({ clock: systemClock, ids: testIds });
+  const disks = createDisks({
+    store,
+    enqueue,
+    clock: systemClock,
+    ids: testIds,
+    site: 'default',
+    defaultTenant: tenant,
+  });
+  const pool: DiskPool = await createDiskPool({
+    folder: join(folder, 'disks'),
+    blocks: { slow: createGate(4), puncher: createHolePuncher() },
+    environment: { tables: createTableCache({ bytes: MiB }), bootId: 'boot', randomHex: (n) => testIds.randomHex(n) },
+    cache: createClusterCache({ bytes: MiB }),
+    blobPath: async () => join(folder, 'image'),
+    ...{ clock: systemClock, ids: testIds, log },
+  });
+  let desk: OrderDesk | undefined;
+  const running: Service[] = [];
+  const run = async (service: Service): Promise<() => Promise<void>> => {
+    running.push(service);
+    await service.start(new AbortController().signal);
+    return async () => {
+      running.splice(running.indexOf(service), 1);
+      await service.stop();
+    };
+  };
+  return {
+    ...{ disks, pool, tenant, log, store },
+    jobs: createJobs({ store, enqueue, importAgain: () => Promise.reject(new Error('no import here')) }),
+    /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
+    startControl: async () => {
+      desk = createOrderDesk();
+      const handlers = createDiskJobs({ store, desk, clock: systemClock });
+      const owner = testIds.randomHex(4);
+      const stop = await run(
+        createJobRunner({ store, timing, clock: systemClock, ids: testIds, log, handlers, concurrency: 4, owner }),
+      );
+      return async () => {
+        desk = undefined;
+        await stop();
+      };
+    },
+    /** What the control plane wants done now. */
+    standing: async () => (await desk?.exchange(['none'], [], AbortSignal.abort())) ?? [],
+    startBoot: () =>
+      run(
+        createOrderWorker({
+          exchange: async (known, reports, signal) => {
+            if (desk === undefined) throw new Error('the control plane is away');
+            return desk.exchange(known, reports, AbortSignal.any([signal, AbortSignal.timeout(100)]));
+          },
+          ...{ pool, log, pause },
+          retryMs: 20,
+        }),
+      ),
+    close: async () => {
+      await Promise.all(running.splice(0).map((service) => service.stop()));
+    },
+  };
+};
+
+export type DiskWorld = Awaited<ReturnType<typeof openDiskWorld>>;
