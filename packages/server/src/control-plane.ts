@@ -1,11 +1,15 @@
 import { createBackendServer } from './adapters/backend/index.js';
 import { createIds, systemClock } from './adapters/system/index.js';
 import { hashing } from './adapters/hashing/index.js';
+import type { BootBackend } from './app/boot/ports.js';
 import { createTimelineFeed } from './app/boot/feed.js';
 import { createSessionQueries } from './app/boot/session-queries.js';
 import { createWatchTimelines } from './app/boot/watch-timelines.js';
 import { createCollectJob } from './app/blobs/collect-job.js';
 import { createVerifyJob } from './app/blobs/verify-job.js';
+import { createDisks } from './app/disks/disks.js';
+import { createOrderDesk } from './app/disks/order-desk.js';
+import { createDiskJobs } from './app/disks/work-job.js';
 import { createDevices } from './app/devices/devices.js';
 import type { Prepare } from './app/devices/ports.js';
 import { createProvisioning } from './app/devices/provisioning.js';
@@ -114,7 +118,10 @@ const startParts = async (
   const feed = createTimelineFeed((error) => {
     log.error({ err: error }, 'somebody who watches timelines failed');
   });
-  const boot = createBoot(settings, storage, { clock, ids, log, feed, defaultTenant });
+  const desk = createOrderDesk();
+  const diskOrders: BootBackend['diskOrders'] = (known, reports) =>
+    desk.exchange(known, reports, AbortSignal.any([signal, AbortSignal.timeout(known.length > 0 ? 1_000 : 10_000)]));
+  const boot = createBoot(settings, storage, { clock, ids, log, feed, defaultTenant, diskOrders });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
 
   const begin = async (name: string, service: Service): Promise<void> => {
@@ -131,7 +138,7 @@ const startParts = async (
     'jobs',
     createJobRunner({
       ...{ store, clock, ids, log, progress },
-      handlers: [...work.jobs, ...blobJobs],
+      handlers: [...work.jobs, ...blobJobs, ...createDiskJobs({ store, desk, clock })],
       concurrency: settings.jobs.concurrency,
       owner: storage.serverId,
       events: store.events,
@@ -141,6 +148,7 @@ const startParts = async (
   const prepare: Prepare = { ensure: (tx, image) => ensureRoot({ enqueue }, tx, image) };
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
+  const disks = createDisks({ store, enqueue, clock, ids, site: settings.site, defaultTenant });
   const images = createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant });
   const authentication = createAuthentication({ store, clock, hashing, log });
   const server = await createApiServer({
@@ -151,6 +159,7 @@ const startParts = async (
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
       provisioning: createProvisioning({ store, clock, prepare, defaultTenant }),
+      disks,
       images,
       jobs: createJobs({ store, enqueue, importAgain: images.importAgain }),
       tenants: createTenants({ store, clock, ids }),

@@ -1,5 +1,6 @@
 import type { GroupSpec } from '../command.js';
-import { page } from './options.js';
+import { disk } from './disk-group.js';
+import { page, wait } from './options.js';
 
 const device: GroupSpec = {
   name: 'device',
@@ -159,8 +160,6 @@ const boot: GroupSpec = {
   ],
 };
 
-const wait = [['--no-wait', 'begin the job and end']] as const;
-
 const job: GroupSpec = {
   name: 'job',
   summary: 'work under way on the server',
@@ -316,4 +315,4 @@ const helpers: GroupSpec = {
 };
 
 /** Commands below one word, in the order help shows them. */
-export const groups: readonly GroupSpec[] = [device, image, boot, job, blob, key, tenant, context, helpers];
+export const groups: readonly GroupSpec[] = [device, image, disk, boot, job, blob, key, tenant, context, helpers];

@@ -7,3 +7,6 @@ export const provisionOptions = [
   ['--wait', 'follow the boot and end when the board is up'],
   ['--timeout <seconds>', 'give up waiting after so long (default 900)'],
 ] as const;
+
+/** Of commands that begin a job. */
+export const wait = [['--no-wait', 'begin the job and end']] as const;

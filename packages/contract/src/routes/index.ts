@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { LabelSelector } from '../primitives.js';
 import { devicesRoutes } from './devices.js';
+import { disksRoutes } from './disks.js';
 import { imagesRoutes } from './images.js';
 import { jobsRoutes } from './jobs.js';
 import { serverRoutes } from './server.js';
@@ -13,6 +14,7 @@ export type { Route } from './route.js';
 export const routes = {
   ...serverRoutes,
   ...devicesRoutes,
+  ...disksRoutes,
   ...imagesRoutes,
   ...jobsRoutes,
   ...sessionsRoutes,

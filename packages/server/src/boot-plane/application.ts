@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { refusal, RefusedError } from '@drover/contract';
 import { BackendError, createBackendClient, createNeighbours, createPlaneMemory } from '../adapters/backend/index.js';
 import { createFsBlobStore, type FsBlobStore } from '../adapters/blobs/index.js';
+import { openLocalDisks } from '../adapters/disks/index.js';
 import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
 import { createBoardBook } from '../app/boot/plane/board-book.js';
@@ -16,6 +18,8 @@ import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createPlaneState } from '../app/boot/plane/state.js';
 import { createTelemetryQueue, type TelemetryQueue } from '../app/boot/plane/telemetry.js';
 import { createTreeLoader } from '../app/boot/plane/trees.js';
+import { createOrderWorker } from '../app/disks/plane/order-worker.js';
+import { pause } from '../app/jobs/pause.js';
 import type { Log, Service } from '../app/ports.js';
 import { backendSocket } from '../composition/paths.js';
 import type { Settings } from '../config.js';
@@ -46,6 +50,16 @@ export async function createBootApplication(
   const ids = createIds({ clock });
   const backend = createBackendClient(backendSocket(dataDir));
   const blobs = await createFsBlobStore(join(dataDir, 'blobs'));
+  const blobPath = async (digest: string): Promise<string> => {
+    const path = (await blobs.stat(digest)) === undefined ? undefined : blobs.localPath(digest);
+    if (path !== undefined) return path;
+    throw new RefusedError(refusal('blob.not-found', `The image ${digest} that a disk lies on is not stored here.`));
+  };
+  const pool = await openLocalDisks({ dataDir, blobPath, clock, ids, log });
+  const diskWork = createOrderWorker({
+    exchange: (known, reports, signal) => backend.diskOrders(known, reports, signal),
+    ...{ pool, log, pause },
+  });
   const book = createBoardBook();
   const { sessionTtlSeconds } = boot;
 
@@ -100,7 +114,7 @@ export async function createBootApplication(
       },
     }),
     ...{ leases, telemetry, blobs },
-    services: [state, telemetry, leases],
+    services: [state, telemetry, leases, diskWork],
     close: async () => {
       backend.close();
       await blobs.close();

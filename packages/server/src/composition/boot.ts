@@ -1,5 +1,5 @@
 import type { TimelineFeed } from '../app/boot/ports.js';
-import { createBootService, type BootService } from '../app/boot/service.js';
+import { createBootService, type BootService, type BootServiceDeps } from '../app/boot/service.js';
 import { createDiscovery } from '../app/devices/discovery.js';
 import type { Clock, Ids, Log } from '../app/ports.js';
 import type { Settings } from '../config.js';
@@ -9,7 +9,14 @@ import type { Storage } from './storage.js';
 export const createBoot = (
   { site, boot, retention }: Settings,
   { store, blobs }: Storage,
-  parts: { clock: Clock; ids: Ids; log: Log; feed: TimelineFeed; defaultTenant: string },
+  parts: {
+    clock: Clock;
+    ids: Ids;
+    log: Log;
+    feed: TimelineFeed;
+    defaultTenant: string;
+    diskOrders: BootServiceDeps['diskOrders'];
+  },
 ): BootService => {
   const discovery = createDiscovery({ store, ...parts });
   const seen = { autoAdopt: boot.autoAdopt ? parts.defaultTenant : null, discoveredLimit: boot.maxDiscovered };

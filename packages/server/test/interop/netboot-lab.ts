@@ -132,6 +132,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     log: testLog,
     feed,
     defaultTenant,
+    diskOrders: async () => [],
   });
 
   const root = randomBytes(3_000_003);

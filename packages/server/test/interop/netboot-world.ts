@@ -44,6 +44,7 @@ export class World {
       ...{ store, clock, ids, feed },
       log: silentLog,
       blobs: noBlobs,
+      diskOrders: async () => [],
       registerSeen: (seen) => discovery.registerSeen(seen, { autoAdopt: null, discoveredLimit: 100 }),
       learnSerial: (device, serial) => discovery.learnSerial(device, serial),
       settings: { site: 'default', dhcpMode: 'proxy', sessionTtlSeconds: 600, retentionDays: 30 },

@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest } from 'node:http';
 import type { BootBackend } from '../../app/boot/ports.js';
+import type { DiskOrder } from '../../app/disks/orders.js';
 import { methodPath, type BackendMethod } from './schemas.js';
 
 /**
@@ -30,6 +31,7 @@ const limits: Readonly<Record<BackendMethod, number>> = {
   telemetry: 15_000,
   leases: 5_000,
   saveLease: 5_000,
+  diskOrders: 15_000,
 };
 
 /** Calls the control plane through its socket. Every call rejects with a BackendError when it is not answered. */
@@ -38,10 +40,10 @@ export function createBackendClient(
   more: { readonly limits?: Partial<typeof limits> } = {},
 ): BackendClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
-  const call = async <T>(method: BackendMethod, ...args: unknown[]): Promise<T> => {
-    const limit = more.limits?.[method] ?? limits[method];
-    return (await post(agent, path, method, JSON.stringify(args), limit)) as T;
-  };
+  const signalFor = (method: BackendMethod): AbortSignal =>
+    AbortSignal.timeout(more.limits?.[method] ?? limits[method]);
+  const call = async <T>(method: BackendMethod, ...args: unknown[]): Promise<T> =>
+    (await post(agent, path, method, JSON.stringify(args), signalFor(method))) as T;
   return {
     bootKey: () => call('bootKey'),
     identify: (wire) => call('identify', wire),
@@ -50,18 +52,28 @@ export function createBackendClient(
     telemetry: (batch, items) => call('telemetry', batch, items),
     leases: (site) => call('leases', site),
     saveLease: (lease) => call('saveLease', lease),
+    diskOrders: async (known, reports, signal) => {
+      const limit = signalFor('diskOrders');
+      const both = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+      return (await post(agent, path, 'diskOrders', JSON.stringify([known, reports]), both)) as readonly DiskOrder[];
+    },
     close: () => agent.destroy(),
   };
 }
 
-function post(agent: Agent, socketPath: string, method: BackendMethod, body: string, limit: number): Promise<unknown> {
+function post(
+  agent: Agent,
+  socketPath: string,
+  method: BackendMethod,
+  body: string,
+  signal: AbortSignal,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const away = (cause: unknown): void => {
       const why = cause instanceof Error ? cause.message : String(cause);
       reject(new BackendError('away', `the control plane did not answer ${method}: ${why}`, { cause }));
     };
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const signal = AbortSignal.timeout(limit);
     const sent = httpRequest(
       { agent, socketPath, path: methodPath(method), method: 'POST', headers, signal },
       (response) => {

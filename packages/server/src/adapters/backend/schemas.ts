@@ -9,7 +9,9 @@ import {
   SessionId,
   Sha256,
   TimelineEntry,
+  type Refusal,
 } from '@drover/contract';
+import type { DiskOrderResult } from '../../app/disks/orders.js';
 
 /** Bodies of the calls from the boot plane, checked where they arrive: the boot plane stands in the network, and what it passes on came from there. */
 
@@ -78,6 +80,21 @@ const StoredLease = z.strictObject({
   state: z.enum(['offered', 'bound', 'declined', 'released']),
 });
 
+/** Who reports is the other plane of this server, and the job behind the order reads what it needs. */
+const DiskOrderReport = z.discriminatedUnion('state', [
+  z.object({ order: z.string().max(64), state: z.literal('running'), done: z.number(), total: z.number().nullable() }),
+  z.object({
+    order: z.string().max(64),
+    state: z.literal('done'),
+    result: z.custom<DiskOrderResult>((value) => typeof value === 'object' && value !== null),
+  }),
+  z.object({
+    order: z.string().max(64),
+    state: z.literal('refused'),
+    refusal: z.custom<Refusal>((value) => typeof value === 'object' && value !== null && 'code' in value),
+  }),
+]);
+
 /** Arguments of each method, as a list. */
 export const argumentSchemas = {
   bootKey: z.tuple([]),
@@ -87,6 +104,7 @@ export const argumentSchemas = {
   telemetry: z.tuple([z.string().min(1).max(128), TelemetryBatch]),
   leases: z.tuple([Name]),
   saveLease: z.tuple([StoredLease]),
+  diskOrders: z.tuple([z.array(z.string().max(64)).max(10_000), z.array(DiskOrderReport).max(10_000)]),
 } as const;
 
 export type BackendMethod = keyof typeof argumentSchemas;

@@ -14,3 +14,4 @@ export {
   type OpenedDisk,
   type OverlayPlace,
 } from './opened-disk.js';
+export { openLocalDisks, type LocalDisksDeps } from './local-disks.js';

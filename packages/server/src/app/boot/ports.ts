@@ -9,6 +9,7 @@ import type {
   TimelineItem,
 } from '@drover/contract';
 import type { BootPlan, BootTree, PlannedDevice } from '../../domain/boot-plan.js';
+import type { DiskOrder, DiskOrderReport } from '../disks/orders.js';
 
 /** What a board shows of itself on the wire. Nothing of it is trusted. */
 export interface WireIdentity {
@@ -122,6 +123,13 @@ export interface BootBackend {
   telemetry(batch: string, items: readonly Telemetry[]): Promise<TelemetryReply>;
   leases(site: string): Promise<readonly StoredLease[]>;
   saveLease(lease: StoredLease): Promise<void>;
+  /** Takes reports on work on disks, and gives all that stands. Waits for news, for ten seconds at most, while that is what `known` names;
+   * `signal` ends the waiting on this side. */
+  diskOrders(
+    known: readonly string[],
+    reports: readonly DiskOrderReport[],
+    signal?: AbortSignal,
+  ): Promise<readonly DiskOrder[]>;
 }
 
 export interface SessionRecord extends BootSession {

@@ -21,6 +21,8 @@ export interface BootServiceDeps {
   readonly log: Log;
   readonly blobs: Pick<BlobStore, 'stat' | 'read'>;
   readonly feed: TimelineFeed;
+  /** app/disks: what the boot plane is to do with disks. */
+  readonly diskOrders: BootBackend['diskOrders'];
   /** app/devices: who a board is. Registers a Pi never seen before. */
   readonly registerSeen: (wire: WireIdentity) => Promise<SeenBoard>;
   /** app/devices: the board told its whole serial. */
@@ -68,6 +70,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
       telemetry: createRecordTelemetry({ store, clock, timelines, feed, site: settings.site }),
       leases: (site) => store.read((tx) => tx.sessions.leases(site)),
       saveLease: (lease) => store.transaction((tx) => tx.sessions.saveLease(lease)),
+      diskOrders: deps.diskOrders,
     },
     sessions: createSessions({ store, feed }),
     sweeper: {

@@ -1,6 +1,7 @@
 import type { Handlers, StreamHandlers } from '../handlers.js';
 import type { Events } from '../../../../app/events/events.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
+import { diskHandlers, type DiskUseCases } from './disks.js';
 import { eventHandlers } from './events.js';
 import { imageHandlers, type ImageUseCases } from './images.js';
 import { jobHandlers, type JobUseCases } from './jobs.js';
@@ -8,7 +9,8 @@ import { sessionHandlers, type SessionUseCases } from './sessions.js';
 import { tenantHandlers, type TenantUseCases } from './tenants.js';
 
 /** The use cases behind the API. */
-export interface UseCases extends DeviceUseCases, ImageUseCases, JobUseCases, SessionUseCases, TenantUseCases {
+export interface UseCases
+  extends DeviceUseCases, DiskUseCases, ImageUseCases, JobUseCases, SessionUseCases, TenantUseCases {
   readonly events: Events;
 }
 
@@ -20,6 +22,7 @@ export const createHandlers = (useCases: UseCases): { handlers: Handlers; stream
     handlers: {
       ...tenantHandlers(useCases),
       ...deviceHandlers(useCases),
+      ...diskHandlers(useCases),
       ...imageHandlers(useCases),
       ...jobHandlers(useCases),
       ...events.handlers,

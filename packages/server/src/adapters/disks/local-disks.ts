@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createClusterCache, createTableCache } from '@drover/disk-image';
+import type { DiskPool } from '../../app/disks/pool.js';
+import type { Clock, Ids, Log } from '../../app/ports.js';
+import { createGate } from './gate.js';
+import { createHolePuncher } from './hole-puncher.js';
+import { createDiskPool } from './pool/pool.js';
+
+export interface LocalDisksDeps {
+  readonly dataDir: string;
+  /** Path of an image's blob. */
+  readonly blobPath: (digest: string) => Promise<string>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+/** Memory for tables of disks, and for parts of images that many disks read. */
+const tableBytes = 64 << 20;
+const imageBytes = 256 << 20;
+/** libuv has four threads; syncs and truncates take at most half of them, so that reads are not kept waiting. */
+const slowCalls = 2;
+
+/** The disks in the data folder of this server. */
+export const openLocalDisks = async ({ dataDir, blobPath, clock, ids, log }: LocalDisksDeps): Promise<DiskPool> =>
+  createDiskPool({
+    folder: join(dataDir, 'disks'),
+    blocks: { slow: createGate(slowCalls), puncher: createHolePuncher() },
+    environment: {
+      tables: createTableCache({ bytes: tableBytes }),
+      bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+      randomHex: (bytes) => ids.randomHex(bytes),
+    },
+    cache: createClusterCache({ bytes: imageBytes }),
+    ...{ blobPath, clock, ids, log },
+  });
