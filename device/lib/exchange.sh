@@ -4,8 +4,8 @@
 # Longest wait for a root that is being made, in seconds: xz of a large image takes a server half an hour.
 exchange_root_limit=7200
 
-# parse_exchange FILE: takes the answer apart into credential, mode, hostname, root_sha256, root_size and overlay_size. Fails
-# with a reason in exchange_wrong when a value is absent or not of its form.
+# parse_exchange FILE: takes the answer apart into credential, mode, hostname, overlay_size, and what the mode needs. Fails with a
+# reason in exchange_wrong when a value is absent or not of its form.
 parse_exchange() {
   exchange_wrong=credential
   credential=$(value_of credential "$1")
@@ -17,16 +17,40 @@ parse_exchange() {
   exchange_wrong=hostname
   hostname=$(value_of hostname "$1") || return 1
   case $hostname in '' | -* | *[!a-zA-Z0-9.-]*) return 1 ;; esac
+  exchange_wrong=overlaySize
+  overlay_size=$(value_of overlaySize "$1") || return 1
+  case ${overlay_size%[%kmg]} in '' | *[!0-9]*) return 1 ;; esac
+  case $mode in
+    ram) parse_download "$1" || return 1 ;;
+    nbd | stream) parse_block_device "$1" || return 1 ;;
+  esac
+  exchange_wrong=''
+}
+
+# parse_download FILE: root_sha256 and root_size.
+parse_download() {
   exchange_wrong=rootSha256
   root_sha256=$(value_of rootSha256 "$1")
   is_hex 64 "$root_sha256" || return 1
   exchange_wrong=rootSize
   root_size=$(value_of rootSize "$1")
-  is_number "$root_size" || return 1
-  exchange_wrong=overlaySize
-  overlay_size=$(value_of overlaySize "$1") || return 1
-  case ${overlay_size%[%kmg]} in '' | *[!0-9]*) return 1 ;; esac
-  exchange_wrong=''
+  is_number "$root_size"
+}
+
+# parse_block_device FILE: nbd_port, nbd_export, nbd_partition and nbd_fs.
+parse_block_device() {
+  exchange_wrong=nbdPort
+  nbd_port=$(value_of nbdPort "$1")
+  is_number "$nbd_port" || return 1
+  exchange_wrong=nbdExport
+  nbd_export=$(value_of nbdExport "$1")
+  [ -n "$nbd_export" ] || return 1
+  exchange_wrong=nbdPartition
+  nbd_partition=$(value_of nbdPartition "$1")
+  is_number "$nbd_partition" || return 1
+  exchange_wrong=nbdFs
+  nbd_fs=$(value_of nbdFs "$1")
+  case $nbd_fs in ext2 | ext3 | ext4 | squashfs) ;; *) return 1 ;; esac
 }
 
 # The server said 503: the root is being made, or a part of the server is away.

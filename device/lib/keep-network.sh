@@ -26,6 +26,7 @@ keep_in_network_manager() {
 # keep_in_dhcpcd INTERFACE
 keep_in_dhcpcd() {
   [ -f "$root/etc/dhcpcd.conf" ] || return 0
+  ! grep -q "^interface $1\$" "$root/etc/dhcpcd.conf" || return 0
   grep -q '^persistent' "$root/etc/dhcpcd.conf" ||
     printf '\n# drover: the root is on the network, keep the address at exit.\npersistent\n' >>"$root/etc/dhcpcd.conf"
   printf '\n# drover: the root comes over this interface.\ninterface %s\nnolink\n' "$1" >>"$root/etc/dhcpcd.conf"
@@ -34,6 +35,7 @@ keep_in_dhcpcd() {
 # keep_in_ifupdown INTERFACE
 keep_in_ifupdown() {
   [ -f "$root/etc/network/interfaces" ] || return 0
+  ! grep -qs "^EXCLUDE_INTERFACES=\"$1 " "$root/etc/default/networking" || return 0
   mkdir -p "$root/etc/default"
   cat >>"$root/etc/default/networking" <<DEFAULTS
 

@@ -14,13 +14,16 @@ mask_init_scripts='resize2fs_once dphys-swapfile regenerate_ssh_host_keys'
 
 mask_unit_folders='etc/systemd/system usr/local/lib/systemd/system usr/lib/systemd/system lib/systemd/system'
 
-# rewrite_table KIND: fstab or crypttab. Its owner and mode stay. Prints how many lines are gone.
+# Swap files of images that make one, on the root itself.
+mask_swap_units='dphys-swapfile.service rpi-resize-swap-file.service'
+
+# rewrite_table KIND: fstab or crypttab. Its owner and mode stay. Prints how many lines are gone or changed.
 rewrite_table() {
   if [ ! -f "$root/etc/$1" ]; then
     echo 0
     return 0
   fi
-  awk -v kind="$1" -v count="$run/count" -f "$lib/fstab.awk" "$root/etc/$1" >"$run/table"
+  awk -v kind="$1" -v disks="$root_has_disks" -v count="$run/count" -f "$lib/fstab.awk" "$root/etc/$1" >"$run/table"
   cmp -s "$run/table" "$root/etc/$1" || cat "$run/table" >"$root/etc/$1"
   cat "$run/count"
 }
@@ -64,11 +67,12 @@ mask_disk_mounts() {
   done
 }
 
-# Units of any name that ask for a disk's device: systemd would wait a minute and a half for it, and then not start them.
+# mask_disk_waiters DEVICES: units of any name that ask for one of these: systemd would wait a minute and a half for it, and then not
+# start them.
 mask_disk_waiters() {
   mask_asks='^(Requires|BindsTo|Requisite|Wants)='
   for mask_folder in $mask_unit_folders; do
-    grep -lE "$mask_asks.*dev-(disk-by|mmcblk|sd[a-z]|nvme|root)" \
+    grep -lE "$mask_asks.*dev-($1)" \
       "$root/$mask_folder"/*.service "$root/$mask_folder"/*.target 2>/dev/null
   done >"$run/waiters"
   while IFS= read -r mask_path; do
@@ -89,11 +93,12 @@ mask_scripts() {
   done
 }
 
-# rpi-swap (Raspberry Pi OS 13) puts a file behind its compressed swap in memory; only the file is in the way.
+# rpi-swap (Raspberry Pi OS 13) puts a file behind its compressed swap in memory; only the file is in the way: it would be in
+# memory too, or on a disk behind the network.
 mask_swap_file() {
   [ -e "$root/etc/rpi/swap.conf" ] || return 0
   mkdir -p "$root/etc/rpi/swap.conf.d"
-  printf '# Written by drover: the root is in memory, a swap file would be too.\n[Main]\nMechanism=zram\n' \
+  printf '# Written by drover: no swap file in memory or over the network.\n[Main]\nMechanism=zram\n' \
     >"$root/etc/rpi/swap.conf.d/90-drover.conf"
 }
 
@@ -104,8 +109,17 @@ mask_disks() {
   # shellcheck disable=SC2086
   mask_units $mask_disk_units
   mask_disk_mounts
-  mask_disk_waiters
+  mask_disk_waiters 'disk-by|mmcblk|sd[a-z]|nvme|root'
   mask_scripts
+  mask_swap_file
+}
+
+# mask_other_disks: for a root whose own disk is there, over the network. Sets mask_lines, adds to masked.
+mask_other_disks() {
+  mask_lines=$(rewrite_table fstab)
+  # shellcheck disable=SC2086
+  mask_units $mask_swap_units
+  mask_disk_waiters 'mmcblk|sd[a-z]|nvme|root'
   mask_swap_file
 }
 

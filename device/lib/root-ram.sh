@@ -2,7 +2,7 @@
 # Root mode ram: the whole root as a squashfs in memory, checked, with a tmpfs on top. What a root-<mode>.sh defines:
 #   root_needs_network   yes when the running root dies with its network
 #   root_has_disks       yes when the image's own partitions are there for its fstab
-#   root_fetch           steps download and verify
+#   root_fetch           the steps before mount: download and verify, or attach
 #   root_mount DIRECTORY step mount: a writable root there
 # Read by prepare, in the running root's place.
 # shellcheck disable=SC2034
@@ -130,12 +130,7 @@ ram_mount_failure() {
 }
 
 root_mount() {
-  mkdir -p /drover/lower /drover/upper "$1"
+  mkdir -p /drover/lower
   mount -t squashfs -o ro,loop "$ram_image" /drover/lower || fail "$(ram_mount_failure)"
-  mount -t tmpfs -o "size=$overlay_size,mode=755" drover-overlay /drover/upper || fail "no tmpfs of size $overlay_size"
-  mkdir -p /drover/upper/upper /drover/upper/work
-  # The root folder itself takes owner and mode from the upper layer. Its owner is root, whoever packed it.
-  chmod "$(stat -c %a /drover/lower)" /drover/upper/upper
-  mount -t overlay -o lowerdir=/drover/lower,upperdir=/drover/upper/upper,workdir=/drover/upper/work drover-root "$1" ||
-    fail 'the overlay cannot be mounted'
+  overlay_root "$1"
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Has the running system start `up`, whatever its init is. Nothing is left on a disk: units live in /run, the rest in the
-# upper layer. Uses $root, $run.
+# Has the running system start `up`, whatever its init is. Units live in /run; what is written into the root itself is not added
+# twice, since a root may keep it. Uses $root, $run.
 
 # init_kind PATH: systemd, openrc, busybox, sysvinit or other, for the program that will be process 1.
 init_kind() {
@@ -42,6 +42,11 @@ UNIT
   ln -sf ../drover-up.service "$up_units/sysinit.target.wants/drover-up.service"
 }
 
+# hook_line LINE: into inittab, once.
+hook_line() {
+  grep -qxF -- "$1" "$root/etc/inittab" || printf '\n%s\n' "$1" >>"$root/etc/inittab"
+}
+
 # busybox starts `once` entries after those of `sysinit` and `wait`. Without an inittab it has one built in, which a file of
 # ours must repeat.
 hook_busybox() {
@@ -53,12 +58,12 @@ hook_busybox() {
 ::shutdown:/bin/umount -a -r
 ::restart:/sbin/init
 INITTAB
-  printf '\n::once:%s/bin/busybox sh %s/lib/up\n' "$1" "$1" >>"$root/etc/inittab"
+  hook_line "::once:$1/bin/busybox sh $1/lib/up"
 }
 
 # An entry at the end of inittab and not a script in rc?.d: those are started by a list made at installation.
 hook_sysvinit() {
-  printf '\ndr:2345:once:%s/bin/busybox sh %s/lib/up\n' "$1" "$1" >>"$root/etc/inittab"
+  hook_line "dr:2345:once:$1/bin/busybox sh $1/lib/up"
 }
 
 hook_openrc() {

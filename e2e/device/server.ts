@@ -36,8 +36,18 @@ export interface RootBlob {
   readonly sha256: string;
 }
 
+/** The root as a network block device, instead of one to download. */
+export interface AttachedRoot {
+  readonly mode: 'nbd' | 'stream';
+  readonly port: number;
+  readonly name: string;
+  readonly partition: number;
+  readonly fs: string;
+}
+
 export interface DeviceServerOptions {
   readonly root: RootBlob;
+  readonly attached?: AttachedRoot;
   readonly identityTar: Buffer;
   readonly hostname: string;
   readonly faults?: Faults;
@@ -130,16 +140,21 @@ class Board {
       return refuse(response, 503, 'packing: 10 %', { 'retry-after': '1' });
     }
     if (form.get('secret') !== secret) return refuse(response, 403, 'wrong secret');
-    const { root, hostname } = this.options;
     return lines(response, {
       credential,
-      mode: 'ram',
-      hostname,
+      hostname: this.options.hostname,
       time: Math.floor(Date.now() / 1000),
-      rootSha256: root.sha256,
-      rootSize: this.faults.size ?? root.size,
       overlaySize: '50%',
+      ...this.rootLines(),
     });
+  }
+
+  private rootLines(): Record<string, string | number> {
+    const { root, attached } = this.options;
+    if (attached === undefined)
+      return { mode: 'ram', rootSha256: root.sha256, rootSize: this.faults.size ?? root.size };
+    const { mode, port, name, partition, fs } = attached;
+    return { mode, nbdPort: port, nbdExport: name, nbdPartition: partition, nbdFs: fs };
   }
 
   private async report(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RootMode, SessionId, Sha256 } from './primitives.js';
+import { SessionId, Sha256 } from './primitives.js';
 
 /**
  * What a board's initramfs and agent say to the boot plane, below `/device/v1`. Answers are `key=value` lines, because a board has busybox and no
@@ -38,16 +38,29 @@ export const ExchangeForm = z.object({
 });
 export type ExchangeForm = z.infer<typeof ExchangeForm>;
 
-export const ExchangeAnswer = z.object({
+const Granted = z.object({
   credential: z.string().regex(/^[0-9a-f]{32}\.[0-9a-f]{64}$/),
-  mode: RootMode,
   hostname: deviceValue,
   time: z.number().int(),
-  rootSha256: Sha256,
-  rootSize: z.number().int(),
   /** tmpfs size as mount(8) takes it: `50%` or `512m`. */
   overlaySize: deviceValue,
 });
+
+/** Root mode `ram`: the squashfs to download. */
+const DownloadedRoot = Granted.extend({ mode: z.literal('ram'), rootSha256: Sha256, rootSize: z.number().int() });
+
+/** Root modes on a network block device of the server, at the address the board calls it by. */
+const AttachedRoot = Granted.extend({
+  mode: z.enum(['nbd', 'stream']),
+  nbdPort: z.number().int().min(1).max(65_535),
+  /** Name of the export: a token that nobody can guess, of this device and session. */
+  nbdExport: deviceValue,
+  /** Number of the root's partition; 0 when the export is the file system itself. */
+  nbdPartition: z.number().int().min(0),
+  nbdFs: z.enum(['ext2', 'ext3', 'ext4', 'squashfs']),
+});
+
+export const ExchangeAnswer = z.discriminatedUnion('mode', [DownloadedRoot, AttachedRoot]);
 export type ExchangeAnswer = z.infer<typeof ExchangeAnswer>;
 
 /** Steps the device runtime reports, in order. */
@@ -57,6 +70,7 @@ export const bootSteps = [
   'network',
   'clock',
   'exchange',
+  'attach',
   'download',
   'verify',
   'mount',

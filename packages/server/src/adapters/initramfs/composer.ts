@@ -12,7 +12,7 @@ import {
 } from '@drover/disk-image';
 import type { InitramfsPart } from '../../domain/boot-plan.js';
 import { digestOf, readDeviceScripts } from './device-scripts.js';
-import { helperPackages } from './helpers/packages.js';
+import { helperFiles } from './helpers/packages.js';
 import type { HelperStore } from './helpers/store.js';
 import { requiredModules, wantedModules } from './modules.js';
 import type { Architecture, PutBlob } from './ports.js';
@@ -89,8 +89,8 @@ async function commonEntries(
 ): Promise<CpioEntry[]> {
   const entries: CpioEntry[] = [...devices];
   const versions: string[] = [];
-  for (const { name, version, bytes } of await deps.helpers.helpers(architecture, signal)) {
-    entries.push({ kind: 'file', path: `bin/${name}`, mode: 0o755, data: bytes });
+  for (const { name, path, version, bytes } of await deps.helpers.helpers(architecture, signal)) {
+    entries.push({ kind: 'file', path, mode: 0o755, data: bytes });
     versions.push(`${name}=${version}\n`);
   }
   // The other names of busybox are made on the board; the kernel starts /init through this one.
@@ -146,7 +146,7 @@ export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
       return digestOf([
         `layout ${layout} level ${level}`,
         ...wantedModules,
-        JSON.stringify(helperPackages),
+        JSON.stringify(helperFiles('arm64')),
         ...(await deps.helpers.versions()),
         ...scripts.flatMap(({ path, mode, data }) => [`${path} ${mode}`, data]),
       ]);

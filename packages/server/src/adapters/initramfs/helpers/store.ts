@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { z } from 'zod';
 import type { Architecture, Tools } from '../ports.js';
-import { judgeProgram } from './elf.js';
-import { helperPackages, type HelperPackage } from './packages.js';
+import { judgeHelper } from './elf.js';
+import { helperFiles, type HelperFile } from './packages.js';
 import { createPrivateApt, type PrivateApt } from './private-apt.js';
 
-/** One program for the initramfs. */
+/** One file for the initramfs. */
 export interface Helper {
   readonly name: string;
+  /** Where it lies there. */
+  readonly path: string;
   /** Debian's version, or `by-hand` for a file somebody put there. */
   readonly version: string;
   readonly licence: string;
-  /** Of the program. */
+  /** Of the file. */
   readonly sha256: string;
   readonly bytes: Buffer;
 }
@@ -48,7 +50,7 @@ export interface HelperStore {
 
 export interface HelperStoreDeps {
   readonly tools: Tools;
-  /** Folder of the cache: `<architecture>/busybox`, `<architecture>/manifest.json`. */
+  /** Folder of the cache: `<architecture>/busybox` and others, `<architecture>/manifest.json`. */
   readonly cacheDir: string;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -78,58 +80,74 @@ const unusable = (path: string, why: string) =>
     }),
   );
 
-/** The programs of a folder of the cache; undefined when one is absent. */
+/** The files of a folder of the cache; undefined when one is absent. */
 async function readCached(folder: string, architecture: Architecture): Promise<Helper[] | undefined> {
   const manifest = await readManifest(folder);
   const found: Helper[] = [];
-  for (const { name, licence } of helperPackages) {
-    const path = join(folder, name);
-    const bytes = await readIfThere(path);
+  for (const { name, path, kind, licence } of helperFiles(architecture)) {
+    const file = join(folder, name);
+    const bytes = await readIfThere(file);
     if (bytes === undefined) return undefined;
-    const wrong = judgeProgram(bytes, architecture);
-    if (wrong !== undefined) throw unusable(path, wrong);
+    const wrong = judgeHelper(bytes, kind, architecture);
+    if (wrong !== undefined) throw unusable(file, wrong);
     const digest = sha256(bytes);
     const known = manifest?.helpers.find((each) => each.name === name);
     if (known !== undefined && known.sha256 !== digest)
-      throw unusable(path, 'is not the program its manifest.json describes');
-    found.push({ name, licence, sha256: digest, version: known?.version ?? 'by-hand', bytes });
+      throw unusable(file, 'is not the one its manifest.json describes');
+    found.push({ name, path, licence, sha256: digest, version: known?.version ?? 'by-hand', bytes });
   }
   return found;
 }
 
-async function unpackHelper(
+/** A file of an unpacked package. Links are followed, but not out of the package: an absolute one would lead into this machine. */
+async function readPackaged(tree: string, source: string): Promise<Buffer | undefined> {
+  const root = await realpath(tree);
+  const path = await realpath(join(root, source)).catch(() => undefined);
+  return path?.startsWith(root + sep) === true ? readIfThere(path) : undefined;
+}
+
+async function takeFile(tree: string, helper: HelperFile, into: string): Promise<Buffer> {
+  for (const source of helper.sources) {
+    const bytes = await readPackaged(tree, source);
+    if (bytes === undefined) continue;
+    await writeFile(join(into, helper.name), bytes, { mode: helper.kind === 'text' ? 0o644 : 0o755 });
+    return bytes;
+  }
+  throw new RefusedError(refusal('tool.failed', `Debian's ${helper.package} has no ${helper.sources.join(' or ')}.`));
+}
+
+/** Takes what we want out of one package. */
+async function unpackPackage(
   apt: PrivateApt,
-  helper: HelperPackage,
+  name: string,
+  helpers: readonly HelperFile[],
   into: string,
   signal: AbortSignal,
-): Promise<Manifest['helpers'][number]> {
-  const wanted = await apt.show(helper.package, signal);
+): Promise<Manifest['helpers']> {
+  const wanted = await apt.show(name, signal);
   const tree = join(into, '.unpacked');
+  await mkdir(tree, { recursive: true });
   await apt.unpack(wanted, tree, signal);
-  for (const path of helper.paths) {
-    const bytes = await readIfThere(join(tree, path));
-    if (bytes === undefined) continue;
-    await writeFile(join(into, helper.name), bytes, { mode: 0o755 });
-    const copyright = `${helper.name}.copyright`;
-    const hasCopyright = await copyFile(
-      join(tree, 'usr/share/doc', helper.package, 'copyright'),
-      join(into, copyright),
-    ).then(
-      () => true,
-      () => false,
-    );
-    await rm(tree, { recursive: true });
-    return {
+  const copyright = `${name}.copyright`;
+  const hasCopyright = await copyFile(join(tree, 'usr/share/doc', name, 'copyright'), join(into, copyright)).then(
+    () => true,
+    () => false,
+  );
+  const taken: Manifest['helpers'] = [];
+  for (const helper of helpers) {
+    const bytes = await takeFile(tree, helper, into);
+    taken.push({
       name: helper.name,
-      package: helper.package,
+      package: name,
       version: wanted.version,
       licence: helper.licence,
       copyright: hasCopyright ? copyright : null,
       packageSha256: wanted.sha256,
       sha256: sha256(bytes),
-    };
+    });
   }
-  throw new RefusedError(refusal('tool.failed', `Debian's ${helper.package} has no ${helper.paths.join(' or ')}.`));
+  await rm(tree, { recursive: true });
+  return taken;
 }
 
 /** Fetches into a folder beside the final one and renames it: the cache has all of an architecture or nothing. */
@@ -142,7 +160,11 @@ async function fetchHelpers(deps: HelperStoreDeps, architecture: Architecture, s
     await mkdir(arrived);
     await apt.update(signal);
     const helpers: Manifest['helpers'] = [];
-    for (const helper of helperPackages) helpers.push(await unpackHelper(apt, helper, arrived, signal));
+    const files = helperFiles(architecture);
+    for (const name of new Set(files.map((file) => file.package))) {
+      const ofPackage = files.filter((file) => file.package === name);
+      helpers.push(...(await unpackPackage(apt, name, ofPackage, arrived, signal)));
+    }
     const manifest: Manifest = {
       version: 1,
       architecture,
@@ -190,7 +212,7 @@ export function createHelperStore(deps: HelperStoreDeps): HelperStore {
     versions: async () => {
       const found: string[] = [];
       for (const architecture of architectures) {
-        for (const { name } of helperPackages) {
+        for (const { name } of helperFiles(architecture)) {
           const bytes = await readIfThere(join(folderOf(architecture), name));
           if (bytes !== undefined) found.push(`${architecture}/${name}=${sha256(bytes)}`);
         }
