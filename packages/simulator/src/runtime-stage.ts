@@ -48,7 +48,9 @@ const askTime = async (run: RuntimeRun): Promise<string> => {
   return new Date(toldTime(answer) * 1000).toISOString().slice(0, 19).replace('T', ' ');
 };
 
-const fetchRoot = async (run: RuntimeRun, { rootSha256: sha256, rootSize: size }: ExchangeAnswer): Promise<void> => {
+const fetchRoot = async (run: RuntimeRun, grant: ExchangeAnswer): Promise<void> => {
+  if (grant.mode !== 'ram') return fail(run, `this board cannot attach disks, which mode ${grant.mode} needs`);
+  const { rootSha256: sha256, rootSize: size } = grant;
   const { uptime, reports, http } = run;
   const root = createRootDownload(
     { sha256, size },

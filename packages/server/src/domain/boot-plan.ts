@@ -64,6 +64,10 @@ export interface BootPlan {
   readonly rootMode: RootMode;
   readonly kernelParameters: string;
   readonly initramfs: readonly InitramfsPart[];
+  /** Digest of the image it may read as a network block device (root mode `stream`); null: of none. */
+  readonly image: string | null;
+  /** Disks it may attach, its system disk (root mode `nbd`) first. */
+  readonly disks: readonly string[];
 }
 
 export interface PlannedDevice {

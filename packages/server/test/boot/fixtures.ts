@@ -52,6 +52,8 @@ export const planOf = (more: Partial<BootPlan> = {}): BootPlan => ({
   tree: digest('e'),
   rootMode: 'ram',
   kernelParameters: '',
+  image: null,
+  disks: [],
   initramfs: [part('common', 'arm64', null), part('modules', 'arm64', '6.6-v8')],
   ...more,
 });

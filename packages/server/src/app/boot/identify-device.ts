@@ -79,5 +79,6 @@ export async function planFor(tx: Transaction, device: DeviceRecord): Promise<Pl
     return nothing(`the boot files of ${assignment.imageName} are not ready yet`);
   }
   const { generation, rootMode, kernelParameters } = assignment;
-  return { ok: true, plan: { generation, tree: tree.blob, rootMode, kernelParameters, initramfs } };
+  const plan = { generation, tree: tree.blob, rootMode, kernelParameters, initramfs, image: null, disks: [] };
+  return { ok: true, plan };
 }

@@ -1,0 +1,129 @@
+import { refusal, RefusedError } from '@drover/contract';
+import { describe, expect, it } from 'vitest';
+import { deviceOf, planOf } from '../../../../test/boot/fixtures.js';
+import { exportName, moveSecret } from '../../../domain/disk-export.js';
+import type { Board, CurrentBoot } from '../../boot/plane/board-book.js';
+import type { DiskExport } from '../ports.js';
+import { createExports } from './exports.js';
+
+const key = 'ab'.repeat(32);
+const session = 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9N';
+const disk = 'dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9N';
+const image = 'cd'.repeat(32);
+
+function world(change: Partial<CurrentBoot> = {}, bootKey: string | undefined = key) {
+  const opened: string[] = [];
+  const closed: string[] = [];
+  const ended: string[] = [];
+  const exportOf = (label: string): DiskExport => ({
+    label,
+    size: 1024,
+    readOnly: false,
+    canMultiConn: true,
+    blockSize: { minimum: 1, preferred: 4096, maximum: 1 << 20 },
+    read: () => new Uint8Array(),
+    write: () => undefined,
+    close: async () => void closed.push(label),
+  });
+  const boot = {
+    track: { id: session },
+    device: deviceOf(),
+    plan: planOf({ image, disks: [disk] }),
+    grant: {},
+    revoked: false,
+    ...change,
+  } as unknown as CurrentBoot;
+  const exports = createExports({
+    book: { bySession: (id) => (id === session ? ({ boot } as Board) : undefined) },
+    bootKey: () => bootKey,
+    openDisk: async (id) => {
+      opened.push(id);
+      return exportOf(id);
+    },
+    openImage: async (digest) => {
+      opened.push(digest);
+      if (digest !== image) throw new RefusedError(refusal('blob.not-found', 'It is not stored here.'));
+      return exportOf('image');
+    },
+  });
+  let connections = 0;
+  const open = (name: string, peerAddress = '10.0.0.9') => {
+    connections += 1;
+    const id = connections;
+    return exports.open({
+      ...{ name, peerAddress, tls: false, signal: new AbortController().signal },
+      connection: { id, end: (reason) => void ended.push(`${id} ${reason}`) },
+    });
+  };
+  return { opened, closed, ended, exports, open };
+}
+
+const nameOf = (what: string): string => exportName(key, session, what);
+
+describe('an export', () => {
+  it('opens to its board: a disk of its own, or the image', async () => {
+    const { open, opened } = world();
+    expect(await open(nameOf(disk))).toMatchObject({ ok: true, export: { label: disk, size: 1024 } });
+    expect(await open(nameOf('image'))).toMatchObject({ ok: true, export: { label: 'image' } });
+    expect(opened).toEqual([disk, image]);
+  });
+
+  it.each([
+    ['a name that was made up', {}, exportName('00'.repeat(32), session, disk), 'unknown'],
+    ['a session that is over', {}, exportName(key, session.replace('9N', '9P'), disk), 'policy'],
+    ['a revoked session', { revoked: true }, nameOf(disk), 'policy'],
+    ['a session whose secret was not exchanged', { grant: null }, nameOf(disk), 'policy'],
+    ['a disk that is not assigned any more', { plan: planOf({ disks: [] }) }, nameOf(disk), 'policy'],
+    ['an image that is not to be read so', { plan: planOf({ image: null }) }, nameOf('image'), 'policy'],
+    ['an image that is gone', { plan: planOf({ image: 'ef'.repeat(32) }) }, nameOf('image'), 'policy'],
+    ['a board without a plan', { plan: null }, nameOf(disk), 'policy'],
+  ])('does not open for %s', async (_what, change, name, reason) => {
+    const { open } = world(change);
+    const answer = await open(name);
+    expect(answer).toMatchObject({ ok: false, reason });
+    expect(answer.ok ? '' : answer.message).not.toContain(name);
+  });
+
+  it('does not open before the key is known', async () => {
+    const exports = createExports({
+      book: { bySession: () => undefined },
+      bootKey: () => undefined,
+      openDisk: () => Promise.reject(new Error('opened')),
+      openImage: () => Promise.reject(new Error('opened')),
+    });
+    const connection = { id: 1, end: () => undefined };
+    const request = { name: nameOf(disk), peerAddress: '10.0.0.9', tls: false, signal: new AbortController().signal };
+    expect(await exports.open({ ...request, connection })).toMatchObject({ ok: false, reason: 'shutting-down' });
+  });
+
+  it('stays with the address that opened it first, unless who comes from another has the secret', async () => {
+    const { open } = world();
+    const name = nameOf(disk);
+    expect(await open(name)).toMatchObject({ ok: true });
+    expect(await open(name)).toMatchObject({ ok: true });
+    expect(await open(name, '10.0.0.10')).toMatchObject({ ok: false, reason: 'policy' });
+    expect(await open(nameOf('image'), '10.0.0.10')).toMatchObject({ ok: false, reason: 'policy' });
+    expect(await open(`${name}.${moveSecret(key, session)}`, '10.0.0.10')).toMatchObject({ ok: true });
+    expect(await open(name)).toMatchObject({ ok: false });
+    expect(await open(name, '10.0.0.10')).toMatchObject({ ok: true });
+  });
+
+  it('is not pinned by who was refused', async () => {
+    const { open } = world({ plan: planOf({ image, disks: [] }) });
+    expect(await open(nameOf(disk), '10.0.0.66')).toMatchObject({ ok: false });
+    expect(await open(nameOf('image'))).toMatchObject({ ok: true });
+  });
+
+  it('ends with its disk or its session, for those who still have it open', async () => {
+    const { open, exports, ended, closed } = world();
+    const first = await open(nameOf(disk));
+    await open(nameOf(disk));
+    await open(nameOf('image'));
+    if (first.ok) await first.export.close();
+    exports.endDisk(disk, 'released');
+    expect(ended).toEqual(['2 released']);
+    exports.endSession(session, 'revoked');
+    expect(ended.slice(1)).toEqual(['2 revoked', '3 revoked']);
+    expect(closed).toEqual([disk]);
+  });
+});
