@@ -82,6 +82,18 @@ const tftp = z
   })
   .prefault({});
 
+const nbd = z
+  .strictObject({
+    listen: z
+      .array(Listen)
+      .min(1)
+      .default([{ host: '0.0.0.0', port: 10_809 }])
+      .describe('Addresses boards attach disks at (NBD). The port of the first is the one they are told.'),
+    maxConnections: whole(1, 100_000).default(4096).describe('Connections of all boards at once.'),
+    maxConnectionsPerAddress: whole(1, 10_000).default(64).describe('Connections one address may have at once.'),
+  })
+  .prefault({});
+
 const boot = z
   .strictObject({
     http: z
@@ -104,6 +116,7 @@ const boot = z
     ),
     dhcp,
     tftp,
+    nbd,
     offerUnknown: z
       .boolean()
       .default(true)
