@@ -47,6 +47,7 @@ export async function startBenchServer(
         http: { listen: [`127.0.0.1:${boot}`] },
         dhcp: { mode: 'off' },
         tftp: { port: tftp },
+        nbd: { listen: [`127.0.0.1:${await freePort()}`] },
       },
       log: { level: 'warn' },
       helpers: { cacheDir: '/var/cache/drover-lab/helpers' },

@@ -12,6 +12,7 @@ import {
   tftpSettings,
   type ServedAddress,
 } from './boot-plane/settings.js';
+import { createNbd } from './boot-plane/nbd.js';
 import { wireTftp } from './boot-plane/tftp.js';
 import type { Settings } from './config.js';
 import { createDhcpListener, systemTimers } from './listeners/dhcp/index.js';
@@ -64,6 +65,11 @@ export const createBootPlane = ({
       running.push({ stop: () => app.close() });
       counters.watch(app.telemetry);
       for (const service of app.services) await begin(service, signal);
+      const nbd = createNbd({
+        settings: settings.boot.nbd,
+        ...{ exports: app.exports, note: app.note, counted: counters.detached, log },
+      });
+      await begin(nbd, signal);
       http = createBootHttp(settings, log, app);
       await begin(http, signal);
       const datagrams = { settings, log, app, first, onEnd: counters.ended };

@@ -54,6 +54,19 @@ const endedLine = (entry: Extract<TimelineEntry, { type: 'session.ended' }>): Li
     : { more: [safeText(entry.verdict.message), `What to do: ${safeText(entry.verdict.remedy)}`] }),
 });
 
+const ways = { disconnect: 'detached', lost: 'lost', 'cut-off': 'cut off', ended: 'ended' } as const;
+
+const detachedLine = (entry: Extract<TimelineEntry, { type: 'disk.detached' }>): Line => ({
+  what: 'disk',
+  text: [
+    `${entry.disk} ${ways[entry.by]} after ${durationText(entry.ms)}`,
+    `${bytesText(entry.readBytes)} read`,
+    `${bytesText(entry.writtenBytes)} written`,
+    ...(entry.detail === undefined ? [] : [safeText(entry.detail)]),
+  ].join(', '),
+  ...(entry.by === 'disconnect' ? {} : { style: 'yellow' as const }),
+});
+
 /** One entry in words. */
 export const describeEntry = (entry: TimelineEntry): Line => {
   switch (entry.type) {
@@ -83,6 +96,13 @@ export const describeEntry = (entry: TimelineEntry): Line => {
       return transferLine('http', entry);
     case 'root.download':
       return transferLine('root', entry);
+    case 'disk.attached':
+      return {
+        what: 'disk',
+        text: `${entry.disk} attached from ${entry.address}${entry.readOnly ? ', read only' : ''}`,
+      };
+    case 'disk.detached':
+      return detachedLine(entry);
     case 'exchange':
       return {
         what: 'secret',

@@ -67,6 +67,19 @@ export const TimelineEntry = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('http.file'), ...at, ...transfer }),
   z.object({ type: z.literal('root.download'), ...at, ...transfer }),
+  z.object({ type: z.literal('disk.attached'), ...at, disk: z.string(), address: z.string(), readOnly: z.boolean() }),
+  z.object({
+    type: z.literal('disk.detached'),
+    ...at,
+    disk: z.string(),
+    address: z.string(),
+    readBytes: z.number().int(),
+    writtenBytes: z.number().int(),
+    ms: z.number(),
+    /** `disconnect`: the board said so. `lost`: the connection went without a word. `cut-off`, `ended`: by us, for the reason in `detail`. */
+    by: z.enum(['disconnect', 'lost', 'cut-off', 'ended']),
+    detail: z.string().optional(),
+  }),
   z.object({
     type: z.literal('exchange'),
     ...at,

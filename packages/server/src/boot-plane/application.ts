@@ -13,11 +13,13 @@ import { createIdentify } from '../app/boot/plane/identify.js';
 import { createLeaseBook, type PlaneLeases } from '../app/boot/plane/leases.js';
 import { createLocateBoard } from '../app/boot/plane/locate-board.js';
 import { createOverlays } from '../app/boot/plane/overlays.js';
-import type { BootAnswers, BootFiles } from '../app/boot/plane/ports.js';
+import type { BootAnswers, BootFiles, NewEntry } from '../app/boot/plane/ports.js';
 import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createPlaneState } from '../app/boot/plane/state.js';
 import { createTelemetryQueue, type TelemetryQueue } from '../app/boot/plane/telemetry.js';
 import { createTreeLoader } from '../app/boot/plane/trees.js';
+import { diskExport, imageExport } from '../app/disks/plane/disk-export.js';
+import { createExports, type Exports } from '../app/disks/plane/exports.js';
 import { createOrderWorker } from '../app/disks/plane/order-worker.js';
 import { pause } from '../app/jobs/pause.js';
 import type { Log, Service } from '../app/ports.js';
@@ -32,6 +34,10 @@ export interface BootApplication {
   readonly leases: PlaneLeases;
   readonly telemetry: TelemetryQueue;
   readonly blobs: FsBlobStore;
+  /** Disks and images that boards attach. */
+  readonly exports: Exports;
+  /** Puts an entry on the timeline of a session. */
+  readonly note: (session: string, entry: NewEntry) => void;
   /** What has to run, in the order it is started. */
   readonly services: readonly Service[];
   close(): Promise<void>;
@@ -103,16 +109,30 @@ export async function createBootApplication(
   const locate = createLocateBoard({ identify, book, neighbours: createNeighbours(), clock, site });
   const serverUrl = (local: string): string => `http://${boot.serverAddress ?? local}:${httpPort()}`;
 
+  const noteSession: BootApplication['note'] = (session, entry) => {
+    const at = new Date(clock.now()).toISOString();
+    telemetry.push({
+      kind: 'entry',
+      session,
+      device: book.bySession(session)?.answer.device.id ?? null,
+      entry: { ...entry, at },
+    });
+  };
+
   return {
     answers: createBootAnswers({ identify, book, boots, overlays, clock }),
     files: createBootFiles({ locate, boots, overlays, segments, clock, log, serverUrl }),
     device: createDeviceApi({
       ...{ backend, book, boots, bootKey, changed, clock, log, sessionTtlSeconds },
-      pushEntry: (session, entry) => {
-        const at = new Date(clock.now()).toISOString();
-        telemetry.push({ kind: 'entry', session, device: null, entry: { ...entry, at } });
-      },
+      pushEntry: noteSession,
     }),
+    exports: createExports({
+      book,
+      bootKey,
+      openDisk: async (disk) => diskExport(disk, await pool.hold(disk)),
+      openImage: async (digest) => imageExport('image', await pool.holdImage(digest)),
+    }),
+    note: noteSession,
     ...{ leases, telemetry, blobs },
     services: [state, telemetry, leases, diskWork],
     close: async () => {

@@ -111,6 +111,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
             }
           : { mode: 'off' },
       tftp: { port: tftpPort },
+      nbd: { listen: ['127.0.0.1:0'] },
       sessionTtlSeconds: options.sessionTtlSeconds ?? 600,
     },
   });

@@ -136,6 +136,7 @@ export const loopbackSettings = async (dataDir: string): Promise<Record<string, 
     interfaces: ['127.0.0.1'],
     dhcp: { mode: 'off' },
     tftp: { port: await freePort('udp') },
+    nbd: { listen: [`127.0.0.1:${await freePort()}`] },
   },
 });
 

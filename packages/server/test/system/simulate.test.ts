@@ -63,6 +63,7 @@ beforeAll(async () => {
         ...{ interfaces: ['127.0.0.1'], autoAdopt: true },
         dhcp: { mode: 'proxy', relay: true, port: dhcpPort, proxyPort, clientPort },
         tftp: { port: tftp },
+        nbd: { listen: [`127.0.0.1:${await freePort()}`] },
       },
     },
   });

@@ -1,4 +1,4 @@
-import type { Qcow2Disk, Qcow2Report } from '@drover/disk-image';
+import type { DiskView, Qcow2Disk, Qcow2Report } from '@drover/disk-image';
 
 /** What a new disk shows before anything is written to it. */
 export type DiskOrigin =
@@ -42,6 +42,12 @@ export interface HeldDisk {
   release(): Promise<void>;
 }
 
+/** An image somebody reads. */
+export interface HeldImage {
+  readonly view: DiskView;
+  release(): Promise<void>;
+}
+
 /**
  * The disks of one server: overlays over images and over each other. All of it may be done while a board uses the disk, and may be repeated: a crash leaves
  * either the state before or the one after. Throws RefusedError: disk.not-found, disk.exists, disk.in-use, disk.broken, disk.invalid, snapshot.not-found,
@@ -51,6 +57,8 @@ export interface DiskPool {
   /** Takes milliseconds and next to no space. Repeating it does nothing. */
   create(plan: DiskPlan): Promise<void>;
   hold(disk: string): Promise<HeldDisk>;
+  /** An image by its digest. What many read is in memory once. */
+  holdImage(digest: string): Promise<HeldImage>;
   list(): Promise<DiskFacts[]>;
   facts(disk: string): Promise<DiskFacts>;
   /** Keeps the state that was last flushed, or later. Repeating it does nothing. */

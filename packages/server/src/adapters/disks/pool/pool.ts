@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
-import { checkQcow2, createQcow2, ImageError, mostLayers } from '@drover/disk-image';
+import { checkQcow2, createQcow2, ImageError, mostLayers, rawView } from '@drover/disk-image';
 import type { ClusterCache, Qcow2Environment } from '@drover/disk-image';
-import type { DiskFacts, DiskFileReport, DiskPlan, DiskPool, HeldDisk } from '../../../app/disks/pool.js';
+import type { DiskFacts, DiskFileReport, DiskPlan, DiskPool, HeldDisk, HeldImage } from '../../../app/disks/pool.js';
 import type { Clock, Ids, Log } from '../../../app/ports.js';
 import { openBlockSource, type BlockFileDeps } from '../block-file.js';
 import { createManifestStore, overlaysOf, type Manifest, type ManifestStore } from './manifest.js';
@@ -53,6 +53,7 @@ export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
   return {
     create: (plan) => inTurn(parts, plan.disk, () => alone(parts, () => create(parts, plan))),
     hold: (disk) => inTurn(parts, disk, () => hold(parts, disk)),
+    holdImage: (digest) => holdImage(parts, digest),
     list: () => list(parts),
     facts: async (disk) => factsOf(parts, await find(parts, disk), await neededByOthers(parts, disk)),
     snapshot: (disk, snapshot) => inTurn(parts, disk, () => takeSnapshot(parts, disk, snapshot)),
@@ -208,6 +209,15 @@ async function hold(parts: Parts, disk: string): Promise<HeldDisk> {
       isReleased = true;
       await parts.turns.run(disk, () => leave(parts, disk, held));
     },
+  };
+}
+
+async function holdImage({ blobPath, cache }: Parts, digest: string): Promise<HeldImage> {
+  const source = await openBlockSource(await blobPath(digest));
+  let closing: Promise<void> | undefined;
+  return {
+    view: rawView(cache.open(digest, source)),
+    release: () => (closing ??= source.close()),
   };
 }
 

@@ -18,6 +18,8 @@ export interface Exports extends ExportDirectory {
   /** Ends every connection to a disk, or to what a session has open. */
   endDisk(disk: string, reason: string): void;
   endSession(session: string, reason: string): void;
+  /** Whose boot an open connection belongs to. */
+  sessionOf(connection: number): string | undefined;
 }
 
 type Refused = Extract<DiskOpened, { ok: false }>;
@@ -75,6 +77,7 @@ export function createExports(deps: ExportsDeps): Exports {
   return {
     open,
     endDisk: (disk, reason) => end(({ what }) => what === disk, reason),
+    sessionOf: (connection) => connected.get(connection)?.name.session,
     endSession: (session, reason) => end((name) => name.session === session, reason),
   };
 }

@@ -26,6 +26,7 @@ function world(over: Partial<DiskPool> = {}) {
   const pool: DiskPool = {
     create: async ({ disk }) => note('create')(disk),
     hold: () => Promise.reject(new Error('not here')),
+    holdImage: () => Promise.reject(new Error('not here')),
     list: async () => [],
     facts: async (disk) => facts(disk),
     snapshot: note('snapshot'),
