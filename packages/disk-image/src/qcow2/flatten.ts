@@ -21,6 +21,8 @@ export interface FlattenOptions {
   backing?: Required<BackingName>;
   signal?: AbortSignal;
   onProgress?: (progress: CopyProgress) => void;
+  /** Called once the overlay has let go of what it lay on, before anything else may happen to the disk. Must not throw. */
+  onRebased?: () => void;
 }
 
 /** Bytes copied under one lock: what a write of the guest may have to wait for. */
@@ -60,6 +62,7 @@ export async function flatten(state: DiskState, options: FlattenOptions): Promis
     await rebase(active, keep === undefined ? undefined : options.backing);
     active.below = keep;
     state.layers = [];
+    options.onRebased?.();
   });
   await new Promise<void>((resolve) => active.grace.afterReads(resolve));
   return dropped;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { BackendError, createBackendClient, createNeighbours, createPlaneMemory } from '../adapters/backend/index.js';
 import { createFsBlobStore, type FsBlobStore } from '../adapters/blobs/index.js';
-import { openLocalDisks } from '../adapters/disks/index.js';
+import { createDiskExport, createImageExport, openLocalDisks } from '../adapters/disks/index.js';
 import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
 import { createBoardBook } from '../app/boot/plane/board-book.js';
@@ -18,7 +18,6 @@ import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createPlaneState } from '../app/boot/plane/state.js';
 import { createTelemetryQueue, type TelemetryQueue } from '../app/boot/plane/telemetry.js';
 import { createTreeLoader } from '../app/boot/plane/trees.js';
-import { diskExport, imageExport } from '../app/disks/plane/disk-export.js';
 import { createExports, type Exports } from '../app/disks/plane/exports.js';
 import { createOrderWorker } from '../app/disks/plane/order-worker.js';
 import { pause } from '../app/jobs/pause.js';
@@ -129,14 +128,21 @@ export async function createBootApplication(
     exports: createExports({
       book,
       bootKey,
-      openDisk: async (disk) => diskExport(disk, await pool.hold(disk)),
-      openImage: async (digest) => imageExport('image', await pool.holdImage(digest)),
+      openDisk: async (id) => {
+        const { disk, release } = await pool.hold(id);
+        return createDiskExport(disk, { label: id, release });
+      },
+      openImage: async (digest) => {
+        const { view, release } = await pool.holdImage(digest);
+        return createImageExport(view, { label: 'image', release });
+      },
     }),
     note: noteSession,
     ...{ leases, telemetry, blobs },
     services: [state, telemetry, leases, diskWork],
     close: async () => {
       backend.close();
+      await pool.close();
       await blobs.close();
     },
   };

@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { createClusterCache, createTableCache } from '@drover/disk-image';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createGate } from '../../src/adapters/disks/gate.js';
-import { createHolePuncher } from '../../src/adapters/disks/hole-puncher.js';
+import { createFileLock, createGate, createHolePuncher } from '../../src/adapters/disks/index.js';
 import { createDiskPool } from '../../src/adapters/disks/pool/pool.js';
 import { createIds } from '../../src/adapters/system/ids.js';
 import type { DiskPlan, DiskPool, HeldDisk } from '../../src/app/disks/pool.js';
@@ -24,14 +23,21 @@ let folder: string;
 let image: Buffer;
 let pool: DiskPool;
 
-const openPool = (bootId = 'boot-1'): Promise<DiskPool> =>
+const openPool = (bootId = 'boot-1', disks = 'disks'): Promise<DiskPool> =>
   createDiskPool({
-    folder: join(folder, 'disks'),
-    blocks: { slow: createGate(4), puncher: createHolePuncher() },
-    environment: {
-      tables: createTableCache({ bytes: 4 * MiB }),
-      bootId,
-      randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+    folder: join(folder, disks),
+    files: {
+      files: { slow: createGate(4), lock: createFileLock(), puncher: createHolePuncher() },
+      environment: {
+        tables: createTableCache({ bytes: 4 * MiB }),
+        bootId,
+        randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+      },
+      lockWaitMs: 300,
+    },
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
     },
     cache: createClusterCache({ bytes: 16 * MiB }),
     blobPath: async (asked) => {
@@ -90,6 +96,12 @@ const headOf = (disk: string): string =>
     'disks/overlays',
     `${(JSON.parse(readFileSync(join(folder, 'disks/manifests', `${disk}.json`), 'utf8')) as { head: string }).head}.qcow2`,
   );
+/** The files as they are now, elsewhere: what a server that is killed now would leave. */
+function asCrashed(): string {
+  cpSync(join(folder, 'disks'), join(folder, `crashed-${(crashes += 1)}`), { recursive: true });
+  return `crashed-${crashes}`;
+}
+let crashes = 0;
 /** The disk as qemu-img reads it from our files. */
 function asQemuReads(disk: string): Buffer {
   const out = join(folder, 'out.raw');
@@ -176,12 +188,30 @@ describe('a held disk', () => {
     await held.disk.write(0, Buffer.alloc(65_536, 1));
     await held.disk.flush();
     await held.disk.write(65_536, Buffer.alloc(65_536, 2));
-    expect((await read(disk, 65_536, 4, await openPool()))[0]).toBe(2);
+    expect((await read(disk, 65_536, 4, await openPool('boot-1', asCrashed())))[0]).toBe(2);
     const other = await made({ size: 8 * MiB, origin: { kind: 'empty' } });
     const later = await pool.hold(other);
     await later.disk.write(0, Buffer.alloc(65_536, 3));
     await later.disk.flush();
-    expect((await read(other, 0, 4, await openPool('boot-2')))[0]).toBe(3);
+    expect((await read(other, 0, 4, await openPool('boot-2', asCrashed())))[0]).toBe(3);
+    await Promise.all([held.release(), later.release()]);
+  });
+
+  it('is not opened by a second server', async () => {
+    const disk = await made();
+    const held = await pool.hold(disk);
+    expect(await refusedWith((await openPool()).hold(disk))).toBe('disk.in-use');
+    await held.release();
+    expect((await read(disk, 5 * MiB, 1)).length).toBe(1);
+  });
+
+  it('is closed with the pool, which opens nothing more', async () => {
+    const disk = await made();
+    const held = await pool.hold(disk);
+    await held.disk.write(0, Buffer.alloc(512, 9));
+    await pool.close();
+    expect(asQemuReads(disk)[0]).toBe(9);
+    await expect(pool.hold(disk)).rejects.toMatchObject({ code: 'ESHUTDOWN' });
   });
 });
 

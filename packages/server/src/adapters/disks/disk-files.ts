@@ -20,7 +20,8 @@ export interface NewImageFile {
   discard(): Promise<void>;
 }
 
-const beingMade = (path: string): string => `${path}.new`;
+/** Where a file is until it is published. */
+export const beingMade = (path: string): string => `${path}.new`;
 
 /** Begins an image at this path, locked when it is to stay open. What was left there by a server that was killed is removed. */
 export async function newImageFile(
@@ -62,7 +63,8 @@ export async function createDiskFile(path: string, options: CreateQcow2Options, 
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes the names in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

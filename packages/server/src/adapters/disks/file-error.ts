@@ -15,7 +15,9 @@ export function fileError(cause: unknown, path: string): Error {
 
 export const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 
+export const isAbsent = (error: unknown): boolean => codeOf(error) === 'ENOENT';
+
 /** For `catch`: what is not there need not be removed. */
 export function unlessAbsent(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT') throw error;
+  if (!isAbsent(error)) throw error;
 }

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClusterCache, createTableCache } from '@drover/disk-image';
 import type { DiskPool } from '../../app/disks/pool.js';
 import type { Clock, Ids, Log } from '../../app/ports.js';
+import { readBootId } from './boot-id.js';
+import { createFileLock } from './file-lock.js';
 import { createGate } from './gate.js';
 import { createHolePuncher } from './hole-puncher.js';
 import { createDiskPool } from './pool/pool.js';
@@ -22,16 +23,29 @@ const imageBytes = 256 << 20;
 /** libuv has four threads; syncs and truncates take at most half of them, so that reads are not kept waiting. */
 const slowCalls = 2;
 
+/** A server that was killed may be making holes for as long. */
+const lockWaitMs = 30_000;
+
+const after = (ms: number, run: () => void): (() => void) => {
+  const timer = setTimeout(run, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
+};
+
 /** The disks in the data folder of this server. */
 export const openLocalDisks = async ({ dataDir, blobPath, clock, ids, log }: LocalDisksDeps): Promise<DiskPool> =>
   createDiskPool({
     folder: join(dataDir, 'disks'),
-    blocks: { slow: createGate(slowCalls), puncher: createHolePuncher() },
-    environment: {
-      tables: createTableCache({ bytes: tableBytes }),
-      bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
-      randomHex: (bytes) => ids.randomHex(bytes),
+    files: {
+      files: { slow: createGate(slowCalls), lock: createFileLock(), puncher: createHolePuncher() },
+      environment: {
+        tables: createTableCache({ bytes: tableBytes }),
+        bootId: await readBootId(),
+        randomHex: (bytes) => ids.randomHex(bytes),
+      },
+      lockWaitMs,
     },
     cache: createClusterCache({ bytes: imageBytes }),
+    after,
     ...{ blobPath, clock, ids, log },
   });

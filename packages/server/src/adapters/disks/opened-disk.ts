@@ -96,8 +96,9 @@ function createOpenedDisk(
   let [place, own, layers] = [initialPlace, initialFiles, initialLayers];
 
   const snapshot = async (next: OverlayPlace, commit: (place: DiskPlace) => Promise<void>): Promise<void> => {
-    const nextPlace = { ...place, ...next, layers: [place.overlay, ...place.layers] };
     const image = await newImageFile(next.overlay, deps, { locked: true });
+    // Not before it is committed: a flattening may end until then.
+    const nextPlace = (): DiskPlace => ({ ...place, ...next, layers: [place.overlay, ...place.layers] });
     let log: BlockFile | undefined;
     try {
       log = await openBlockFile(next.log, deps.files, { create: true });
@@ -107,7 +108,7 @@ function createOpenedDisk(
         backingName: nameFrom(next.overlay, place.overlay),
         publish: async () => {
           await image.publish();
-          await commit(nextPlace);
+          await commit(nextPlace());
         },
       });
       layers = [openLayerOf(place.overlay, layer, own.file), ...layers];
@@ -118,7 +119,7 @@ function createOpenedDisk(
       throw error;
     }
     const old = { log: own.log, path: place.log };
-    [place, own] = [nextPlace, { file: image.file, log }];
+    [place, own] = [nextPlace(), { file: image.file, log }];
     // A frozen overlay has everything in itself.
     await old.log.close();
     await unlink(old.path);
@@ -134,10 +135,12 @@ function createOpenedDisk(
       const { base, overlay } = place;
       const keepsBase = options.onto === 'base' && base !== undefined;
       const backing = keepsBase ? { backing: { name: nameFrom(overlay, base.path), format: 'raw' } } : {};
-      await disk.flatten({ ...options, ...backing });
-      const dropped = layers;
-      layers = [];
-      place = { ...place, layers: [], base: keepsBase ? base : undefined };
+      let dropped: readonly OpenLayer[] = [];
+      const onRebased = (): void => {
+        [dropped, layers] = [layers, []];
+        place = { ...place, layers: [], base: keepsBase ? base : undefined };
+      };
+      await disk.flatten({ ...options, ...backing, onRebased });
       await closeLayers(dropped);
       return dropped.map(({ path }) => path);
     },

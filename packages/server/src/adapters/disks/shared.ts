@@ -2,6 +2,8 @@
 export interface Shared<T> {
   /** Opens it, or gives what is open. Rejects when it cannot be opened, and with ESHUTDOWN after `close`. */
   acquire(key: string): Promise<Lease<T>>;
+  /** Open, or being opened or closed. */
+  isOpen(key: string): boolean;
   /** Closes what nobody uses now, without waiting longer. Resolves when it is closed; at once when it is in use or not open. */
   closeIdle(key: string): Promise<void>;
   /** Closes everything, also what is in use, and opens nothing more. */
@@ -105,6 +107,7 @@ export function createShared<T>({ open, close, after, lingerMs, onCloseFailed }:
       requireOpen();
       return leaseOf(key, entry, value);
     },
+    isOpen: (key) => entries.has(key),
     closeIdle: async (key) => {
       const entry = entries.get(key);
       if (entry !== undefined && (entry.users === 0 || entry.closing !== undefined)) await closeEntry(key, entry);

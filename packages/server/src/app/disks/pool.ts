@@ -73,6 +73,8 @@ export interface DiskPool {
   check(disk: string): Promise<readonly DiskFileReport[]>;
   /** Refused while it is held, or while it has snapshots and `withSnapshots` is not said. Repeating it does nothing. */
   remove(disk: string, options?: { withSnapshots?: boolean }): Promise<void>;
+  /** Closes everything in order, also what is held, and opens nothing more. */
+  close(): Promise<void>;
 }
 
 export interface FlattenProgress {

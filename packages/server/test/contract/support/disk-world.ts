@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClusterCache, createTableCache } from '@drover/disk-image';
-import { createGate } from '../../../src/adapters/disks/gate.js';
-import { createHolePuncher } from '../../../src/adapters/disks/hole-puncher.js';
+
+import { createFileLock, createGate, createHolePuncher } from '../../../src/adapters/disks/index.js';
 import { createDiskPool } from '../../../src/adapters/disks/pool/pool.js';
 import type { SqlStore } from '../../../src/adapters/sql/index.js';
 import { createDisks } from '../../../src/app/disks/disks.js';
@@ -42,8 +42,15 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
   });
   const pool: DiskPool = await createDiskPool({
     folder: join(folder, 'disks'),
-    blocks: { slow: createGate(4), puncher: createHolePuncher() },
-    environment: { tables: createTableCache({ bytes: MiB }), bootId: 'boot', randomHex: (n) => testIds.randomHex(n) },
+    files: {
+      files: { slow: createGate(4), lock: createFileLock(), puncher: createHolePuncher() },
+      environment: { tables: createTableCache({ bytes: MiB }), bootId: 'boot', randomHex: (n) => testIds.randomHex(n) },
+      lockWaitMs: 1000,
+    },
+    after: (ms, again) => {
+      const timer = setTimeout(again, ms);
+      return () => clearTimeout(timer);
+    },
     cache: createClusterCache({ bytes: MiB }),
     blobPath: async () => join(folder, 'image'),
     ...{ clock: systemClock, ids: testIds, log },

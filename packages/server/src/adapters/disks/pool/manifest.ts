@@ -2,6 +2,8 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiskId, OverlayId, refusal, RefusedError, Sha256, SnapshotId, Timestamp } from '@drover/contract';
 import { z } from 'zod';
+import { syncFolder } from '../disk-files.js';
+import { isAbsent } from '../file-error.js';
 
 /** Overlays from the uppermost down to the one that lies on the base. */
 const Chain = z.array(OverlayId);
@@ -37,8 +39,6 @@ export interface ManifestStore {
 }
 
 const suffix = '.json';
-
-const isAbsent = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 export function createManifestStore(folder: string): ManifestStore {
   const pathOf = (disk: string): string => join(folder, `${DiskId.parse(disk)}${suffix}`);
@@ -96,13 +96,3 @@ const jsonOf = (text: string): unknown => {
     return undefined;
   }
 };
-
-/** Makes the names in a folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}

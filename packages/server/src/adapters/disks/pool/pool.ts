@@ -1,54 +1,53 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
-import { checkQcow2, createQcow2, ImageError, mostLayers, rawView } from '@drover/disk-image';
-import type { ClusterCache, Qcow2Environment } from '@drover/disk-image';
+import { checkQcow2, ImageError, mostLayers } from '@drover/disk-image';
+import type { ClusterCache } from '@drover/disk-image';
 import type { DiskFacts, DiskFileReport, DiskPlan, DiskPool, HeldDisk, HeldImage } from '../../../app/disks/pool.js';
 import type { Clock, Ids, Log } from '../../../app/ports.js';
-import { openBlockSource, type BlockFileDeps } from '../block-file.js';
+import { openBlockSource } from '../block-file.js';
+import { nameFrom } from '../disk-chain.js';
+import { createDiskFile, type DiskFilesDeps } from '../disk-files.js';
+import type { OpenedDisk } from '../opened-disk.js';
+import { createShared, type Shared } from '../shared.js';
+import { openImage, type OpenImage } from './image.js';
 import { createManifestStore, overlaysOf, type Manifest, type ManifestStore } from './manifest.js';
-import { openDisk, type OpenDisk, type OpenDiskDeps } from './open-disk.js';
-import { createOverlayFiles } from './overlay-files.js';
+import { openDisk } from './open-disk.js';
+import { createOverlayFiles, type OverlayFiles } from './overlay-files.js';
 import { invalid, noSnapshot, notFound, refused } from './refusals.js';
 import { createTurns, type Turns } from './turns.js';
 
 export interface DiskPoolDeps {
   /** Holds `overlays` and `manifests`; made when it is not there. */
   readonly folder: string;
-  readonly blocks: BlockFileDeps;
-  readonly environment: Qcow2Environment;
+  readonly files: DiskFilesDeps;
   readonly cache: ClusterCache;
+  /** Path of an image's blob, which nobody changes. Throws RefusedError blob.not-found. */
   readonly blobPath: (digest: string) => Promise<string>;
+  /** Returns a function that undoes it. */
+  readonly after: (ms: number, run: () => void) => () => void;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
 }
 
-interface Held {
-  readonly opened: OpenDisk;
-  users: number;
-}
+/** How long an image stays open without a user, in ms: boards that start again find it in memory. */
+const imageLingerMs = 30_000;
 
-interface Parts extends OpenDiskDeps {
+interface Parts extends DiskPoolDeps {
+  readonly overlays: OverlayFiles;
   readonly manifests: ManifestStore;
   readonly turns: Turns;
-  /** Disks that are open, by id. Changed only in the disk's turn. */
-  readonly open: Map<string, Held>;
-  readonly clock: Clock;
-  readonly ids: Ids;
+  /** By the digest of their blob. */
+  readonly images: Shared<OpenImage>;
+  readonly disks: Shared<OpenedDisk>;
 }
 
 /** Opens the pool: makes its folders, and removes overlays that a crash left without a disk. */
 export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
   const [overlayFolder, manifestFolder] = [join(deps.folder, 'overlays'), join(deps.folder, 'manifests')];
   for (const folder of [overlayFolder, manifestFolder]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const parts: Parts = {
-    ...deps,
-    overlays: createOverlayFiles(overlayFolder, deps.blocks),
-    manifests: createManifestStore(manifestFolder),
-    turns: createTurns(),
-    open: new Map(),
-  };
+  const parts = assemble(deps, createOverlayFiles(overlayFolder), createManifestStore(manifestFolder));
   await sweep(parts, await parts.overlays.list());
   return {
     create: (plan) => inTurn(parts, plan.disk, () => alone(parts, () => create(parts, plan))),
@@ -59,12 +58,36 @@ export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
     snapshot: (disk, snapshot) => inTurn(parts, disk, () => takeSnapshot(parts, disk, snapshot)),
     forgetSnapshot: (disk, snapshot) =>
       inTurn(parts, disk, () => alone(parts, () => forgetSnapshot(parts, disk, snapshot))),
-    resize: (disk, size) => inTurn(parts, disk, () => using(parts, disk, ({ opened }) => opened.disk.resize(size))),
+    resize: (disk, size) => inTurn(parts, disk, () => using(parts, disk, (opened) => opened.disk.resize(size))),
     flatten: (disk, options) => flatten(parts, disk, options),
     check: (disk) => check(parts, disk),
     remove: (disk, options) =>
       inTurn(parts, disk, () => alone(parts, () => remove(parts, disk, options?.withSnapshots ?? false))),
+    close: async () => {
+      await parts.disks.close();
+      await parts.images.close();
+    },
   };
+}
+
+function assemble(deps: DiskPoolDeps, overlays: OverlayFiles, manifests: ManifestStore): Parts {
+  const { after, log, cache, blobPath, files } = deps;
+  const images = createShared<OpenImage>({
+    open: async (digest) => openImage(digest, await blobPath(digest), cache),
+    close: (image) => image.close(),
+    lingerMs: imageLingerMs,
+    onCloseFailed: (digest, error) => log.error({ err: error, image: digest }, 'an image could not be closed'),
+    after,
+  });
+  const disks = createShared<OpenedDisk>({
+    open: async (disk) => openDisk(await find({ manifests }, disk), { overlays, images, files, log }),
+    close: (opened) => opened.close(),
+    // What lets go of a disk closes it: its files are then as a backup or qemu-img wants them.
+    lingerMs: 0,
+    onCloseFailed: (disk, error) => log.error({ err: error, disk }, 'a disk could not be closed in order'),
+    after,
+  });
+  return { ...deps, overlays, manifests, images, disks, turns: createTurns() };
 }
 
 const inTurn = <T>({ turns }: Parts, disk: string, work: () => Promise<T>): Promise<T> =>
@@ -80,7 +103,7 @@ const inTurn = <T>({ turns }: Parts, disk: string, work: () => Promise<T>): Prom
  */
 const alone = <T>({ turns }: Parts, work: () => Promise<T>): Promise<T> => turns.run('overlays', work);
 
-async function find({ manifests }: Parts, disk: string): Promise<Manifest> {
+async function find({ manifests }: Pick<Parts, 'manifests'>, disk: string): Promise<Manifest> {
   const manifest = await manifests.find(disk);
   if (manifest === undefined) throw notFound(disk);
   return manifest;
@@ -91,7 +114,7 @@ interface Ground {
   readonly base: string | null;
   readonly frozen: readonly string[];
   readonly least: number;
-  readonly backing?: { readonly name: string; readonly format: 'raw' | 'qcow2' };
+  readonly below?: { readonly path: string; readonly format: 'raw' | 'qcow2' };
 }
 
 async function groundOf(parts: Parts, { origin }: DiskPlan): Promise<Ground> {
@@ -102,12 +125,7 @@ async function groundOf(parts: Parts, { origin }: DiskPlan): Promise<Ground> {
       const path = await parts.blobPath(origin.digest);
       const source = await openBlockSource(path);
       await source.close();
-      return {
-        base: origin.digest,
-        frozen: [],
-        least: source.size,
-        backing: { name: parts.overlays.nameFor(path), format: 'raw' },
-      };
+      return { base: origin.digest, frozen: [], least: source.size, below: { path, format: 'raw' } };
     }
     case 'snapshot': {
       const manifest = await find(parts, origin.disk);
@@ -118,7 +136,7 @@ async function groundOf(parts: Parts, { origin }: DiskPlan): Promise<Ground> {
         base: manifest.base,
         frozen: taken.frozen,
         least: taken.size,
-        backing: { name: parts.overlays.nameOf(upper), format: 'qcow2' },
+        below: { path: parts.overlays.path(upper), format: 'qcow2' },
       };
     }
   }
@@ -141,11 +159,12 @@ async function create(parts: Parts, plan: DiskPlan): Promise<void> {
       'Flatten the disk it is of, and take a new one.',
     );
   const head = ids.next('ovl');
-  await makeOverlay(parts, head, {
-    size: plan.size,
-    ...(ground.backing === undefined ? {} : { backing: ground.backing }),
-  });
-  await overlays.sync();
+  const path = overlays.path(head);
+  const backing =
+    ground.below === undefined
+      ? {}
+      : { backing: { name: nameFrom(path, ground.below.path), format: ground.below.format } };
+  await createDiskFile(path, { size: plan.size, ...backing }, parts.files);
   await manifests.save({
     version: 1,
     disk: plan.disk,
@@ -156,103 +175,51 @@ async function create(parts: Parts, plan: DiskPlan): Promise<void> {
   });
 }
 
-async function makeOverlay({ overlays }: Parts, id: string, options: Parameters<typeof createQcow2>[1]): Promise<void> {
-  const file = await overlays.create(id);
+/** Opens the disk unless it is, and lets it go. */
+async function using<T>({ disks }: Parts, disk: string, work: (opened: OpenedDisk) => Promise<T>): Promise<T> {
+  const { value, release } = await disks.acquire(disk);
   try {
-    await createQcow2(file, options);
-  } catch (error) {
-    await overlays.remove([id]);
-    throw error;
+    return await work(value);
   } finally {
-    await file.close();
+    release();
+    await disks.closeIdle(disk);
   }
 }
 
-/** Opens the disk unless it is, in its turn. */
-async function enter(parts: Parts, disk: string): Promise<Held> {
-  const known = parts.open.get(disk);
-  if (known !== undefined) {
-    known.users += 1;
-    return known;
-  }
-  const held = { opened: await openDisk(await find(parts, disk), parts), users: 1 };
-  parts.open.set(disk, held);
-  return held;
-}
-
-/** Closes the disk when nobody uses it any more, in its turn. */
-async function leave({ open, log }: Parts, disk: string, held: Held): Promise<void> {
-  held.users -= 1;
-  if (held.users > 0) return;
-  open.delete(disk);
-  await held.opened
-    .close()
-    .catch((error: unknown) => log.error({ err: error, disk }, 'a disk could not be closed in order'));
-}
-
-async function using<T>(parts: Parts, disk: string, work: (held: Held) => Promise<T>): Promise<T> {
-  const held = await enter(parts, disk);
-  try {
-    return await work(held);
-  } finally {
-    await leave(parts, disk, held);
-  }
-}
-
-async function hold(parts: Parts, disk: string): Promise<HeldDisk> {
-  const held = await enter(parts, disk);
-  let isReleased = false;
+async function hold({ disks }: Parts, disk: string): Promise<HeldDisk> {
+  const { value, release } = await disks.acquire(disk);
   return {
-    disk: held.opened.disk,
-    release: async () => {
-      if (isReleased) return;
-      isReleased = true;
-      await parts.turns.run(disk, () => leave(parts, disk, held));
+    disk: value.disk,
+    release: () => {
+      release();
+      return disks.closeIdle(disk);
     },
   };
 }
 
-async function holdImage({ blobPath, cache }: Parts, digest: string): Promise<HeldImage> {
-  const source = await openBlockSource(await blobPath(digest));
-  let closing: Promise<void> | undefined;
-  return {
-    view: rawView(cache.open(digest, source)),
-    release: () => (closing ??= source.close()),
-  };
+async function holdImage({ images }: Parts, digest: string): Promise<HeldImage> {
+  const { value, release } = await images.acquire(digest);
+  return { view: value.view, release: async () => release() };
 }
 
 async function takeSnapshot(parts: Parts, disk: string, snapshot: string): Promise<void> {
+  const { manifests, overlays, ids, clock } = parts;
   if ((await find(parts, disk)).snapshots[snapshot] !== undefined) return;
-  await using(parts, disk, async ({ opened }) => {
-    if (opened.disk.stats().layers >= mostLayers)
+  await using(parts, disk, async (opened) => {
+    if (opened.place.layers.length >= mostLayers)
       throw invalid('disk', `The disk lies on ${mostLayers} snapshots already.`, 'Flatten it first.');
-    const manifest = await find(parts, disk);
-    const head = parts.ids.next('ovl');
-    const file = await parts.overlays.create(head);
-    const log = await parts.overlays.openLog(head);
-    opened.own(file);
-    opened.own(log);
-    const publish = async (): Promise<void> => {
-      // Its header is the judge: a crash may have come between a flattening and the manifest.
-      const below = opened.disk.stats().layers === 0 ? [] : manifest.frozen;
-      const frozen = [manifest.head, ...below];
-      const takenAt = new Date(parts.clock.now()).toISOString();
-      const taken = { size: opened.disk.size, frozen, takenAt };
-      await parts.overlays.sync();
-      await parts.manifests.save({
-        ...manifest,
-        head,
-        frozen,
-        snapshots: { ...manifest.snapshots, [snapshot]: taken },
+    const head = ids.next('ovl');
+    await opened.snapshot(overlays.place(head), async ({ layers }) => {
+      const manifest = await find(parts, disk);
+      const frozen = layers.map((path) => overlays.idOf(path));
+      const taken = { size: opened.disk.size, frozen, takenAt: new Date(clock.now()).toISOString() };
+      const next = { ...manifest, head, frozen, snapshots: { ...manifest.snapshots, [snapshot]: taken } };
+      // Half done, it would name an overlay that is about to be thrown away.
+      await manifests.save(next).catch(async (error: unknown) => {
+        await manifests.save(manifest);
+        throw error;
       });
-    };
-    try {
-      await opened.disk.snapshot({ file, log, backingName: parts.overlays.nameOf(manifest.head), publish });
-    } catch (error) {
-      if ((await find(parts, disk)).head !== head) await parts.overlays.remove([head]);
-      throw error;
-    }
-    await parts.overlays.removeLog(manifest.head);
+    });
   });
 }
 
@@ -269,37 +236,30 @@ async function flatten(
   disk: string,
   { signal, progress }: Parameters<DiskPool['flatten']>[1],
 ): Promise<void> {
-  const held = await parts.turns.run(disk, () => enter(parts, disk));
-  try {
-    const { base } = await find(parts, disk);
-    const name = base === null ? undefined : parts.overlays.nameFor(await parts.blobPath(base));
-    await held.opened.disk.flatten({
-      onto: base === null ? 'nothing' : 'base',
-      ...(name === undefined ? {} : { backing: { name, format: 'raw' as const } }),
-      signal,
-      onProgress: ({ done, total }) => progress(done, total),
-    });
+  const work = async (opened: OpenedDisk): Promise<void> => {
+    await opened.flatten({ onto: 'base', signal, onProgress: ({ done, total }) => progress(done, total) });
     await parts.turns.run(disk, async () => {
       const manifest = await find(parts, disk);
-      if (held.opened.disk.stats().layers > 0) return;
+      // A snapshot may have been taken since.
+      const frozen = opened.place.layers.map((path) => parts.overlays.idOf(path));
       await alone(parts, async () => {
-        await parts.manifests.save({ ...manifest, frozen: [] });
+        await parts.manifests.save({ ...manifest, frozen });
         await sweep(parts, overlaysOf(manifest));
       });
     });
-  } catch (error) {
+  };
+  await using(parts, disk, work).catch((error: unknown) => {
     throw refused(disk, error);
-  } finally {
-    await parts.turns.run(disk, () => leave(parts, disk, held));
-  }
+  });
 }
 
 async function check(parts: Parts, disk: string): Promise<DiskFileReport[]> {
   const manifest = await find(parts, disk);
   const reports: DiskFileReport[] = [];
   for (const id of overlaysOf(manifest)) {
-    const file = parts.overlays.nameOf(id);
-    const source = await openBlockSource(parts.overlays.path(id));
+    const path = parts.overlays.path(id);
+    const file = basename(path);
+    const source = await openBlockSource(path);
     try {
       reports.push({ file, report: await checkQcow2(source), problem: null });
     } catch (error) {
@@ -316,7 +276,7 @@ async function remove(parts: Parts, disk: string, withSnapshots: boolean): Promi
   const manifest = await parts.manifests.find(disk);
   if (manifest === undefined) return;
   const snapshots = Object.keys(manifest.snapshots).length;
-  if (parts.open.has(disk)) throw inUse(disk, 'it is open', 'Release the device that uses it, or power it off.');
+  if (parts.disks.isOpen(disk)) throw inUse(disk, 'it is open', 'Release the device that uses it, or power it off.');
   if (snapshots > 0 && !withSnapshots)
     throw inUse(disk, `it has ${snapshots} snapshots`, 'Delete them first, or say that they go with it.');
   await parts.manifests.remove(disk);
@@ -328,7 +288,7 @@ const inUse = (disk: string, why: string, remedy: string): RefusedError =>
 
 /** Removes those of the overlays that no disk needs. Nothing goes while a manifest cannot be read: it may be the one that needs them. */
 async function sweep(parts: Parts, candidates: ReadonlySet<string>): Promise<void> {
-  const { manifests, overlays, open, log } = parts;
+  const { manifests, overlays, log } = parts;
   try {
     const needed = new Set<string>();
     for (const disk of await manifests.list()) {
@@ -338,10 +298,7 @@ async function sweep(parts: Parts, candidates: ReadonlySet<string>): Promise<voi
     const gone = [...candidates].filter((id) => !needed.has(id));
     if (gone.length > 0) await overlays.remove(gone);
   } catch (error) {
-    log.error(
-      { err: error, open: open.size },
-      'overlays that may be of no use were kept, because a manifest cannot be read',
-    );
+    log.error({ err: error }, 'overlays that may be of no use were kept, because a manifest cannot be read');
   }
 }
 

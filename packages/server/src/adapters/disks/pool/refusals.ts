@@ -1,5 +1,6 @@
 import { refusal, RefusedError } from '@drover/contract';
 import { ImageError } from '@drover/disk-image';
+import { codeOf } from '../file-error.js';
 
 export const notFound = (disk: string): RefusedError =>
   new RefusedError(refusal('disk.not-found', `There is no disk ${disk}.`));
@@ -22,7 +23,14 @@ export function refused(disk: string, error: unknown): unknown {
     const more = error.remedy === undefined ? {} : { remedy: error.remedy };
     return new RefusedError(refusal(code, `The disk ${disk}: ${error.message} (${error.code})`, more));
   }
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
+  if (code === 'EBUSY') {
+    return new RefusedError(
+      refusal('disk.in-use', `Another process has the files of the disk ${disk} open.`, {
+        remedy: 'Only one server may use a data folder. Stop the other one, or whatever reads the file with a lock.',
+      }),
+    );
+  }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new RefusedError(
       refusal('storage.full', 'There is no room left where the disks are kept.', {

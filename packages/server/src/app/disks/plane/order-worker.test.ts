@@ -35,6 +35,7 @@ function world(over: Partial<DiskPool> = {}) {
     flatten: note('flatten'),
     check: async () => [],
     remove: note('remove'),
+    close: async () => undefined,
     ...over,
   };
   const worker = createOrderWorker({
