@@ -37,7 +37,7 @@ parse_download() {
   is_number "$root_size"
 }
 
-# parse_block_device FILE: nbd_port, nbd_export, nbd_partition and nbd_fs.
+# parse_block_device FILE: nbd_port, nbd_export, nbd_secret, nbd_partition and nbd_fs.
 parse_block_device() {
   exchange_wrong=nbdPort
   nbd_port=$(value_of nbdPort "$1")
@@ -45,6 +45,9 @@ parse_block_device() {
   exchange_wrong=nbdExport
   nbd_export=$(value_of nbdExport "$1")
   [ -n "$nbd_export" ] || return 1
+  exchange_wrong=nbdSecret
+  nbd_secret=$(value_of nbdSecret "$1")
+  is_hex 32 "$nbd_secret" || return 1
   exchange_wrong=nbdPartition
   nbd_partition=$(value_of nbdPartition "$1")
   is_number "$nbd_partition" || return 1

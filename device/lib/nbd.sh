@@ -9,13 +9,13 @@ perl_run() {
   "$perl_home/ld.so" --library-path "$perl_home" "$perl_home/perl" "-I$perl_home" "$lib/$perl_script" "$@"
 }
 
-# nbd_start INDEX PORT EXPORT: one attempt. What keeps the device attached stays behind. Sets nbd_size (bytes) and
+# nbd_start INDEX PORT EXPORT SECRET: one attempt. What keeps the device attached stays behind. Sets nbd_size (bytes) and
 # nbd_access (ro, rw), or nbd_code and nbd_why.
 nbd_start() {
   nbd_said=$run/nbd$1
   rm -f "$nbd_said.out" "$nbd_said.end"
   {
-    perl_run nbd-attach "$1" "$http_address" "$2" "$3" >"$nbd_said.out" 2>"$nbd_said.log"
+    perl_run nbd-attach "$1" "$http_address" "$2" "$3" "$4" >"$nbd_said.out" 2>"$nbd_said.log"
     echo "$?" >"$nbd_said.end"
   } </dev/null &
   while [ ! -s "$nbd_said.out" ] && [ ! -s "$nbd_said.end" ]; do sleep 0.1; done
@@ -28,7 +28,7 @@ nbd_start() {
   return 1
 }
 
-# nbd_attach INDEX PORT EXPORT: until the device is there, the server refuses, or $patience is over.
+# nbd_attach INDEX PORT EXPORT SECRET: until the device is there, the server refuses, or $patience is over.
 nbd_attach() {
   uptime_now
   nbd_until=$((now_seconds + patience))
@@ -63,7 +63,7 @@ nbd_root() {
   begin attach
   nbd_missing=$(needs_file_systems "$nbd_fs")
   [ -z "$nbd_missing" ] || fail "kernel $(uname -r) cannot mount: $nbd_missing"
-  nbd_attach 0 "$nbd_port" "$nbd_export" ||
+  nbd_attach 0 "$nbd_port" "$nbd_export" "$nbd_secret" ||
     fail "the root's disk cannot be attached: $nbd_why. Is port $nbd_port of the server reachable from here?"
   root_device=$(nbd_node 0 "$nbd_partition") || fail "the disk has no partition $nbd_partition"
   finish "$(megabytes "$nbd_size") $nbd_access as $root_device"

@@ -55,6 +55,8 @@ const AttachedRoot = Granted.extend({
   nbdPort: z.number().int().min(1).max(65_535),
   /** Name of the export: a token that nobody can guess, of this device and session. */
   nbdExport: deviceValue,
+  /** What the board appends to the name, behind a dot, to go on from another address than it began from. */
+  nbdSecret: z.string().regex(/^[0-9a-f]{32}$/),
   /** Number of the root's partition; 0 when the export is the file system itself. */
   nbdPartition: z.number().int().min(0),
   nbdFs: z.enum(['ext2', 'ext3', 'ext4', 'squashfs']),

@@ -70,7 +70,7 @@ export const createBootPlane = ({
         ...{ exports: app.exports, note: app.note, counted: counters.detached, log },
       });
       await begin(nbd, signal);
-      http = createBootHttp(settings, log, app);
+      http = createBootHttp(settings, log, app, () => nbd.addresses()[0]?.port ?? 0);
       await begin(http, signal);
       const datagrams = { settings, log, app, first, onEnd: counters.ended };
       for (const service of datagramServices(datagrams)) await begin(service, signal);
@@ -78,11 +78,17 @@ export const createBootPlane = ({
   };
 };
 
-const createBootHttp = ({ boot }: Settings, log: Log, { files, device, blobs }: BootApplication): BootHttpServer =>
+const createBootHttp = (
+  { boot }: Settings,
+  log: Log,
+  { files, device, blobs, exports }: BootApplication,
+  nbdPort: () => number,
+): BootHttpServer =>
   createBootHttpServer({
     files,
     api: device,
     localPath: (digest) => blobs.localPath(digest),
+    exports: { port: nbdPort, nameFor: (session, what) => exports.nameFor(session, what) },
     listen: boot.http.listen,
     clock: { now: () => Date.now() },
     log,

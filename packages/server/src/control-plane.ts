@@ -9,14 +9,15 @@ import { createCollectJob } from './app/blobs/collect-job.js';
 import { createVerifyJob } from './app/blobs/verify-job.js';
 import { createDisks } from './app/disks/disks.js';
 import { createOrderDesk } from './app/disks/order-desk.js';
+import { createRootDisks } from './app/disks/root-disks.js';
 import { createDiskJobs } from './app/disks/work-job.js';
 import { createDevices } from './app/devices/devices.js';
-import type { Prepare } from './app/devices/ports.js';
+import { createPrepare } from './app/devices/prepare.js';
 import { createProvisioning } from './app/devices/provisioning.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
 import { createImages } from './app/images/images.js';
-import { ensureRoot, refreshInitramfs } from './app/images/root-job.js';
+import { refreshInitramfs } from './app/images/root-job.js';
 import { createUploads } from './app/images/uploads.js';
 import { createImportFolders } from './adapters/import/folders.js';
 import { createEvents } from './app/events/events.js';
@@ -25,6 +26,7 @@ import { createJobs } from './app/jobs/jobs.js';
 import { createProgressFeed } from './app/jobs/progress-feed.js';
 import { createJobRunner } from './app/jobs/runner.js';
 import type { Log, Service } from './app/ports.js';
+import type { Transaction } from './app/store/ports.js';
 import { createAudit } from './app/tenants/audit.js';
 import { createAuthentication } from './app/tenants/authentication.js';
 import { abandonUnanswered, createIdempotency } from './app/tenants/idempotency.js';
@@ -121,7 +123,10 @@ const startParts = async (
   const desk = createOrderDesk();
   const diskOrders: BootBackend['diskOrders'] = (known, reports) =>
     desk.exchange(known, reports, AbortSignal.any([signal, AbortSignal.timeout(known.length > 0 ? 1_000 : 10_000)]));
-  const boot = createBoot(settings, storage, { clock, ids, log, feed, defaultTenant, diskOrders });
+  const rootDisks = createRootDisks({ enqueue, clock, ids, site: settings.site, defaultTenant });
+  const retire = (tx: Transaction, device: string, disk: string | null): Promise<void> =>
+    rootDisks.retire(tx, device, disk);
+  const boot = createBoot(settings, storage, { clock, ids, log, feed, defaultTenant, diskOrders, retire });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
 
   const begin = async (name: string, service: Service): Promise<void> => {
@@ -138,14 +143,13 @@ const startParts = async (
     'jobs',
     createJobRunner({
       ...{ store, clock, ids, log, progress },
-      handlers: [...work.jobs, ...blobJobs, ...createDiskJobs({ store, desk, clock })],
+      handlers: [...work.jobs, ...blobJobs, ...createDiskJobs({ store, desk, clock, enqueue })],
       concurrency: settings.jobs.concurrency,
       owner: storage.serverId,
       events: store.events,
     }),
   );
 
-  const prepare: Prepare = { ensure: (tx, image) => ensureRoot({ enqueue }, tx, image) };
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
   const disks = createDisks({ store, enqueue, clock, ids, site: settings.site, defaultTenant });
@@ -158,7 +162,7 @@ const startParts = async (
       ...{ uploads, clock, version },
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
-      provisioning: createProvisioning({ store, clock, prepare, defaultTenant }),
+      provisioning: createProvisioning({ store, clock, prepare: createPrepare({ enqueue, rootDisks }), defaultTenant }),
       disks,
       images,
       jobs: createJobs({ store, enqueue, importAgain: images.importAgain }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   BootPrefix,
   DeviceId,
+  DiskId,
   ImageId,
   Labels,
   Mac,
@@ -13,6 +14,7 @@ import {
   TenantId,
   Timestamp,
 } from '../primitives.js';
+import { DiskSize } from './disk.js';
 
 /** discovered: seen on the wire, not trusted, gets nothing bootable. The others belong to a tenant. */
 export const deviceStates = ['discovered', 'available', 'preparing', 'in-use', 'releasing', 'failed'] as const;
@@ -35,6 +37,8 @@ export const Assignment = z.object({
   image: ImageId,
   imageName: z.string(),
   rootMode: RootMode,
+  /** The disk it runs from, with root mode `nbd`. */
+  disk: DiskId.nullable(),
   /** Extra kernel parameters, one string, appended to the image's own. */
   kernelParameters: z.string().max(1000),
   /** Counts every change of the assignment; a boot session says which one it booted. */
@@ -106,6 +110,14 @@ const ProvisionTarget = {
     .max(1000)
     .regex(/^[\x20-\x7e]*$/, 'holds characters that are not printable ASCII')
     .default(''),
+  /** Bytes of the disk that root mode `nbd` makes; left out: as large as the image. Its root grows into what is more. */
+  diskSize: DiskSize.optional(),
+};
+
+const sizeNeedsDisk = {
+  isMet: ({ rootMode, diskSize }: { rootMode: RootMode; diskSize?: number | undefined }): boolean =>
+    diskSize === undefined || rootMode === 'nbd',
+  otherwise: { path: ['diskSize'], message: 'is for root mode nbd, which alone has a disk' },
 };
 
 /** Exactly one of device, selector, any. */
@@ -118,8 +130,9 @@ export const Provision = z
   })
   .refine((p) => [p.device !== undefined, p.selector !== undefined, p.any === true].filter(Boolean).length === 1, {
     message: 'name exactly one of device, selector, any',
-  });
+  })
+  .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise);
 export type Provision = z.infer<typeof Provision>;
 
-export const Reimage = z.object(ProvisionTarget);
+export const Reimage = z.object(ProvisionTarget).refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise);
 export type Reimage = z.infer<typeof Reimage>;

@@ -61,10 +61,6 @@ export async function createBootApplication(
     throw new RefusedError(refusal('blob.not-found', `The image ${digest} that a disk lies on is not stored here.`));
   };
   const pool = await openLocalDisks({ dataDir, blobPath, clock, ids, log });
-  const diskWork = createOrderWorker({
-    exchange: (known, reports, signal) => backend.diskOrders(known, reports, signal),
-    ...{ pool, log, pause },
-  });
   const book = createBoardBook();
   const { sessionTtlSeconds } = boot;
 
@@ -100,7 +96,25 @@ export async function createBootApplication(
     log,
     push: (item) => telemetry.push(item),
     changed,
+    replaced: (session) => exports.endSession(session, 'the board has started again'),
     sessionTtlSeconds,
+  });
+  const exports = createExports({
+    book,
+    bootKey,
+    openDisk: async (id) => {
+      const held = await pool.hold(id);
+      return createDiskExport(held.disk, { label: id, release: () => held.release() });
+    },
+    openImage: async (digest) => {
+      const held = await pool.holdImage(digest);
+      return createImageExport(held.view, { label: 'image', release: () => held.release() });
+    },
+  });
+  const diskWork = createOrderWorker({
+    exchange: (known, reports, signal) => backend.diskOrders(known, reports, signal),
+    withoutDisk: (disk, reason, work) => exports.withoutDisk(disk, reason, work),
+    ...{ pool, log, pause },
   });
   const segments = createSegmentReader({ blobs, cacheBytes });
   const trees = createTreeLoader({ blobs, backend, segments });
@@ -125,18 +139,7 @@ export async function createBootApplication(
       ...{ backend, book, boots, bootKey, changed, clock, log, sessionTtlSeconds },
       pushEntry: noteSession,
     }),
-    exports: createExports({
-      book,
-      bootKey,
-      openDisk: async (id) => {
-        const { disk, release } = await pool.hold(id);
-        return createDiskExport(disk, { label: id, release });
-      },
-      openImage: async (digest) => {
-        const { view, release } = await pool.holdImage(digest);
-        return createImageExport(view, { label: 'image', release });
-      },
-    }),
+    exports,
     note: noteSession,
     ...{ leases, telemetry, blobs },
     services: [state, telemetry, leases, diskWork],

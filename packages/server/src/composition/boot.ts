@@ -16,6 +16,7 @@ export const createBoot = (
     feed: TimelineFeed;
     defaultTenant: string;
     diskOrders: BootServiceDeps['diskOrders'];
+    retire: BootServiceDeps['retire'];
   },
 ): BootService => {
   const discovery = createDiscovery({ store, ...parts });

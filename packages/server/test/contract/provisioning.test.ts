@@ -9,17 +9,19 @@ import { adapters } from './support/databases.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { createTestClock, testIds } from './support/world.js';
 
-const ready: Prepare = { ensure: async () => 'ready' };
+const nothingToEnd = async (): Promise<void> => undefined;
+const ready: Prepare = { ensure: async () => ({ job: null, what: '', disk: null }), end: nothingToEnd };
 const clock = createTestClock();
 const enqueue = createEnqueue({ clock, ids: testIds });
 
 /** Starts the packing of a root, once for an image. */
 const packing: Prepare = {
-  ensure: async (tx, image) => {
+  ensure: async (tx, _device, image) => {
     const running = await tx.jobs.unfinished('image.root', image.id);
     const job = { kind: 'image.root', tenant: image.tenant, subject: image.id, input: {} } as const;
-    return { job: running?.id ?? (await enqueue(tx, job)) };
+    return { job: running?.id ?? (await enqueue(tx, job)), what: 'the root of debian:12', disk: null };
   },
+  end: nothingToEnd,
 };
 
 const service = (store: Store, tenant: string, prepare = ready) =>

@@ -9,6 +9,7 @@ import { testIds } from './support/world.js';
 const assignmentOf = (image: { id: string }) => ({
   image: image.id,
   imageName: 'debian:12',
+  disk: null,
   rootMode: 'ram' as const,
   kernelParameters: 'quiet',
   generation: 7,

@@ -134,6 +134,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     feed,
     defaultTenant,
     diskOrders: async () => [],
+    retire: async () => undefined,
   });
 
   const root = randomBytes(3_000_003);
@@ -244,6 +245,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
           image,
           imageName: 'test:1',
           rootMode: 'ram',
+          disk: null,
           kernelParameters: '',
           generation: (device.assignment?.generation ?? 0) + 1,
           assignedAt: at,

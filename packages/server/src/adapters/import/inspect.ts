@@ -34,10 +34,14 @@ function releaseOf(disk: DiskFacts): ImageFacts['release'] {
   return { id: release.id, version: release.versionId ?? null, name: release.prettyName ?? release.id };
 }
 
-/** Root modes that an image can be booted in as far as the image itself tells. */
+/**
+ * Root modes that an image can be booted in as far as the image itself tells; what its kernels can is told when their initramfs is made. A root that was
+ * not cleanly unmounted cannot be streamed: nobody may write to it, also not what its journal holds.
+ */
 function rootModesOf(disk: DiskFacts): ImageFacts['rootModes'] {
   const bootable = disk.boot.kernels.some((kernel) => kernel.architecture !== undefined && kernel.modulesPresent);
-  return disk.root !== null && bootable ? ['ram'] : [];
+  if (disk.root === null || !bootable) return [];
+  return disk.root.needsRecovery ? ['ram', 'nbd'] : ['ram', 'stream', 'nbd'];
 }
 
 /** QEMU's `virt` and its like need no firmware files and bring their own device tree: any arm64 kernel will do. */

@@ -1,9 +1,10 @@
 import { refusal, RefusedError, success, type ImageFacts, type Result } from '@drover/contract';
 import { cachedSource, ImageError, openExt4, windowOf, type Ext4Volume } from '@drover/disk-image';
-import type { InitramfsMaker } from '../../app/images/ports.js';
+import type { InitramfsMaker, MadeInitramfs } from '../../app/images/ports.js';
 import type { InitramfsPart } from '../../domain/boot-plan.js';
 import { rootCompression } from './compression.js';
 import type { InitramfsComposer } from './composer.js';
+import { attachModules } from './modules.js';
 import type { Architecture, OpenSource } from './ports.js';
 
 export interface InitramfsMakerDeps {
@@ -67,17 +68,25 @@ async function makeParts(
   volume: Ext4Volume,
   targets: readonly Target[],
   options: MakeOptions,
-): Promise<Result<{ parts: InitramfsPart[]; warnings: string[] }>> {
+): Promise<Result<MadeInitramfs>> {
   const parts: InitramfsPart[] = [];
   const warnings: string[] = [];
   if (volume.needsRecovery)
     warnings.push('the root was not cleanly unmounted; its kernel modules are read as they are on the disk');
+  let canAttach = true;
   let done = 0;
   for (const { release, architecture } of targets) {
     options.progress(done++, targets.length);
     const made = await composer.composeModules(volume, release, architecture, options.signal);
-    if (made.ok) parts.push(made.value.part);
-    else warnings.push(made.detail);
+    if (!made.ok) {
+      warnings.push(made.detail);
+      continue;
+    }
+    parts.push(made.value.part);
+    const absent = attachModules.filter((name) => made.value.resolved.missing.includes(name));
+    if (absent.length === 0) continue;
+    canAttach = false;
+    warnings.push(`kernel ${release} has no ${absent.join(', no ')}: root modes nbd and stream are not possible`);
   }
   if (parts.length === 0)
     return refusal('image.unfit', ['No kernel of the image can be booted from the network.', ...warnings].join(' '), {
@@ -87,7 +96,7 @@ async function makeParts(
   for (const architecture of [...architectures].reverse())
     parts.unshift(await composer.composeCommon(architecture, options.signal));
   options.progress(targets.length, targets.length);
-  return success({ parts, warnings });
+  return success({ parts, canAttach, warnings });
 }
 
 export function createInitramfsMaker({ composer, openSource }: InitramfsMakerDeps): InitramfsMaker {

@@ -5,6 +5,9 @@
  */
 export const requiredModules = ['loop', 'squashfs', 'overlay'] as const;
 
+/** Besides those, for a root on a network block device. */
+export const attachModules = ['nbd', 'ext4'] as const;
+
 const buses = [
   // Pi 4, CM4: PCIe with the USB controller; its firmware is loaded through the mailbox.
   ...['clk_raspberrypi', 'reset_raspberrypi', 'pcie_brcmstb', 'bcm2835_power', 'raspberrypi_power'],
@@ -32,7 +35,7 @@ const cards = [
 const others = [
   'af_packet',
   // Roots on network block devices: the checksums are asked for by name when ext4 is mounted, which no dependency tells.
-  ...['nbd', 'crc32c_generic', 'libcrc32c', 'ext4'],
+  ...['crc32c_generic', 'libcrc32c', ...attachModules],
   // Disks of machines in the lab.
   'virtio_blk',
 ];

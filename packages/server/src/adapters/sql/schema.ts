@@ -216,6 +216,7 @@ export interface DeviceRow {
   image: string | null;
   image_name: string | null;
   root_mode: RootMode | null;
+  root_disk: string | null;
   kernel_parameters: string | null;
   assignment_generation: number | null;
   assigned_at: string | null;

@@ -1,12 +1,13 @@
-import type { TimelineEntry } from '@drover/contract';
+import type { Assignment, TimelineEntry } from '@drover/contract';
 import { credentialOf, isSecret, nonceHash } from '../../domain/boot-credential.js';
 import { identityFiles, identityTar } from '../../domain/identity-tar.js';
+import { rootPlace } from '../../domain/root-place.js';
 import type { DeviceRecord, DeviceSecrets } from '../devices/ports.js';
 import { packedRoot } from '../images/root-job.js';
 import type { Clock, Log } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import type { DeviceSecretsMaker } from './device-secrets.js';
-import type { ExchangeRequest, ExchangeResult, TimelineFeed } from './ports.js';
+import type { ExchangeRequest, ExchangeResult, GrantedRoot, TimelineFeed } from './ports.js';
 import type { Published, Timelines } from './timelines.js';
 
 interface Deps {
@@ -19,6 +20,8 @@ interface Deps {
   readonly secrets: DeviceSecretsMaker;
   /** The board told its whole serial; false when another board has it. */
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
+  /** The board runs what it is assigned now: what earlier assignments left may go. */
+  readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
 }
 
 type ExchangeEntry = Extract<TimelineEntry, { type: 'exchange' }>;
@@ -114,6 +117,7 @@ async function decide(
   if (ready.kind === 'not-ready') {
     return { result: ready, published: isNews(session.id) ? await note('not-ready') : opened, device: device.id };
   }
+  await deps.retire(tx, device.id, device.assignment.disk);
   return {
     result: ready,
     published: await note(session.nonceHash === null ? 'granted' : 'repeated'),
@@ -134,19 +138,35 @@ async function grant(
 ): Promise<Extract<ExchangeResult, { kind: 'granted' | 'not-ready' }>> {
   const { assignment } = device;
   if (assignment === null) return notReady('no image is assigned');
-  const root = await packedRoot(tx, assignment.image);
-  if (root === undefined) return notReady(`the root of ${assignment.imageName} is being made`);
+  const root = await findRoot(tx, assignment);
+  if (typeof root === 'string') return notReady(root);
   if (secrets === undefined) return notReady('the host keys of this board are being made');
   const identity = identityTar(identityFiles({ hostname: device.name, ...secrets }));
   return {
     kind: 'granted',
     credential,
-    rootMode: assignment.rootMode,
     hostname: device.name,
-    root: { digest: root.blob, size: root.size },
+    root,
     identityTar: identity.toString('base64'),
     overlaySize,
   };
+}
+
+/** Where the root is, or what it waits for. */
+async function findRoot(
+  tx: Transaction,
+  { rootMode, disk: id, image, imageName }: Assignment,
+): Promise<GrantedRoot | string> {
+  if (rootMode !== 'nbd' && rootMode !== 'stream') {
+    const packed = await packedRoot(tx, image);
+    if (packed === undefined) return `the root of ${imageName} is being made`;
+    return { mode: 'ram', digest: packed.blob, size: packed.size };
+  }
+  const disk = id === null ? undefined : await tx.disks.get(id);
+  if (rootMode === 'nbd' && disk?.state !== 'ready') return `its disk over ${imageName} is being made`;
+  const place = rootPlace((await tx.images.get(image))?.facts ?? null);
+  if (place === undefined) return `the image ${imageName} is gone`;
+  return { mode: rootMode, what: rootMode === 'nbd' && disk !== undefined ? disk.id : 'image', ...place };
 }
 
 const notReady = (reason: string) => ({ kind: 'not-ready', retryAfter: rootRetrySeconds, reason }) as const;

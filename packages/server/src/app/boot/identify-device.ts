@@ -78,7 +78,8 @@ export async function planFor(tx: Transaction, device: DeviceRecord): Promise<Pl
   if (tree === undefined || !initramfs.some(({ kind }) => kind === 'common')) {
     return nothing(`the boot files of ${assignment.imageName} are not ready yet`);
   }
-  const { generation, rootMode, kernelParameters } = assignment;
-  const plan = { generation, tree: tree.blob, rootMode, kernelParameters, initramfs, image: null, disks: [] };
-  return { ok: true, plan };
+  const { generation, rootMode, kernelParameters, disk } = assignment;
+  const image = rootMode === 'stream' ? ((await tx.images.get(assignment.image))?.digest ?? null) : null;
+  const disks = disk === null ? [] : [disk];
+  return { ok: true, plan: { generation, tree: tree.blob, rootMode, kernelParameters, initramfs, image, disks } };
 }

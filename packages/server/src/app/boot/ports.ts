@@ -1,9 +1,9 @@
+import type { RootFileSystem } from '../../domain/root-place.js';
 import type {
   BootSession,
   FirmwareKind,
   Model,
   Page,
-  RootMode,
   SessionOutcome,
   TimelineEntry,
   TimelineItem,
@@ -65,13 +65,24 @@ export interface ExchangeRequest {
   readonly opened?: SessionOpened;
 }
 
+/** Where a board finds its root. */
+export type GrantedRoot =
+  /** To download: a squashfs. */
+  | { readonly mode: 'ram'; readonly digest: string; readonly size: number }
+  /** To attach: a disk by its id, or `image`, and the partition in it. */
+  | {
+      readonly mode: 'nbd' | 'stream';
+      readonly what: string;
+      readonly partition: number;
+      readonly fileSystem: RootFileSystem;
+    };
+
 export type ExchangeResult =
   | {
       readonly kind: 'granted';
       readonly credential: string;
-      readonly rootMode: RootMode;
       readonly hostname: string;
-      readonly root: { readonly digest: string; readonly size: number };
+      readonly root: GrantedRoot;
       /** A tar laid over the root: machine-id, hostname, SSH host keys. base64. */
       readonly identityTar: string;
       readonly overlaySize: string;

@@ -3,7 +3,7 @@ import type { BootTree } from '../../domain/boot-plan.js';
 import type { SessionFacts } from '../../domain/verdict.js';
 import type { BlobStore } from '../blobs/ports.js';
 import type { Clock, Ids, Log } from '../ports.js';
-import type { Store } from '../store/ports.js';
+import type { Store, Transaction } from '../store/ports.js';
 import { createBootKey } from './boot-key.js';
 import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
 import { createExchange } from './exchange.js';
@@ -27,6 +27,8 @@ export interface BootServiceDeps {
   readonly registerSeen: (wire: WireIdentity) => Promise<SeenBoard>;
   /** app/devices: the board told its whole serial. */
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
+  /** app/disks: root disks of a device that it runs from no more. */
+  readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
   readonly settings: {
     readonly site: string;
     readonly dhcpMode: SessionFacts['dhcpMode'];
@@ -66,7 +68,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
       bootKey,
       identify: createIdentifyDevice({ store, registerSeen: deps.registerSeen, prepareSecrets }),
       tree,
-      exchange: createExchange({ store, clock, log, bootKey, timelines, feed, secrets, learnSerial: deps.learnSerial }),
+      exchange: createExchange({ ...deps, bootKey, timelines, secrets }),
       telemetry: createRecordTelemetry({ store, clock, timelines, feed, site: settings.site }),
       leases: (site) => store.read((tx) => tx.sessions.leases(site)),
       saveLease: (lease) => store.transaction((tx) => tx.sessions.saveLease(lease)),

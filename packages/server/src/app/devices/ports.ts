@@ -1,4 +1,4 @@
-import type { Device, DeviceState, Identity, IdentityKind, Model, Page, RootMode } from '@drover/contract';
+import type { Device, DeviceState, Identity, IdentityKind, Model, Page, Reimage } from '@drover/contract';
 import type { ImageRecord } from '../images/ports.js';
 import type { Transaction } from '../store/ports.js';
 
@@ -74,8 +74,21 @@ export interface DeviceSecrets {
   sshHostKeys: Record<string, string>;
 }
 
-/** What must have been derived from an image before a board can boot it. */
+/** What must be there before a board can boot an image. All of it in the caller's transaction. */
 export interface Prepare {
-  /** Starts what is missing, in the caller's transaction: `ready` when nothing is, else the job that makes it. */
-  ensure(tx: Transaction, image: ImageRecord, model: Model, rootMode: RootMode): Promise<'ready' | { job: string }>;
+  /** Starts what is missing. */
+  ensure(tx: Transaction, device: DeviceRecord, image: ImageRecord, wanted: Wanted): Promise<Prepared>;
+  /** Takes back what was made for this device alone: its assignment has ended. */
+  end(tx: Transaction, device: string): Promise<void>;
+}
+
+export type Wanted = Pick<Reimage, 'rootMode' | 'diskSize'>;
+
+export interface Prepared {
+  /** The job that makes what is missing; null: nothing is. */
+  readonly job: string | null;
+  /** What it makes, for people. */
+  readonly what: string;
+  /** The disk the board will run from. */
+  readonly disk: string | null;
 }

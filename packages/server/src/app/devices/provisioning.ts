@@ -68,6 +68,7 @@ export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
     change(deps, who, also, async (tx) => {
       const device = await findFor(tx, who, ref, 'release', etag);
       if (!device.ok) return device;
+      await deps.prepare.end(tx, device.value.id);
       const freed = { state: 'available' as const, stateReason: null, assignment: null, upGeneration: null };
       const data = { image: device.value.assignment?.imageName ?? null, by: who.key };
       return success(await changeDevice(tx, device.value, freed, { type: 'device.released', at: moment(deps), data }));
@@ -168,16 +169,16 @@ const assign = async (
   const at = moment(deps);
   const generation = device.generation + 1;
   const imageName = runnable(image).ref;
+  const { job: waiting, what, disk } = await deps.prepare.ensure(tx, device, image, wanted);
   const assignment: Assignment = {
     image: image.id,
     imageName,
     rootMode: wanted.rootMode,
+    disk,
     kernelParameters: wanted.kernelParameters,
     generation,
     assignedAt: at,
   };
-  const prepared = await deps.prepare.ensure(tx, image, device.model, wanted.rootMode);
-  const waiting = prepared === 'ready' ? null : prepared.job;
   const assigned = await changeDevice(
     tx,
     device,
@@ -185,7 +186,7 @@ const assign = async (
       assignment,
       generation,
       state: waiting === null ? 'in-use' : 'preparing',
-      stateReason: waiting === null ? null : `the root of ${imageName} is being made (${waiting})`,
+      stateReason: waiting === null ? null : `${what} is being made (${waiting})`,
     },
     {
       type: 'device.provisioned',

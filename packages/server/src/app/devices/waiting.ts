@@ -4,7 +4,7 @@ import type { DeviceRecord } from './ports.js';
 
 const atOnce = 200;
 
-/** Every device that waits for something of this image, as it is in this transaction. */
+/** Every device that waits for the packed root of this image, as it is in this transaction. */
 const waitingFor = async (tx: Transaction, image: string): Promise<DeviceRecord[]> => {
   const waiting: DeviceRecord[] = [];
   let cursor: string | undefined;
@@ -13,7 +13,8 @@ const waitingFor = async (tx: Transaction, image: string): Promise<DeviceRecord[
       { image, state: 'preparing' },
       { limit: atOnce, ...(cursor === undefined ? {} : { cursor }) },
     );
-    waiting.push(...page.items);
+    // Others wait for a disk of their own.
+    waiting.push(...page.items.filter(({ assignment }) => assignment?.rootMode === 'ram'));
     cursor = page.next ?? undefined;
   } while (cursor !== undefined);
   return waiting;

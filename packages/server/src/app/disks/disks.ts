@@ -5,7 +5,6 @@ import {
   type DiskCreate,
   type DiskSnapshot,
   type DiskUpdate,
-  type JobKind,
   type Page,
   type Principal,
   type Result,
@@ -16,6 +15,7 @@ import { findImage } from '../images/refs.js';
 import type { EnqueueJob } from '../jobs/handler.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
+import { beginWork } from './begin-work.js';
 import { findDisk, findSnapshot, presentDisk, refuseBusy, refuseUnready } from './find.js';
 import type { DiskWork } from './orders.js';
 import type { DiskOrigin } from './pool.js';
@@ -152,7 +152,7 @@ async function create(
       revision: 1,
     };
     if (!(await tx.disks.insert(disk))) return nameTaken(disk.name);
-    const begun = await begin(deps, tx, disk, { kind: 'create', plan: { disk: id, size, origin } }, {});
+    const begun = await beginWork(deps, tx, disk, { kind: 'create', plan: { disk: id, size, origin } });
     await announce(deps, tx, disk, 'disk.created', { size, image, job: begun.job });
     const answer = presentDisk(begun);
     await also?.(tx, answer);
@@ -226,7 +226,7 @@ async function update(
   if (name !== undefined && name !== disk.name)
     await announce(deps, tx, renamed, 'disk.updated', { name, before: disk.name });
   if (size === undefined || size === disk.size) return success(renamed);
-  return success(await begin(deps, tx, renamed, { kind: 'resize', disk: disk.id, size }, {}));
+  return success(await beginWork(deps, tx, renamed, { kind: 'resize', disk: disk.id, size }));
 }
 
 async function remove(
@@ -244,15 +244,16 @@ async function remove(
       remedy: 'Delete them first, or say that they go with it (--with-snapshots).',
       conflicts: snapshots.map(({ name }) => name),
     });
-  return success(await begin(deps, tx, disk, { kind: 'remove', disk: disk.id }, { state: 'deleting' }));
+  return success(await beginWork(deps, tx, disk, { kind: 'remove', disk: disk.id }, { state: 'deleting' }));
 }
 
 function refuseAttached({ name, role, device }: DiskRecord) {
+  if (device === null) return undefined;
   if (role === 'root')
     return refusal('disk.in-use', `${name} is the system disk of a device.`, {
       remedy: 'It goes when the device is released.',
+      conflicts: [device],
     });
-  if (device === null) return undefined;
   return refusal('disk.in-use', `${name} is attached to a device.`, {
     remedy: 'Detach it first.',
     conflicts: [device],
@@ -266,7 +267,7 @@ async function plainWork(
   work: DiskWork,
 ): Promise<Result<DiskRecord>> {
   const refused = refuseUnready(disk);
-  return refused ?? success(await begin(deps, tx, disk, work, {}));
+  return refused ?? success(await beginWork(deps, tx, disk, work));
 }
 
 async function takeSnapshot(
@@ -291,7 +292,7 @@ async function takeSnapshot(
       remedy: 'Choose another name, or leave it out.',
       errors: [{ field: 'name', message: 'is taken' }],
     });
-  const { job } = await begin(deps, tx, disk, { kind: 'snapshot', disk: disk.id, snapshot: id }, {});
+  const { job } = await beginWork(deps, tx, disk, { kind: 'snapshot', disk: disk.id, snapshot: id });
   await tx.disks.updateSnapshot(id, { job });
   return success({ ...snapshot, job });
 }
@@ -307,25 +308,9 @@ async function forgetSnapshot(
   const refused = refuseBusy(disk);
   if (refused !== undefined) return refused;
   const work: DiskWork = { kind: 'forget-snapshot', disk: disk.id, snapshot: found.value.id };
-  const { job } = await begin(deps, tx, disk, work, {});
+  const { job } = await beginWork(deps, tx, disk, work);
   await tx.disks.updateSnapshot(found.value.id, { job, state: 'deleting' });
   return success({ ...found.value, job, state: 'deleting' });
-}
-
-/** Queues the work and notes it at the disk: one at a time. */
-async function begin(
-  deps: DisksDeps,
-  tx: Transaction,
-  disk: DiskRecord,
-  work: DiskWork,
-  more: { readonly state?: DiskRecord['state'] },
-): Promise<DiskRecord> {
-  const kind: JobKind = `disk.${work.kind}`;
-  const job = await deps.enqueue(tx, { kind, tenant: disk.tenant, subject: disk.id, input: { work } });
-  const change = { ...more, job, updatedAt: moment(deps) };
-  if (!(await tx.disks.update(disk.id, disk.revision, change)))
-    throw new Error('the disk was changed in the same transaction');
-  return { ...disk, ...change, revision: disk.revision + 1 };
 }
 
 const announce = (

@@ -1,7 +1,9 @@
 import { success, type EventType, type JobKind } from '@drover/contract';
-import type { JobContext, JobHandler } from '../jobs/handler.js';
+import { changeDevice } from '../devices/change.js';
+import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
+import { beginWork, saveDisk } from './begin-work.js';
 import type { OrderDesk } from './order-desk.js';
 import type { DiskOrderResult, DiskWork } from './orders.js';
 import type { DiskChange, DiskRecord } from './records.js';
@@ -9,6 +11,7 @@ import type { DiskChange, DiskRecord } from './records.js';
 export interface DiskWorkDeps {
   readonly store: Store;
   readonly desk: OrderDesk;
+  readonly enqueue: EnqueueJob;
   readonly clock: Clock;
 }
 
@@ -75,21 +78,18 @@ async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { fac
   const disk = await tx.disks.get(diskOf(work));
   if (disk === undefined) return;
   const at = new Date(deps.clock.now()).toISOString();
-  const rest: DiskChange = {
-    state: 'ready',
-    stateReason: null,
-    job: null,
-    ownBytes: facts?.ownBytes ?? null,
-    updatedAt: at,
-  };
+  const done: DiskChange = { job: null, ownBytes: facts?.ownBytes ?? null, updatedAt: at };
+  const rest: DiskChange = { ...done, state: 'ready', stateReason: null };
+  if (isRetired(disk, work)) return removeRetired(deps, tx, disk);
   const tell = (type: EventType, data: Record<string, unknown> = {}): Promise<void> =>
     tx.events.append({ type, at, tenant: disk.tenant, subject: disk.id, data: { name: disk.name, ...data } });
   switch (work.kind) {
     case 'create':
-      await save(tx, disk, rest);
-      return tell('disk.ready');
+      await saveDisk(tx, disk, rest);
+      await tell('disk.ready');
+      return markDevice(tx, disk, at, undefined);
     case 'resize':
-      await save(tx, disk, { ...rest, size: work.size });
+      await saveDisk(tx, disk, { ...rest, size: work.size });
       return tell('disk.updated', { size: work.size, before: disk.size });
     case 'snapshot': {
       const size = facts?.snapshots.find(({ id }) => id === work.snapshot)?.size;
@@ -98,29 +98,60 @@ async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { fac
         job: null,
         ...(size === undefined ? {} : { size }),
       });
-      await save(tx, disk, rest);
+      await saveDisk(tx, disk, rest);
       return tell('disk.snapshot-taken', { snapshot: work.snapshot });
     }
     case 'forget-snapshot':
       await tx.disks.deleteSnapshot(work.snapshot);
-      await save(tx, disk, rest);
+      await saveDisk(tx, disk, rest);
       return tell('disk.snapshot-deleted', { snapshot: work.snapshot });
     case 'flatten':
     case 'check':
-      return save(tx, disk, rest);
+      await saveDisk(tx, disk, rest);
+      return;
     case 'remove':
       await tx.disks.delete(disk.id);
       return tell('disk.deleted');
   }
 }
 
+/** A root disk whose assignment ended while it was being worked on. */
+const isRetired = (disk: DiskRecord, work: DiskWork): boolean => disk.state === 'deleting' && work.kind !== 'remove';
+
+const removeRetired = async (deps: DiskWorkDeps, tx: Transaction, disk: DiskRecord): Promise<void> => {
+  await beginWork(deps, tx, disk, { kind: 'remove', disk: disk.id });
+};
+
+/** The device that waits for its root disk goes on, or has failed with the reason. */
+async function markDevice(tx: Transaction, disk: DiskRecord, at: string, reason: string | undefined): Promise<void> {
+  if (disk.role !== 'root' || disk.device === null) return;
+  const device = await tx.devices.get(disk.device);
+  if (device?.assignment?.disk !== disk.id || device.state !== 'preparing') return;
+  const { imageName, generation } = device.assignment;
+  if (reason === undefined)
+    await changeDevice(
+      tx,
+      device,
+      { state: 'in-use', stateReason: null },
+      { type: 'device.ready', at, data: { imageName, generation } },
+    );
+  else
+    await changeDevice(
+      tx,
+      device,
+      { state: 'failed', stateReason: reason },
+      { type: 'device.failed', at, data: { imageName, reason } },
+    );
+}
+
 /** What the database says of work that did not come to its end. */
 async function giveUp(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, reason: string): Promise<void> {
   const disk = await tx.disks.get(diskOf(work));
   if (disk === undefined) return;
+  if (isRetired(disk, work)) return removeRetired(deps, tx, disk);
   const at = new Date(deps.clock.now()).toISOString();
   const isMade = work.kind !== 'create';
-  await save(tx, disk, {
+  await saveDisk(tx, disk, {
     state: isMade ? 'ready' : 'failed',
     stateReason: isMade ? null : reason,
     job: null,
@@ -136,9 +167,5 @@ async function giveUp(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, reaso
       subject: disk.id,
       data: { name: disk.name, reason },
     });
+  if (!isMade) await markDevice(tx, disk, at, `its disk cannot be made: ${reason}`);
 }
-
-const save = async (tx: Transaction, disk: DiskRecord, change: DiskChange): Promise<void> => {
-  if (!(await tx.disks.update(disk.id, disk.revision, change)))
-    throw new Error('the disk was changed in the same transaction');
-};

@@ -6,6 +6,7 @@ import {
   type ImageFacts,
   type ImageSource,
   type Result,
+  type RootMode,
 } from '@drover/contract';
 import type { BootTree, InitramfsPart } from '../../domain/boot-plan.js';
 import type { BlobInfo, BlobStore } from '../blobs/ports.js';
@@ -106,7 +107,11 @@ async function importImage(
     treeBlob,
     recipe,
     parts: made.parts,
-    facts: { ...facts, rootModes: made.usable ? facts.rootModes : [], warnings: [...facts.warnings, ...made.warnings] },
+    facts: {
+      ...facts,
+      rootModes: facts.rootModes.filter(made.isPossible),
+      warnings: [...facts.warnings, ...made.warnings],
+    },
   };
   await deps.store.transaction((tx) => finish(deps, tx, done));
   return success({ image: input.image, digest: disk.digest, size: disk.size });
@@ -173,20 +178,23 @@ async function makeInitramfs(
   context: JobContext,
   path: string,
   facts: ImageFacts,
-): Promise<{ parts: InitramfsPart[]; warnings: string[]; usable: boolean }> {
+): Promise<{ parts: InitramfsPart[]; warnings: string[]; isPossible: (mode: RootMode) => boolean }> {
   if (facts.rootModes.length === 0)
     return {
       parts: [],
       warnings: ['there is no root file system with modules for one of its kernels, so no root mode is possible'],
-      usable: false,
+      isPossible: () => false,
     };
   const made = await deps.initramfs.make(path, facts, {
     signal: context.signal,
     progress: (done, total) => context.progress({ step: 'compose', done, total, unit: 'files' }),
   });
-  if (made.ok) return { parts: made.value.parts, warnings: made.value.warnings, usable: true };
+  if (made.ok) {
+    const { parts, warnings, canAttach } = made.value;
+    return { parts, warnings, isPossible: (mode) => mode === 'ram' || canAttach };
+  }
   if (made.code !== 'image.unfit') throw new RefusedError(made);
-  return { parts: [], warnings: [made.detail], usable: false };
+  return { parts: [], warnings: [made.detail], isPossible: () => false };
 }
 
 const importResult = ({ id, digest, size }: ImageRecord): Record<string, unknown> => ({ image: id, digest, size });

@@ -157,6 +157,13 @@ export interface ImportFolders {
   resolve(path: string): Promise<Result<{ path: string; size: number }>>;
 }
 
+export interface MadeInitramfs {
+  readonly parts: InitramfsPart[];
+  /** Every kernel that has a part can mount a root on a network block device. */
+  readonly canAttach: boolean;
+  readonly warnings: string[];
+}
+
 /** The network-boot initramfs of an image, made when it is imported and again when a newer Drover brings newer scripts. */
 export interface InitramfsMaker {
   /** Changes when what goes into any initramfs changes, besides the image. */
@@ -169,7 +176,7 @@ export interface InitramfsMaker {
     path: string,
     facts: ImageFacts,
     options: { signal: AbortSignal; progress(done: number, total: number): void },
-  ): Promise<Result<{ parts: InitramfsPart[]; warnings: string[] }>>;
+  ): Promise<Result<MadeInitramfs>>;
   /** The squashfs compression that every kernel of the image which has modules can mount. */
   compression(path: string, facts: ImageFacts): Promise<SquashfsCompression>;
 }

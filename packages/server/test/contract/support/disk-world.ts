@@ -1,3 +1,4 @@
+import { refusal, RefusedError } from '@drover/contract';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +11,9 @@ import { createDisks } from '../../../src/app/disks/disks.js';
 import { createOrderDesk, type OrderDesk } from '../../../src/app/disks/order-desk.js';
 import { createOrderWorker } from '../../../src/app/disks/plane/order-worker.js';
 import type { DiskPool } from '../../../src/app/disks/pool.js';
+import { createPrepare } from '../../../src/app/devices/prepare.js';
+import { createProvisioning } from '../../../src/app/devices/provisioning.js';
+import { createRootDisks } from '../../../src/app/disks/root-disks.js';
 import { createDiskJobs } from '../../../src/app/disks/work-job.js';
 import { createEnqueue } from '../../../src/app/jobs/enqueue.js';
 import { createJobs } from '../../../src/app/jobs/jobs.js';
@@ -52,7 +56,10 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       return () => clearTimeout(timer);
     },
     cache: createClusterCache({ bytes: MiB }),
-    blobPath: async () => join(folder, 'image'),
+    blobPath: async (digest) => {
+      if (digest === imageDigest) return join(folder, 'image');
+      throw new RefusedError(refusal('blob.not-found', 'It is not stored here.'));
+    },
     ...{ clock: systemClock, ids: testIds, log },
   });
   let desk: OrderDesk | undefined;
@@ -65,13 +72,21 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       await service.stop();
     };
   };
+  const rootDisks = createRootDisks({
+    ...{ enqueue, clock: systemClock, ids: testIds },
+    ...{ site: 'default', defaultTenant: tenant },
+  });
   return {
-    ...{ disks, pool, tenant, log, store },
+    ...{ disks, pool, tenant, log, store, rootDisks },
+    provisioning: createProvisioning({
+      ...{ store, clock: systemClock, defaultTenant: tenant },
+      prepare: createPrepare({ enqueue, rootDisks }),
+    }),
     jobs: createJobs({ store, enqueue, importAgain: () => Promise.reject(new Error('no import here')) }),
     /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
     startControl: async () => {
       desk = createOrderDesk();
-      const handlers = createDiskJobs({ store, desk, clock: systemClock });
+      const handlers = createDiskJobs({ store, desk, enqueue, clock: systemClock });
       const owner = testIds.randomHex(4);
       const stop = await run(
         createJobRunner({ store, timing, clock: systemClock, ids: testIds, log, handlers, concurrency: 4, owner }),
@@ -90,6 +105,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
             if (desk === undefined) throw new Error('the control plane is away');
             return desk.exchange(known, reports, AbortSignal.any([signal, AbortSignal.timeout(100)]));
           },
+          withoutDisk: (_disk, _reason, work) => work(),
           ...{ pool, log, pause },
           retryMs: 20,
         }),

@@ -35,7 +35,10 @@ async function openOver(
   { overlays, files }: OpenDiskDeps,
 ): Promise<OpenedDisk> {
   const place = overlays.place(manifest.head);
-  const layers = await layersBelow(place.overlay, manifest.frozen.map(overlays.path));
+  const layers = await layersBelow(
+    place.overlay,
+    manifest.frozen.map((id) => overlays.path(id)),
+  );
   return openDiskFiles({ ...place, layers, base: image }, files);
 }
 
@@ -62,8 +65,8 @@ const endingWith = (opened: OpenedDisk, image: Lease<OpenImage> | undefined): Op
   get place() {
     return opened.place;
   },
-  snapshot: opened.snapshot,
-  flatten: opened.flatten,
+  snapshot: (next, commit) => opened.snapshot(next, commit),
+  flatten: (options) => opened.flatten(options),
   close: async () => {
     try {
       await opened.close();

@@ -5,13 +5,14 @@ import type { DeviceRow } from '../schema.js';
 
 type AssignmentColumns = Pick<
   DeviceRow,
-  'image' | 'image_name' | 'root_mode' | 'kernel_parameters' | 'assignment_generation' | 'assigned_at'
+  'image' | 'image_name' | 'root_mode' | 'root_disk' | 'kernel_parameters' | 'assignment_generation' | 'assigned_at'
 >;
 
 const assignmentColumns = (assignment: Assignment | null): AssignmentColumns => ({
   image: assignment?.image ?? null,
   image_name: assignment?.imageName ?? null,
   root_mode: assignment?.rootMode ?? null,
+  root_disk: assignment?.disk ?? null,
   kernel_parameters: assignment?.kernelParameters ?? null,
   assignment_generation: assignment?.generation ?? null,
   assigned_at: assignment?.assignedAt ?? null,
@@ -29,6 +30,7 @@ const toAssignment = (row: DeviceRow): Assignment | null =>
         image: row.image,
         imageName: row.image_name,
         rootMode: row.root_mode,
+        disk: row.root_disk,
         kernelParameters: row.kernel_parameters,
         generation: row.assignment_generation,
         assignedAt: row.assigned_at,

@@ -15,6 +15,8 @@ export interface CurrentBoot {
   /** Timeline entries sent so far, to bound them. */
   entries: number;
   grant: Grant | null;
+  /** The board has proved itself, and may attach its disks as long as this boot lasts. */
+  exchanged: boolean;
   revoked: boolean;
 }
 
@@ -172,6 +174,7 @@ class Book implements BoardBook {
       serverUrl: null,
       entries: 0,
       grant: null,
+      exchanged: phaseOf(session) === 'running' || phaseOf(session) === 'ended',
       revoked: session.outcome === 'revoked',
     });
   }

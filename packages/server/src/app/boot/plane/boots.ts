@@ -25,6 +25,8 @@ interface BootsDeps {
   readonly log: Log;
   readonly push: (item: Telemetry) => void;
   readonly changed: () => void;
+  /** The board has begun another boot: what it held open in this session is nobody's any more. */
+  readonly replaced: (session: string) => void;
   readonly sessionTtlSeconds: number;
 }
 
@@ -47,9 +49,12 @@ export function createBoots(deps: BootsDeps): Boots {
       serverUrl: null,
       entries: 0,
       grant: null,
+      exchanged: false,
       revoked: false,
     };
+    const before = board.boot?.track.id;
     book.open(board, boot);
+    if (before !== undefined) deps.replaced(before);
     deps.push({ kind: 'opened', opened: { id, device: answer.device.id, wire, generation, openedAt } });
     deps.log.info({ device: answer.device.id, session: id, because }, 'a boot begins');
     return boot;

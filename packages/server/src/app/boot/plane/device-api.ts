@@ -90,8 +90,9 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
     return result;
   };
 
-  const keep = (boot: CurrentBoot, { rootMode, hostname, root, identityTar, overlaySize }: Grant): void => {
-    boot.grant = { rootMode, hostname, root, identityTar, overlaySize };
+  const keep = (boot: CurrentBoot, { hostname, root, identityTar, overlaySize }: Grant): void => {
+    boot.grant = { hostname, root, identityTar, overlaySize };
+    boot.exchanged = true;
     boots.reached(boot, 'running');
   };
 
@@ -143,7 +144,9 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
     root: async (session, authorization) => {
       const granted = await grantOf(session, authorization);
       if (granted.kind !== 'granted') return granted;
-      const { digest, size } = granted.value.root;
+      const { root } = granted.value;
+      if (root.mode !== 'ram') return refused('the root of this board is a disk, which it attaches');
+      const { digest, size } = root;
       const source: FileSource = { size, segments: [{ blob: digest, offset: 0, length: size }] };
       const end: OpenRoot['end'] = ({ outcome, bytes, ms }) =>
         note(session, { type: 'root.download', path: 'root', outcome, bytes, ms: Math.round(ms) });

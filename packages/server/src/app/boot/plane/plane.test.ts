@@ -13,6 +13,7 @@ function plane(neighbours: Record<string, string> = {}) {
   let ids = 0;
   const clock = { now: () => now };
   const pushed: Telemetry[] = [];
+  const replaced: string[] = [];
   const asked: WireIdentity[] = [];
   let answer: (wire: WireIdentity) => Promise<BootAnswer> = async () => ({ kind: 'ignore', reason: 'test' });
   const book = createBoardBook();
@@ -40,6 +41,7 @@ function plane(neighbours: Record<string, string> = {}) {
     log: silentLog,
     push: (item) => pushed.push(item),
     changed,
+    replaced: (session) => replaced.push(session),
     sessionTtlSeconds: 600,
   });
   const locate = createLocateBoard({

@@ -1,5 +1,5 @@
 import { refusal, RefusedError } from '@drover/contract';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { deviceOf, planOf } from '../../../../test/boot/fixtures.js';
 import { exportName, moveSecret } from '../../../domain/disk-export.js';
 import type { Board, CurrentBoot } from '../../boot/plane/board-book.js';
@@ -29,7 +29,7 @@ function world(change: Partial<CurrentBoot> = {}, bootKey: string | undefined = 
     track: { id: session },
     device: deviceOf(),
     plan: planOf({ image, disks: [disk] }),
-    grant: {},
+    exchanged: true,
     revoked: false,
     ...change,
   } as unknown as CurrentBoot;
@@ -72,7 +72,7 @@ describe('an export', () => {
     ['a name that was made up', {}, exportName('00'.repeat(32), session, disk), 'unknown'],
     ['a session that is over', {}, exportName(key, session.replace('9N', '9P'), disk), 'policy'],
     ['a revoked session', { revoked: true }, nameOf(disk), 'policy'],
-    ['a session whose secret was not exchanged', { grant: null }, nameOf(disk), 'policy'],
+    ['a session whose secret was not exchanged', { exchanged: false }, nameOf(disk), 'policy'],
     ['a disk that is not assigned any more', { plan: planOf({ disks: [] }) }, nameOf(disk), 'policy'],
     ['an image that is not to be read so', { plan: planOf({ image: null }) }, nameOf('image'), 'policy'],
     ['an image that is gone', { plan: planOf({ image: 'ef'.repeat(32) }) }, nameOf('image'), 'policy'],
@@ -114,16 +114,43 @@ describe('an export', () => {
     expect(await open(nameOf('image'))).toMatchObject({ ok: true });
   });
 
-  it('ends with its disk or its session, for those who still have it open', async () => {
+  it('ends with its session, for those who still have it open', async () => {
     const { open, exports, ended, closed } = world();
     const first = await open(nameOf(disk));
     await open(nameOf(disk));
     await open(nameOf('image'));
     if (first.ok) await first.export.close();
-    exports.endDisk(disk, 'released');
-    expect(ended).toEqual(['2 released']);
     exports.endSession(session, 'revoked');
-    expect(ended.slice(1)).toEqual(['2 revoked', '3 revoked']);
+    expect(ended).toEqual(['2 revoked', '3 revoked']);
     expect(closed).toEqual([disk]);
+  });
+
+  it('ends, and does not open, while something is done that needs the disk unused', async () => {
+    const { open, exports, ended } = world();
+    const [first, image] = [await open(nameOf(disk)), await open(nameOf('image'))];
+    const did: string[] = [];
+    let finish: () => void = () => undefined;
+    const work = exports.withoutDisk(disk, 'released', async () => {
+      did.push('begun');
+      await new Promise<void>((resolve) => (finish = resolve));
+    });
+    expect(ended).toEqual(['1 released']);
+    await new Promise(setImmediate);
+    expect(did).toEqual([]);
+    if (first.ok) await first.export.close();
+    await vi.waitFor(() => expect(did).toEqual(['begun']));
+    expect(await open(nameOf(disk))).toMatchObject({ ok: false, reason: 'policy' });
+    expect(image.ok).toBe(true);
+    finish();
+    await work;
+    expect(await open(nameOf(disk))).toMatchObject({ ok: true });
+  });
+
+  it('that was being opened when its disk was to be unused is closed again', async () => {
+    const { open, exports, closed } = world();
+    const opening = open(nameOf(disk));
+    await exports.withoutDisk(disk, 'released', async () => void closed.push('work'));
+    expect(await opening).toMatchObject({ ok: false, reason: 'policy' });
+    expect(closed).toEqual([disk, 'work']);
   });
 });

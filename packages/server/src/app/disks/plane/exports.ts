@@ -1,5 +1,5 @@
 import { RefusedError } from '@drover/contract';
-import { readExportName, type ExportName } from '../../../domain/disk-export.js';
+import { exportName, moveSecret, readExportName, type ExportName } from '../../../domain/disk-export.js';
 import type { BoardBook, CurrentBoot } from '../../boot/plane/board-book.js';
 import type { DiskConnection, DiskExport, DiskOpened, DiskOpenRequest, ExportDirectory } from '../ports.js';
 
@@ -15,9 +15,12 @@ export interface ExportsDeps {
 }
 
 export interface Exports extends ExportDirectory {
-  /** Ends every connection to a disk, or to what a session has open. */
-  endDisk(disk: string, reason: string): void;
+  /** Does something that needs the disk unused: its connections end, and none begins until that is done. */
+  withoutDisk<T>(disk: string, reason: string, work: () => Promise<T>): Promise<T>;
+  /** Ends every connection of a session. */
   endSession(session: string, reason: string): void;
+  /** What a board of that session calls a disk. Undefined until the control plane has told the key once. */
+  nameFor(session: string, what: string): { readonly name: string; readonly moveSecret: string } | undefined;
   /** Whose boot an open connection belongs to. */
   sessionOf(connection: number): string | undefined;
 }
@@ -36,6 +39,12 @@ const unknown = refused('unknown', 'there is no such export');
 export function createExports(deps: ExportsDeps): Exports {
   const pins = createPins(deps.mostPins ?? 20_000);
   const connected = new Map<number, Connected>();
+  /** Being opened, which cannot be ended. */
+  const opening = new Set<{ readonly name: ExportName }>();
+  /** Disks that nobody may open now. */
+  const barred = new Set<string>();
+  /** Called when a connection has let go of its disk. */
+  const waiting = new Set<() => void>();
 
   const open = async (request: DiskOpenRequest): Promise<DiskOpened> => {
     const bootKey = deps.bootKey();
@@ -43,16 +52,25 @@ export function createExports(deps: ExportsDeps): Exports {
     const name = readExportName(bootKey, request.name);
     if (name === undefined) return unknown;
     const boot = deps.book.bySession(name.session)?.boot;
-    const why = whyNot(boot, name) ?? pins.refuse(name, request.peerAddress);
+    const why = whyNot(boot, name) ?? barredNow(name) ?? pins.refuse(name, request.peerAddress);
     if (why !== undefined) return why;
+    const begun = { name };
+    opening.add(begun);
     try {
       const opened = await openWhat(deps, boot, name);
       if (opened === undefined) return unknown;
+      if (barred.has(name.what)) {
+        await opened.close();
+        return barredNow(name) ?? unknown;
+      }
       pins.note(name.session, request.peerAddress);
       return { ok: true, export: watched(opened, request.connection, name) };
     } catch (error) {
       if (error instanceof RefusedError) return refused('policy', error.refusal.detail);
       throw error;
+    } finally {
+      opening.delete(begun);
+      for (const look of waiting) look();
     }
   };
 
@@ -66,6 +84,7 @@ export function createExports(deps: ExportsDeps): Exports {
       close: async () => {
         connected.delete(connection.id);
         await opened.close();
+        for (const look of waiting) look();
       },
     };
   };
@@ -74,9 +93,38 @@ export function createExports(deps: ExportsDeps): Exports {
     for (const { connection, name } of connected.values()) if (isMeant(name)) connection.end(reason);
   };
 
+  const barredNow = ({ what }: ExportName): Refused | undefined =>
+    barred.has(what) ? refused('policy', 'the disk is being taken away') : undefined;
+
+  /** Resolves when no connection has the disk. */
+  const closed = (disk: string): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if ([...connected.values(), ...opening].some(({ name }) => name.what === disk)) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+
   return {
     open,
-    endDisk: (disk, reason) => end(({ what }) => what === disk, reason),
+    withoutDisk: async (disk, reason, work) => {
+      barred.add(disk);
+      try {
+        end(({ what }) => what === disk, reason);
+        await closed(disk);
+        return await work();
+      } finally {
+        barred.delete(disk);
+      }
+    },
+    nameFor: (session, what) => {
+      const bootKey = deps.bootKey();
+      if (bootKey === undefined) return undefined;
+      return { name: exportName(bootKey, session, what), moveSecret: moveSecret(bootKey, session) };
+    },
     sessionOf: (connection) => connected.get(connection)?.name.session,
     endSession: (session, reason) => end((name) => name.session === session, reason),
   };
@@ -95,7 +143,7 @@ const openWhat = async (
 function whyNot(boot: CurrentBoot | null | undefined, { what }: ExportName): Refused | undefined {
   if (boot == null) return refused('policy', 'this boot session is over: the board has to start again');
   if (boot.revoked) return refused('policy', 'this boot session was revoked');
-  if (boot.grant === null) return refused('policy', 'the secret of this boot session was not exchanged yet');
+  if (!boot.exchanged) return refused('policy', 'the secret of this boot session was not exchanged yet');
   const has = what === 'image' ? boot.plan?.image != null : boot.plan?.disks.includes(what);
   return has === true ? undefined : refused('policy', 'the disk does not belong to this boot any more');
 }

@@ -53,6 +53,10 @@ function world(over: Partial<DiskPool> = {}) {
       return [...standing.values()];
     },
     pool,
+    withoutDisk: (disk, _reason, work) => {
+      did.push(`without ${disk}`);
+      return work();
+    },
     log: silentLog,
     pause: (ms, signal) => pause(Math.min(ms, 2), signal),
   });

@@ -1,6 +1,7 @@
 import { refusal, RefusedError } from '@drover/contract';
 import type { Log, Service } from '../../ports.js';
 import type { DiskOrder, DiskOrderReport, DiskOrderResult, DiskWork } from '../orders.js';
+import type { Exports } from './exports.js';
 import type { DiskPool, FlattenProgress } from '../pool.js';
 
 export interface OrderWorkerDeps {
@@ -14,6 +15,8 @@ export interface OrderWorkerDeps {
     signal: AbortSignal,
   ) => Promise<readonly DiskOrder[]>;
   readonly pool: DiskPool;
+  /** Does it while nobody has the disk. */
+  readonly withoutDisk: Exports['withoutDisk'];
   readonly log: Log;
   /** Resolves after so many ms, or when the signal is aborted. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -30,7 +33,7 @@ interface UnderWay {
  * that no longer stands was cancelled.
  */
 export function createOrderWorker(deps: OrderWorkerDeps): Service {
-  const { pool, log, retryMs = 1_000 } = deps;
+  const { log, retryMs = 1_000 } = deps;
   const underWay = new Map<string, UnderWay>();
   /** The latest of each order that was not handed in. */
   const reports = new Map<string, DiskOrderReport>();
@@ -48,7 +51,7 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
   const begin = ({ id, work }: DiskOrder): void => {
     const abort = new AbortController();
     const progress = (done: number, total: number): void => report({ order: id, state: 'running', done, total });
-    const ended = carryOut(pool, work, { signal: abort.signal, progress })
+    const ended = carryOut(deps, work, { signal: abort.signal, progress })
       .then((result): DiskOrderReport => ({ order: id, state: 'done', result }))
       .catch((error: unknown) => (abort.signal.aborted ? undefined : refusedReport(id, work, error, log)))
       .then((last) => {
@@ -101,7 +104,11 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
   };
 }
 
-async function carryOut(pool: DiskPool, work: DiskWork, options: FlattenProgress): Promise<DiskOrderResult> {
+async function carryOut(
+  { pool, withoutDisk }: OrderWorkerDeps,
+  work: DiskWork,
+  options: FlattenProgress,
+): Promise<DiskOrderResult> {
   switch (work.kind) {
     case 'create':
       await pool.create(work.plan);
@@ -121,7 +128,7 @@ async function carryOut(pool: DiskPool, work: DiskWork, options: FlattenProgress
     case 'check':
       return { reports: await pool.check(work.disk), facts: await pool.facts(work.disk) };
     case 'remove':
-      await pool.remove(work.disk, { withSnapshots: true });
+      await withoutDisk(work.disk, 'the disk was deleted', () => pool.remove(work.disk, { withSnapshots: true }));
       return { facts: null };
   }
 }

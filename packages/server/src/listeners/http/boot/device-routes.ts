@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
 import type { DeviceApi, DeviceRefusal, ExchangeAnswered } from '../../../app/boot/plane/device-api.js';
+import type { GrantedRoot } from '../../../app/boot/ports.js';
 import type { Clock, Log } from '../../../app/ports.js';
 import { formFields, readBody } from './body.js';
 import { respondWithFile } from './file-response.js';
@@ -17,6 +18,12 @@ export interface DeviceRoutesDeps {
   /** Requests of one address, and wrong secrets or credentials of one address. */
   readonly requests: RateLimit;
   readonly refusals: RateLimit;
+  readonly exports: {
+    /** Where boards attach disks. */
+    port(): number;
+    /** What a board calls a disk, and what it adds to that when it goes on from another address. */
+    nameFor(session: string, what: string): { readonly name: string; readonly moveSecret: string } | undefined;
+  };
 }
 
 interface Call {
@@ -73,15 +80,33 @@ async function exchange(deps: DeviceRoutesDeps, { request, response, address }: 
   if (!deps.refusals.allow(address)) return tooMany(response);
   const answer: ExchangeAnswered = await deps.api.exchange(id, form.data, address);
   if (answer.kind !== 'granted') return refuse(response, answer);
+  const root = rootLines(deps, id, answer.root);
+  if (root === undefined) return refuse(response, { kind: 'not-ready', retryAfter: 2, reason: 'the server starts' });
   return sendLines(response, {
     credential: answer.credential,
-    mode: answer.rootMode,
     hostname: answer.hostname,
     time: seconds(deps.clock),
-    rootSha256: answer.root.digest,
-    rootSize: answer.root.size,
     overlaySize: answer.overlaySize,
+    ...root,
   });
+}
+
+function rootLines(
+  { exports }: DeviceRoutesDeps,
+  session: string,
+  root: GrantedRoot,
+): Record<string, string | number> | undefined {
+  if (root.mode === 'ram') return { mode: root.mode, rootSha256: root.digest, rootSize: root.size };
+  const named = exports.nameFor(session, root.what);
+  if (named === undefined) return undefined;
+  return {
+    mode: root.mode,
+    nbdPort: exports.port(),
+    nbdExport: named.name,
+    nbdSecret: named.moveSecret,
+    nbdPartition: root.partition,
+    nbdFs: root.fileSystem,
+  };
 }
 
 function refuse(response: ServerResponse, refused: DeviceRefusal): void {

@@ -20,6 +20,7 @@ export interface BootHttpDeps {
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   readonly clock: Clock;
   readonly log: Log;
+  readonly exports: DeviceRoutesDeps['exports'];
   readonly limits?: Partial<typeof defaultLimits>;
 }
 
@@ -58,7 +59,7 @@ export function createBootHttpServer(deps: BootHttpDeps): BootHttpServer {
     },
   };
   const device: DeviceRoutesDeps = {
-    ...{ api: deps.api, send, clock, log },
+    ...{ api: deps.api, send, clock, log, exports: deps.exports },
     requests: createRateLimit({ perSecond: limits.requestsPerSecond, burst: limits.requestBurst }, () => clock.now()),
     refusals: createRateLimit({ perSecond: limits.exchangesPerSecond, burst: limits.exchangeBurst }, () => clock.now()),
   };

@@ -1,0 +1,25 @@
+import type { RootDisks } from '../disks/root-disks.js';
+import { ensureRoot } from '../images/root-job.js';
+import type { EnqueueJob } from '../jobs/handler.js';
+import type { Prepare } from './ports.js';
+
+export interface PrepareDeps {
+  readonly enqueue: EnqueueJob;
+  readonly rootDisks: RootDisks;
+}
+
+/** What each root mode needs: `ram` the packed root, once for all boards; `nbd` a disk for this board; `stream` nothing besides the image. */
+export const createPrepare = ({ enqueue, rootDisks }: PrepareDeps): Prepare => ({
+  ensure: async (tx, device, image, { rootMode, diskSize }) => {
+    const name = `${image.name}:${image.version}`;
+    if (rootMode === 'nbd') {
+      const { id, job } = await rootDisks.make(tx, device, image, diskSize);
+      return { job, what: `its disk over ${name}`, disk: id };
+    }
+    const what = `the root of ${name}`;
+    if (rootMode === 'stream') return { job: null, what, disk: null };
+    const prepared = await ensureRoot({ enqueue }, tx, image);
+    return { job: prepared === 'ready' ? null : prepared.job, what, disk: null };
+  },
+  end: (tx, device) => rootDisks.retire(tx, device, null),
+});

@@ -1,0 +1,52 @@
+import type { DeviceRecord } from '../devices/ports.js';
+import type { ImageRecord } from '../images/ports.js';
+import type { Ids } from '../ports.js';
+import type { Transaction } from '../store/ports.js';
+import { beginWork, saveDisk, type BeginWorkDeps } from './begin-work.js';
+import type { DiskRecord } from './records.js';
+
+export interface RootDisksDeps extends BeginWorkDeps {
+  readonly ids: Ids;
+  readonly site: string;
+  readonly defaultTenant: string;
+}
+
+/** Disks that boards run from with root mode `nbd`: each belongs to one assignment, and goes with it. All of it in the caller's transaction. */
+export interface RootDisks {
+  /** Has a disk made over the whole image. `size` undefined, or smaller than the image: as large as that. */
+  make(tx: Transaction, device: DeviceRecord, image: ImageRecord, size: number | undefined): Promise<DiskRecord>;
+  /** Has those of a device removed, but for the one it runs from now. */
+  retire(tx: Transaction, device: string, keep: string | null): Promise<void>;
+}
+
+export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
+  make: async (tx, device, image, size) => {
+    const { digest, size: imageSize } = image;
+    if (digest === null || imageSize === null) throw new Error(`the image ${image.id} is not imported`);
+    const id = deps.ids.next('dsk');
+    const at = new Date(deps.clock.now()).toISOString();
+    const disk: DiskRecord = {
+      ...{ id, name: `root-${id.slice(-10).toLowerCase()}`, tenant: device.tenant ?? deps.defaultTenant },
+      ...{ site: deps.site, role: 'root', device: device.id, image: image.id, base: digest },
+      size: Math.max(imageSize, size ?? 0),
+      ...{ ownBytes: null, state: 'creating', stateReason: null, job: null, createdAt: at, updatedAt: at, revision: 1 },
+    };
+    if (!(await tx.disks.insert(disk))) throw new Error(`there is a disk ${disk.name} already`);
+    const plan = { disk: id, size: disk.size, origin: { kind: 'image', digest } } as const;
+    return beginWork(deps, tx, disk, { kind: 'create', plan });
+  },
+  retire: async (tx, device, keep) => {
+    const { items } = await tx.disks.list({ device, role: 'root' }, { limit: mostOfOne });
+    for (const disk of items) if (disk.id !== keep) await remove(deps, tx, disk);
+  },
+});
+
+/** A device that is given images faster than it boots has a few of them. What is beyond goes the next time. */
+const mostOfOne = 100;
+
+/** One that is being worked on goes when that has ended (work-job). */
+async function remove(deps: RootDisksDeps, tx: Transaction, disk: DiskRecord): Promise<void> {
+  const gone = { state: 'deleting', device: null } as const;
+  if (disk.job === null) await beginWork(deps, tx, disk, { kind: 'remove', disk: disk.id }, gone);
+  else await saveDisk(tx, disk, gone);
+}
