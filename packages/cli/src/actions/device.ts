@@ -35,6 +35,7 @@ export const deviceText = (io: Io, device: Device): string =>
     ['labels', labelsText(device.labels)],
     ['image', device.assignment?.imageName],
     ['root mode', device.assignment?.rootMode],
+    ['disk', device.assignment?.disk],
     ['kernel parameters', device.assignment?.kernelParameters],
     ['address', device.lastAddress],
     ['last seen', agoText(device.lastSeenAt, Date.now())],

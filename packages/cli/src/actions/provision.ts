@@ -15,6 +15,7 @@ import { hint, show } from '../show.js';
 import { entryText } from '../terminal/timeline.js';
 import { isShown, watchTimelines } from '../watch.js';
 import { deviceText } from './device.js';
+import { sizeOf } from './disk.js';
 
 const defaultTimeoutSeconds = 900;
 
@@ -22,7 +23,10 @@ const targetBody = ({ options }: Cli) => ({
   image: requiredOption(options, 'image', 'Name one: --image name:version. See `drover image list`.'),
   rootMode: (textOption(options, 'root') ?? 'ram') as RootMode,
   kernelParameters: textOption(options, 'kernelParameters') ?? '',
+  ...diskSize(textOption(options, 'diskSize')),
 });
+
+const diskSize = (size: string | undefined) => (size === undefined ? {} : { diskSize: sizeOf(size) });
 
 const isUp = ({ assignment, upGeneration }: Device): boolean =>
   assignment !== null && upGeneration === assignment.generation;

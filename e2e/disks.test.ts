@@ -1,0 +1,140 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Device, Disk, RootMode, TimelineItem } from '@drover/contract';
+import { powerOnWithConsole } from './drover/board.js';
+import { startDrover, type Drover } from './drover/server.js';
+import { inputs } from './inputs/index.js';
+import { createLab, type Guest, type Lab } from './lab/index.js';
+
+// Boards whose root is a block device of the server, from provisioning to release.
+
+const bootMs = 300_000;
+/** The boot plane may be away for so long. */
+const awayMs = 60_000;
+let lab: Lab;
+let drover: Drover;
+const running = new Set<Guest>();
+
+beforeAll(async () => {
+  lab = await createLab({ name: 'disks' });
+  drover = await startDrover(lab);
+  await drover.importImage((await inputs.fast()).path, 'fast', '1');
+});
+afterEach(async () => {
+  for (const guest of running) await guest.kill();
+  running.clear();
+});
+afterAll(async () => {
+  await drover?.stop();
+  await lab?.dispose();
+});
+
+async function provisioned(name: string, serial: string, rootMode: RootMode, more: object = {}): Promise<Device> {
+  const bootPrefix = serial.slice(-8);
+  await drover.client.call('createDevice', { body: { name, serial, bootPrefix, model: 'pi4' } });
+  await drover.client.call('provision', { body: { image: 'fast:1', device: name, rootMode, ...more } });
+  return drover.deviceUntil(name, ({ state }) => state === 'in-use', 60_000);
+}
+
+const untilUp = (name: string, after: string | null = null): Promise<Device> =>
+  drover.deviceUntil(
+    name,
+    ({ upGeneration, assignment, lastSession }) => upGeneration === assignment?.generation && lastSession !== after,
+    bootMs,
+  );
+
+async function switchedOn({ serial }: Device): Promise<Guest> {
+  const guest = await powerOnWithConsole(lab, { model: '4b', serial: serial ?? '' });
+  running.add(guest);
+  return guest;
+}
+
+/** The shell of a system that is up. What is typed before it listens is lost. */
+async function shellOf(guest: Guest): Promise<void> {
+  await guest.console.expect('/ # ', 60_000);
+  await sleep(1000);
+}
+
+/** Types a command and returns what it printed, on one line. */
+async function ask(guest: Guest, command: string, ms = 60_000): Promise<string> {
+  guest.send(`echo "<$(${command})>"\n`);
+  return ((await guest.console.expect(/\n<([^>]*)>\r?\n/, ms))[1] ?? '').replace(/\s+/g, ' ').trim();
+}
+
+const rootDisks = async (): Promise<Disk[]> => {
+  const disks: Disk[] = [];
+  for await (const disk of drover.client.each('listDisks', { query: { role: 'root' } })) disks.push(disk);
+  return disks;
+};
+
+const timelineOf = async (session: string | null): Promise<TimelineItem[]> => {
+  const items: TimelineItem[] = [];
+  for await (const item of drover.client.each('getTimeline', { params: { id: session ?? '' } })) items.push(item);
+  return items;
+};
+
+/** What Docker's overlay2 asks of a root: file types in folders, extended attributes, an overlay on it. */
+const overlayWorks = [
+  'cd /root && mkdir -p l u w m && echo lower >l/file',
+  'mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m',
+  'rm m/file && stat -c %F u/file && umount m',
+  'dmesg | grep -icE "overlayfs:.*(d_type|xattr|tmpfile)" || true',
+].join(' && ');
+
+test('two boards run one image, one from a disk of its own and one from the image itself', async () => {
+  const [own, streamed] = [
+    await provisioned('own', '10000000d15c0001', 'nbd'),
+    await provisioned('streamed', '10000000d15c0002', 'stream'),
+  ];
+  expect(await rootDisks()).toMatchObject([{ device: own.id, state: 'ready', role: 'root' }]);
+  const guest = await switchedOn(own);
+  const first = await untilUp('own');
+  await shellOf(guest);
+  expect(await ask(guest, 'stat -f -c %T /; hostname')).toBe('ext2/ext3 own');
+  expect(await ask(guest, overlayWorks)).toBe('character special file 0');
+  await ask(guest, 'echo kept >/root-was-here; sync');
+
+  const other = await switchedOn(streamed);
+  const { lastSession } = await untilUp('streamed');
+  await shellOf(other);
+  expect(await ask(other, 'stat -f -c %T /; hostname; ls /root-was-here 2>/dev/null')).toBe('overlayfs streamed');
+  const steps = (await timelineOf(lastSession)).map(({ entry }) => entry);
+  expect(steps).toContainEqual(expect.objectContaining({ type: 'disk.attached', disk: 'image', readOnly: true }));
+  await other.kill();
+  running.delete(other);
+
+  guest.send('reboot\n');
+  await guest.ended;
+  running.delete(guest);
+  const again = await switchedOn(own);
+  await untilUp('own', first.lastSession);
+  await shellOf(again);
+  expect(await ask(again, 'cat /root-was-here; hostname')).toBe('kept own');
+});
+
+test('a board goes on when the server was away for a minute, and shuts down in order', async () => {
+  const board = await provisioned('patient', '10000000d15c0003', 'nbd');
+  const guest = await switchedOn(board);
+  await untilUp('patient');
+  await shellOf(guest);
+  // Writes go on all the while; none of them may fail.
+  guest.send(
+    'i=0; while [ $i -lt 900 ]; do i=$((i+1)); echo $i >>/numbers && sync -d /numbers && sleep 0.1 || { echo FAILED $i; break; }; done; echo "WROTE $(wc -l </numbers)"\n',
+  );
+  await sleep(3000);
+  process.kill(await drover.pidOf('boot'), 'SIGKILL');
+  await sleep(8000);
+  await drover.stop();
+  await sleep(awayMs);
+  drover = await startDrover(lab);
+  const wrote = await guest.console.expect(/\nWROTE (\d+)|\nFAILED \d+/, 240_000);
+  expect(wrote[1]).toBe('900');
+  expect(await ask(guest, 'dmesg | grep -ciE "I/O error|EXT4-fs error|remounting" || true')).toBe('0');
+  guest.send('poweroff\n');
+  await guest.ended;
+  running.delete(guest);
+  await drover.client.call('releaseDevice', { params: { ref: 'patient' } });
+  await expect
+    .poll(async () => (await rootDisks()).map(({ device }) => device), { timeout: 30_000 })
+    .not.toContain(board.id);
+});
