@@ -316,7 +316,7 @@ describe('helpers', () => {
       JSON.stringify({ version: 1, architecture: 'arm64', obtainedAt: '', helpers }),
     );
     const store = createHelperStore({ tools: createToolRunner(), cacheDir: at('changed'), now: () => 0 });
-    expect(await fails(store.helpers('arm64', signal))).toContain('is not the program its manifest.json describes');
+    expect(await fails(store.helpers('arm64', signal))).toContain('is not the one its manifest.json describes');
   });
 
   /** An apt that has one package, and whose update and bytes are as a test wants them. */

@@ -77,7 +77,7 @@ describe('fstab', () => {
   test('loses what names absent disks, keeps what comes from the network and memory', async () => {
     await board.tree({ ...systemd, 'etc/fstab': [...keep, ...gone].map((line) => `${line}\n`).join('') });
     await execute('chmod', ['640', join(board.root, 'etc/fstab')]);
-    expect(await prepare()).toContain(`${gone.length} mounts left out`);
+    expect(await prepare()).toContain(`${gone.length} mounts changed`);
     const lines = (await read('etc/fstab')).split('\n');
     expect(lines.slice(0, keep.length)).toEqual(keep);
     expect(lines.slice(keep.length, -1)).toEqual(gone.map((line) => `# drover: not on this board: ${line}`));
@@ -89,7 +89,7 @@ describe('fstab', () => {
       ...systemd,
       'etc/crypttab': 'data UUID=11 none luks\nfile /srv/c.img /key luks\nusb /dev/sda1 none luks,nofail\n',
     });
-    expect(await prepare()).toContain('1 mounts left out');
+    expect(await prepare()).toContain('1 mounts changed');
     expect(await read('etc/crypttab')).toBe(
       '# drover: not on this board: data UUID=11 none luks\nfile /srv/c.img /key luks\nusb /dev/sda1 none luks,nofail\n',
     );
@@ -97,7 +97,7 @@ describe('fstab', () => {
 
   test('may be absent', async () => {
     await board.tree(systemd);
-    expect(await prepare()).toContain('0 mounts left out');
+    expect(await prepare()).toContain('0 mounts changed');
   });
 });
 

@@ -117,7 +117,7 @@ describe.each(['directly', 'through the socket'])('the boot backend, called %s',
       serial: '1000000091cdf03d',
     };
     const granted = await backend.exchange(request);
-    expect(granted).toMatchObject({ kind: 'granted', rootMode: 'ram', root: { digest: 'd'.repeat(64), size: 10 } });
+    expect(granted).toMatchObject({ kind: 'granted', root: { mode: 'ram', digest: 'd'.repeat(64), size: 10 } });
     expect(await backend.exchange(request)).toEqual(granted);
     const record = await world.store.read((tx) => tx.devices.get(device));
     expect(record?.serial).toBe('1000000091cdf03d');
