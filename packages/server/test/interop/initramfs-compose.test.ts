@@ -151,7 +151,7 @@ describe('the common part', () => {
     expect(files.get('lib/drover/base.sh')?.mode).toBe(0o644);
     expect(files.has('lib/drover/fstab.awk')).toBe(true);
     const version = Buffer.from(files.get('lib/drover/version')?.data ?? []).toString();
-    expect(version).toMatch(/^version=\d+\.\d+\.\d+\nnot_before=\d{10}\nbusybox=by-hand\n$/);
+    expect(version).toMatch(/^version=\d+\.\d+\.\d+\nnot_before=\d{10}\nbusybox=\S+\nperl=\S+\n/);
   });
 
   test('has the same bytes each time, and another one for each architecture', async () => {
@@ -276,7 +276,12 @@ describe('what is made of an image', () => {
       'modules arm64 6.1.0-1-arm64',
       'modules arm64 6.6.20+rpt-rpi-v8',
     ]);
-    expect(made.value.warnings).toEqual(['Kernel 5.10.0-bare of the image has no loop, no overlay.']);
+    expect(made.value.canAttach).toBe(false);
+    expect(made.value.warnings).toEqual([
+      'kernel 6.1.0-1-arm64 has no nbd, no ext4: root modes nbd and stream are not possible',
+      'kernel 6.6.20+rpt-rpi-v8 has no nbd, no ext4: root modes nbd and stream are not possible',
+      'Kernel 5.10.0-bare of the image has no loop, no overlay.',
+    ]);
   });
 
   test('is nothing when no kernel can be used', async () => {
