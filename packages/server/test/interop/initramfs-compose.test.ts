@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { RefusedError, type ImageFacts } from '@drover/contract';
@@ -121,6 +121,9 @@ beforeAll(async () => {
   ] as const) {
     await mkdir(at(`helpers/${name}`), { recursive: true });
     await writeFile(at(`helpers/${name}/busybox`), elf(kind));
+    for (const module of ['strict.pm', 'warnings.pm']) await writeFile(at(`helpers/${name}/${module}`), 'package x;');
+    for (const file of ['perl', 'ld.so', 'libc.so.6', 'libm.so.6', 'libcrypt.so.1'])
+      await writeFile(at(`helpers/${name}/${file}`), elf(kind, true));
   }
   const source = await openFileSource(at('root.ext4'));
   close = () => source.close();
@@ -324,23 +327,44 @@ describe('helpers', () => {
     expect(await fails(store.helpers('arm64', signal))).toContain('is not the one its manifest.json describes');
   });
 
-  /** An apt that has one package, and whose update and bytes are as a test wants them. */
+  const triplet = 'aarch64-linux-gnu';
+  /** What Debian's packages for arm64 have of what we want. */
+  const packaged: Record<string, Record<string, string | Buffer>> = {
+    'busybox-static': { 'bin/busybox': elf('arm64') },
+    'perl-base': {
+      'usr/bin/perl': elf('arm64', true),
+      [`usr/lib/${triplet}/perl-base/strict.pm`]: 'package strict;',
+      [`usr/lib/${triplet}/perl-base/warnings.pm`]: 'package warnings;',
+    },
+    libc6: {
+      [`lib/${triplet}/ld-linux-aarch64.so.1`]: elf('arm64'),
+      [`lib/${triplet}/libc.so.6`]: elf('arm64', true),
+      [`lib/${triplet}/libm.so.6`]: elf('arm64', true),
+    },
+    libcrypt1: { [`lib/${triplet}/libcrypt.so.1`]: elf('arm64', true) },
+  };
+
+  /** An apt that has these packages, and whose update and bytes are as a test wants them. */
   const fakeApt = (update: 'whole' | 'incomplete', digest?: string) => {
-    const deb = Buffer.from('a package');
-    const sha256 = digest ?? createHash('sha256').update(deb).digest('hex');
-    return {
-      run: async (tool: string, args: readonly string[], options: { cwd?: string } = {}) => {
-        const last = args.at(-1) ?? '';
-        if (args.includes('update') && update === 'incomplete')
-          throw new RefusedError({ ok: false, code: 'tool.failed', detail: 'Mirror sync in progress?' });
-        if (args.includes('download')) await writeFile(join(options.cwd ?? '', 'x.deb'), deb);
-        if (tool === 'dpkg-deb') {
-          await mkdir(join(last, 'bin'), { recursive: true });
-          await writeFile(join(last, 'bin/busybox'), elf('arm64'));
+    const sha256Of = (name: string) => digest ?? createHash('sha256').update(name).digest('hex');
+    const run = async (tool: string, args: readonly string[], options: { cwd?: string } = {}) => {
+      const last = args.at(-1) ?? '';
+      if (args.includes('update') && update === 'incomplete')
+        throw new RefusedError({ ok: false, code: 'tool.failed', detail: 'Mirror sync in progress?' });
+      if (args.includes('download')) {
+        const name = last.slice(0, last.indexOf('='));
+        await writeFile(join(options.cwd ?? '', `${name}.deb`), name);
+      }
+      if (tool === 'dpkg-deb') {
+        const name = await readFile(args.at(-2) ?? '', 'utf8');
+        for (const [path, bytes] of Object.entries(packaged[name] ?? {})) {
+          await mkdir(dirname(join(last, path)), { recursive: true });
+          await writeFile(join(last, path), bytes);
         }
-        return { stdout: tool === 'apt-cache' ? `Package: busybox-static\nVersion: 1:2\nSHA256: ${sha256}\n` : '' };
-      },
+      }
+      return { stdout: tool === 'apt-cache' ? `Package: ${last}\nVersion: 1:2\nSHA256: ${sha256Of(last)}\n` : '' };
     };
+    return { run };
   };
 
   test.each(['whole', 'incomplete'] as const)(
@@ -350,12 +374,17 @@ describe('helpers', () => {
       const store = createHelperStore({ tools: fakeApt(lists), cacheDir, now: () => 0 });
       const [first, second] = await Promise.all([store.helpers('arm64', signal), store.helpers('arm64', signal)]);
       expect(first).toEqual(second);
-      expect(first).toMatchObject([{ name: 'busybox', version: '1:2', licence: 'GPL-2.0-only' }]);
+      const names = ['busybox', 'perl', 'strict.pm', 'warnings.pm', 'ld.so', 'libc.so.6', 'libm.so.6', 'libcrypt.so.1'];
+      expect(first.map(({ name }) => name)).toEqual(names);
+      expect(first[0]).toMatchObject({ version: '1:2', licence: 'GPL-2.0-only', bytes: elf('arm64') });
       expect((await execute('ls', ['-A', cacheDir])).stdout).toBe('arm64\n');
       const manifest: unknown = JSON.parse(await readFile(join(cacheDir, 'arm64/manifest.json'), 'utf8'));
       expect(manifest).toMatchObject({
         architecture: 'arm64',
-        helpers: [{ package: 'busybox-static', version: '1:2' }],
+        helpers: expect.arrayContaining([
+          expect.objectContaining({ name: 'busybox', package: 'busybox-static', version: '1:2' }),
+          expect.objectContaining({ name: 'libcrypt.so.1', package: 'libcrypt1', version: '1:2' }),
+        ]),
       });
     },
   );

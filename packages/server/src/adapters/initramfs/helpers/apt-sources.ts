@@ -70,7 +70,7 @@ const noSources = (why: string) =>
   new RefusedError(
     refusal('tool.missing', `The programs of the initramfs cannot be fetched: ${why}.`, {
       remedy:
-        'Run Drover once on a Debian machine with network, or fill the folder of the setting helpers.cacheDir by hand: <architecture>/busybox, a static busybox for arm64, armhf and armel.',
+        'Run Drover once on a Debian machine with network, and copy the folder of the setting helpers.cacheDir from there. Filled by hand, it needs for each architecture: a static busybox; perl with strict.pm, warnings.pm, and its libraries ld.so, libc.so.6, libm.so.6, libcrypt.so.1.',
     }),
   );
 

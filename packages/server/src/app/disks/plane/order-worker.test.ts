@@ -61,7 +61,7 @@ function world(over: Partial<DiskPool> = {}) {
     pause: (ms, signal) => pause(Math.min(ms, 2), signal),
   });
   return {
-    ...{ did, said, worker, standing },
+    ...{ did, said, worker, standing, pool },
     give: (order: DiskOrder) => {
       standing.set(order.id, order);
       changed();
@@ -151,6 +151,27 @@ describe('orders about disks', () => {
     while (!ended) await new Promise((resolve) => setTimeout(resolve, 2));
     expect(it_.said.filter(({ order, state }) => order === 'a' && state !== 'running')).toEqual([]);
     await it_.worker.stop();
+  });
+
+  it('are not asked for without end when nobody waits before answering', async () => {
+    const pauses: number[] = [];
+    const asked = world();
+    const worker = createOrderWorker({
+      exchange: async () => [],
+      pool: asked.pool,
+      withoutDisk: (_disk, _reason, work) => work(),
+      log: silentLog,
+      pause: (ms, signal) => {
+        pauses.push(ms);
+        return pause(20, signal);
+      },
+      idleMs: 77,
+    });
+    await worker.start(new AbortController().signal);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await worker.stop();
+    expect(pauses.length).toBeLessThan(5);
+    expect(new Set(pauses)).toEqual(new Set([77]));
   });
 
   it('are begun anew by the next boot plane, which a stop does not wait for', async () => {

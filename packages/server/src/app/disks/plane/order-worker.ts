@@ -21,6 +21,8 @@ export interface OrderWorkerDeps {
   /** Resolves after so many ms, or when the signal is aborted. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly retryMs?: number;
+  /** How long an answer that brings nothing new keeps it from asking again. */
+  readonly idleMs?: number;
 }
 
 interface UnderWay {
@@ -33,7 +35,7 @@ interface UnderWay {
  * that no longer stands was cancelled.
  */
 export function createOrderWorker(deps: OrderWorkerDeps): Service {
-  const { log, retryMs = 1_000 } = deps;
+  const { log, retryMs = 1_000, idleMs = 100 } = deps;
   const underWay = new Map<string, UnderWay>();
   /** The latest of each order that was not handed in. */
   const reports = new Map<string, DiskOrderReport>();
@@ -77,9 +79,12 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
     const signal = AbortSignal.any([stopping.signal, nudge.signal]);
     try {
       const orders = await deps.exchange(known, handedIn, signal);
+      const isNews = orders.length !== known.length || orders.some(({ id }) => !known.includes(id));
       known = orders.map(({ id }) => id);
       for (const each of handedIn) if (reports.get(each.order) === each) reports.delete(each.order);
       follow(orders);
+      // Whoever answers at once instead of waiting must not be asked without end; nor is every step of a progress worth a call.
+      if (!isNews) await deps.pause(idleMs, signal);
     } catch (error) {
       if (signal.aborted) return;
       log.debug({ err: error }, 'orders about disks could not be asked for');
