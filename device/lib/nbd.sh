@@ -9,8 +9,8 @@ perl_run() {
   "$perl_home/ld.so" --library-path "$perl_home" "$perl_home/perl" "-I$perl_home" "$lib/$perl_script" "$@"
 }
 
-# nbd_start INDEX PORT EXPORT SECRET: one attempt. What keeps the device attached stays behind. Sets nbd_size (bytes) and
-# nbd_access (ro, rw), or nbd_code and nbd_why.
+# nbd_start INDEX PORT EXPORT SECRET: one attempt. What keeps the device attached stays behind. Sets nbd_size (bytes),
+# nbd_access (ro, rw) and nbd_pid (who keeps it attached), or nbd_code and nbd_why.
 nbd_start() {
   nbd_said=$run/nbd$1
   rm -f "$nbd_said.out" "$nbd_said.end"
@@ -20,7 +20,9 @@ nbd_start() {
   } </dev/null &
   while [ ! -s "$nbd_said.out" ] && [ ! -s "$nbd_said.end" ]; do sleep 0.1; done
   if [ -s "$nbd_said.out" ]; then
-    read -r _ nbd_size nbd_access <"$nbd_said.out"
+    # nbd_pid is for data disks: nobody detaches a root.
+    # shellcheck disable=SC2034
+    read -r _ nbd_size nbd_access nbd_pid <"$nbd_said.out"
     return 0
   fi
   nbd_code=$(cat "$nbd_said.end")

@@ -37,6 +37,8 @@ Before=shutdown.target
 
 [Service]
 Type=simple
+# What keeps disks attached goes on until the file systems on them are unmounted.
+KillMode=process
 ExecStart=$1/bin/busybox sh $1/lib/up
 UNIT
   ln -sf ../drover-up.service "$up_units/sysinit.target.wants/drover-up.service"

@@ -10,6 +10,8 @@ import { SessionId, Sha256 } from './primitives.js';
  *   is being prepared or the control plane is away; 403 when the secret is wrong, expired or was used with another nonce (the session is then revoked).
  * - `GET  /device/v1/sessions/{id}/root`: the root image (squashfs), ranges; `Authorization: Bearer <credential>`.
  * - `GET  /device/v1/sessions/{id}/identity`: a tar unpacked over the root: machine-id, hostname, SSH host keys; credential.
+ * - `GET  /device/v1/sessions/{id}/disks?known=&has=&busy=`: the data disks of the board ({@link DiskLine}), as soon as they are others than those of the
+ *   version `known`, or after a minute at most: whoever asks again at once follows them; credential. 503 while the server does not know.
  * - `POST /device/v1/sessions/{id}/reports?step=&state=&uptime=&message=`: one step; body (64 KiB at most) is a piece of log; credential, or the one-use secret
  *   (`Authorization: Secret <secret>`) for what happens before the exchange.
  */
@@ -91,5 +93,40 @@ export const ReportQuery = z.object({
   log: z.enum(['kernel', 'initramfs', 'root']).optional(),
 });
 export type ReportQuery = z.infer<typeof ReportQuery>;
+
+const idList = z
+  .string()
+  .max(1000)
+  .regex(/^[0-9A-Za-z_,]*$/)
+  .default('')
+  .transform((text) => text.split(',').filter((id) => id !== ''));
+
+/** What a board says when it asks for its data disks. */
+export const DisksQuery = z.object({
+  /** Version of the list it has; empty: none. */
+  known: z
+    .string()
+    .regex(/^[0-9a-f]{0,16}$/)
+    .default(''),
+  /** Ids of disks it has attached, with commas. */
+  has: idList,
+  /** Ids of disks it was asked to let go of and that are in use there. */
+  busy: idList,
+});
+export type DisksQuery = z.infer<typeof DisksQuery>;
+
+/**
+ * The answer: `version`, `port` and `secret` (as nbdPort and nbdSecret of the exchange), and for each disk a line `disk=<id>:<name>:<rw|ro>:<keep|leave>:<export>`.
+ * `leave`: unless it is in use, the board is to detach it, and to ask again. A disk that is not listed is not the board's any more.
+ */
+export const DiskLine = z.object({
+  id: deviceValue,
+  name: deviceValue,
+  access: z.enum(['rw', 'ro']),
+  state: z.enum(['keep', 'leave']),
+  /** Name of the export. */
+  export: deviceValue,
+});
+export type DiskLine = z.infer<typeof DiskLine>;
 
 export const SessionPath = z.object({ id: SessionId });

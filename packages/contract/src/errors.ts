@@ -38,6 +38,7 @@ export const errorTable = {
   'disk.not-found': { status: 404, exit: 3, title: 'No such disk' },
   'disk.exists': { status: 409, exit: 4, title: 'A disk of that id or name exists' },
   'disk.in-use': { status: 409, exit: 4, title: 'The disk is in use' },
+  'disk.not-attached': { status: 409, exit: 4, title: 'The disk is not attached there' },
   'disk.broken': { status: 422, exit: 1, title: 'The disk is damaged' },
   'disk.invalid': { status: 400, exit: 2, title: 'A disk cannot be like that' },
   'snapshot.not-found': { status: 404, exit: 3, title: 'No such snapshot' },

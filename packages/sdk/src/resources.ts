@@ -30,6 +30,8 @@ const names = {
     delete: 'deleteDisk',
     check: 'checkDisk',
     flatten: 'flattenDisk',
+    attach: 'attachDisk',
+    detach: 'detachDisk',
     snapshots: 'listSnapshots',
     takeSnapshot: 'createSnapshot',
     deleteSnapshot: 'deleteSnapshot',

@@ -7,6 +7,7 @@ import { createSessionQueries } from './app/boot/session-queries.js';
 import { createWatchTimelines } from './app/boot/watch-timelines.js';
 import { createCollectJob } from './app/blobs/collect-job.js';
 import { createVerifyJob } from './app/blobs/verify-job.js';
+import { createAttachments } from './app/disks/attachments.js';
 import { createDisks } from './app/disks/disks.js';
 import { createOrderDesk } from './app/disks/order-desk.js';
 import { createRootDisks } from './app/disks/root-disks.js';
@@ -162,8 +163,9 @@ const startParts = async (
       ...{ uploads, clock, version },
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
-      provisioning: createProvisioning({ store, clock, prepare: createPrepare({ enqueue, rootDisks }), defaultTenant }),
+      provisioning: createProvisioning({ store, clock, prepare: createPrepare({ enqueue, clock, rootDisks }), defaultTenant }),
       disks,
+      attachments: createAttachments({ store, enqueue, clock, defaultTenant }),
       images,
       jobs: createJobs({ store, enqueue, importAgain: images.importAgain }),
       tenants: createTenants({ store, clock, ids }),

@@ -19,6 +19,13 @@ export const sizeOf = (text: string): number => {
   return size;
 };
 
+const attachedText = ({ attachments }: Disk): string | null =>
+  attachments.length === 0
+    ? null
+    : attachments
+        .map(({ device, access, state }) => `${device} (${state === 'detaching' ? state : access})`)
+        .join(', ');
+
 const diskText = (io: Io, disk: Disk): string =>
   factsText(io, [
     ['name', disk.name],
@@ -26,6 +33,7 @@ const diskText = (io: Io, disk: Disk): string =>
     ['state', disk.stateReason === null ? disk.state : `${disk.state}: ${disk.stateReason}`],
     ['role', disk.role],
     ['device', disk.device],
+    ['attached to', attachedText(disk)],
     ['image', disk.image],
     ['size', bytesText(disk.size)],
     ['on the server', disk.ownBytes === null ? null : bytesText(disk.ownBytes)],
@@ -49,7 +57,10 @@ export const list: Action = async (cli) => {
       { title: 'SIZE', value: (disk) => bytesText(disk.size), right: true },
       { title: 'OWN', value: (disk) => (disk.ownBytes === null ? null : bytesText(disk.ownBytes)), right: true },
       { title: 'ROLE', value: (disk) => disk.role },
-      { title: 'DEVICE', value: (disk) => disk.device },
+      {
+        title: 'DEVICE',
+        value: (disk) => disk.device ?? (disk.attachments.map(({ device }) => device).join(',') || null),
+      },
       { title: 'CREATED', value: (disk) => agoText(disk.createdAt, now) },
     ],
     'No disks. Make one: drover disk create --size 8G',
@@ -71,7 +82,7 @@ const follow = async (cli: Cli, job: string | null): Promise<Job | undefined> =>
 };
 
 /** The disk as it is when the work on it has ended. */
-const showWorked = async (cli: Cli, begun: Disk): Promise<void> => {
+export const showWorked = async (cli: Cli, begun: Disk): Promise<void> => {
   const job = await follow(cli, begun.job);
   const disk =
     job === undefined ? begun : await connect(cli).disks.get({ params: { ref: begun.id } }, { signal: cli.signal });

@@ -4,7 +4,7 @@ import { page, wait } from './options.js';
 /** Commands about disks, in the order help shows them. */
 export const disk: GroupSpec = {
   name: 'disk',
-  summary: 'disks: make, grow, snapshot, clone, check, delete',
+  summary: 'disks: make, attach, grow, snapshot, clone, check, delete',
   commands: [
     {
       usage: 'create',
@@ -39,6 +39,21 @@ export const disk: GroupSpec = {
       summary: 'One disk by id or name',
       examples: ['drover disk show media'],
       load: async () => (await import('../actions/disk.js')).show,
+    },
+    {
+      usage: 'attach <disk> <device>',
+      summary:
+        'Give a disk to a device: at once when that is up, else at its next boot. It is /dev/disk/by-id/drover-NAME there',
+      examples: ['drover disk attach media pi-kitchen', 'drover disk attach media pi-hall --read-only'],
+      options: [['--read-only', 'it only reads; any number of devices may'], ...wait],
+      load: async () => (await import('../actions/disk-attach.js')).attach,
+    },
+    {
+      usage: 'detach <disk> [device]',
+      summary: 'Take a disk from a device, which lets go of it first',
+      examples: ['drover disk detach media', 'drover disk detach media pi-hall', 'drover disk detach media --force'],
+      options: [['--force', 'do not ask the board: what it has not written yet is lost'], ...wait],
+      load: async () => (await import('../actions/disk-attach.js')).detach,
     },
     {
       usage: 'resize <disk> <size>',

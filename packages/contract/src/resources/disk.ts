@@ -19,13 +19,29 @@ export const DiskSize = z
   .max(16 * 2 ** 40, 'is more than 16 TiB (17592186044416)')
   .refine((size) => size % sectorSize === 0, `is not a multiple of ${sectorSize} bytes`);
 
+/** One board may write to a disk, or any number may read it. */
+export const diskAccesses = ['read-write', 'read-only'] as const;
+export const DiskAccess = z.enum(diskAccesses);
+export type DiskAccess = z.infer<typeof DiskAccess>;
+
+/** A board that has a data disk, at this boot or the next. `detaching`: it was asked to let go. */
+export const DiskAttachment = z.object({
+  device: DeviceId,
+  access: DiskAccess,
+  state: z.enum(['attached', 'detaching']),
+  since: Timestamp,
+});
+export type DiskAttachment = z.infer<typeof DiskAttachment>;
+
 export const Disk = z.object({
   id: DiskId,
   tenant: TenantId,
   name: Name,
   role: DiskRole,
-  /** Null: attached to none. */
+  /** Whose system disk it is; null: a data disk, see `attachments`. */
   device: DeviceId.nullable(),
+  /** Boards that have this data disk. */
+  attachments: z.array(DiskAttachment),
   /** The image it lies on; null: empty when it was made. */
   image: ImageId.nullable(),
   /** Bytes of the disk as the board sees it. */
@@ -82,6 +98,21 @@ export const DiskUpdate = z
   .object({ name: Name.optional(), size: DiskSize.optional() })
   .refine(({ name, size }) => name !== undefined || size !== undefined, { message: 'changes nothing' });
 export type DiskUpdate = z.infer<typeof DiskUpdate>;
+
+export const DiskAttach = z.object({
+  /** Id, name, serial, MAC or boot prefix. */
+  device: z.string().min(1).max(64),
+  access: DiskAccess.default('read-write'),
+});
+export type DiskAttach = z.infer<typeof DiskAttach>;
+
+export const DiskDetach = z.object({
+  /** Left out: the only one that has it. */
+  device: z.string().min(1).max(64).optional(),
+  /** Do not ask the board: what it has not written yet is lost. */
+  force: z.boolean().default(false),
+});
+export type DiskDetach = z.infer<typeof DiskDetach>;
 
 export const SnapshotCreate = z.object({ name: Name.optional() });
 export type SnapshotCreate = z.infer<typeof SnapshotCreate>;

@@ -30,6 +30,8 @@ export const eventTypes = [
   'disk.failed',
   'disk.updated',
   'disk.deleted',
+  'disk.attached',
+  'disk.detached',
   'disk.snapshot-taken',
   'disk.snapshot-deleted',
   'job.created',

@@ -16,6 +16,8 @@ export const jobKinds = [
   'disk.forget-snapshot',
   'disk.resize',
   'disk.flatten',
+  'disk.attach',
+  'disk.detach',
   'disk.check',
   'disk.remove',
   'blob.verify',

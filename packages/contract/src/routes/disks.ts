@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { pageOf, PageQuery } from '../primitives.js';
-import { Disk, DiskCreate, DiskRole, DiskSnapshot, DiskUpdate, SnapshotCreate } from '../resources/disk.js';
+import {
+  Disk,
+  DiskAttach,
+  DiskCreate,
+  DiskDetach,
+  DiskRole,
+  DiskSnapshot,
+  DiskUpdate,
+  SnapshotCreate,
+} from '../resources/disk.js';
 import { byRef, type Route } from './route.js';
 
 const bySnapshot = byRef.extend({ snapshot: z.string().min(1).max(64) });
@@ -62,6 +71,30 @@ export const disksRoutes = {
     status: 202,
     answer: Disk,
     etag: true,
+  },
+  attachDisk: {
+    method: 'POST',
+    path: '/disks/{ref}/attach',
+    tag: 'disks',
+    summary: 'Give a data disk to a device: at once when that is up, else at its next boot',
+    role: 'operator',
+    params: byRef,
+    body: DiskAttach,
+    status: 202,
+    answer: Disk,
+    idempotent: true,
+  },
+  detachDisk: {
+    method: 'POST',
+    path: '/disks/{ref}/detach',
+    tag: 'disks',
+    summary: 'Take a data disk from a device, which is asked to let go of it first',
+    role: 'operator',
+    params: byRef,
+    body: DiskDetach,
+    status: 202,
+    answer: Disk,
+    idempotent: true,
   },
   checkDisk: {
     method: 'POST',

@@ -18,6 +18,7 @@ import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createPlaneState } from '../app/boot/plane/state.js';
 import { createTelemetryQueue, type TelemetryQueue } from '../app/boot/plane/telemetry.js';
 import { createTreeLoader } from '../app/boot/plane/trees.js';
+import { createBoardDisks } from '../app/disks/plane/board-disks.js';
 import { createExports, type Exports } from '../app/disks/plane/exports.js';
 import { createOrderWorker } from '../app/disks/plane/order-worker.js';
 import { pause } from '../app/jobs/pause.js';
@@ -102,18 +103,21 @@ export async function createBootApplication(
   const exports = createExports({
     book,
     bootKey,
-    openDisk: async (id) => {
+    openDisk: async (id, readOnly) => {
       const held = await pool.hold(id);
-      return createDiskExport(held.disk, { label: id, release: () => held.release() });
+      const facts = { label: id, release: () => held.release() };
+      return readOnly ? createImageExport(held.disk, facts) : createDiskExport(held.disk, facts);
     },
     openImage: async (digest) => {
       const held = await pool.holdImage(digest);
       return createImageExport(held.view, { label: 'image', release: () => held.release() });
     },
   });
+  const boardDisks = createBoardDisks({ backend, book, exports, clock, log, pause, changed });
   const diskWork = createOrderWorker({
     exchange: (known, reports, signal) => backend.diskOrders(known, reports, signal),
     withoutDisk: (disk, reason, work) => exports.withoutDisk(disk, reason, work),
+    attachments: boardDisks,
     ...{ pool, log, pause },
   });
   const segments = createSegmentReader({ blobs, cacheBytes });
@@ -136,7 +140,7 @@ export async function createBootApplication(
     answers: createBootAnswers({ identify, book, boots, overlays, clock }),
     files: createBootFiles({ locate, boots, overlays, segments, clock, log, serverUrl }),
     device: createDeviceApi({
-      ...{ backend, book, boots, bootKey, changed, clock, log, sessionTtlSeconds },
+      ...{ backend, book, boots, boardDisks, bootKey, changed, clock, log, sessionTtlSeconds },
       pushEntry: noteSession,
     }),
     exports,

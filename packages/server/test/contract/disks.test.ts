@@ -13,6 +13,7 @@ const aDisk = (tenant: string, change: Partial<DiskRecord> = {}): DiskRecord => 
   name: `disk-${testIds.randomHex(4)}`,
   role: 'data',
   device: null,
+  attachments: [],
   image: null,
   base: null,
   size: 5 * 2 ** 40,

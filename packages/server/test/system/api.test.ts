@@ -72,6 +72,8 @@ const requests: Record<
   getDisk: { params: { ref: 'none' }, answers: ['disk.not-found'] },
   updateDisk: { params: { ref: 'none' }, body: { name: 'other' }, answers: ['disk.not-found'] },
   deleteDisk: { params: { ref: 'none' }, answers: ['disk.not-found'] },
+  attachDisk: { params: { ref: 'none' }, body: { device: 'none' }, answers: ['disk.not-found'] },
+  detachDisk: { params: { ref: 'none' }, body: {}, answers: ['disk.not-found'] },
   checkDisk: { params: { ref: 'none' }, answers: ['disk.not-found'] },
   flattenDisk: { params: { ref: 'none' }, answers: ['disk.not-found'] },
   listSnapshots: { params: { ref: 'none' }, answers: ['disk.not-found'] },

@@ -100,6 +100,7 @@ export const argumentSchemas = {
   bootKey: z.tuple([]),
   identify: z.tuple([WireIdentity]),
   tree: z.tuple([Sha256]),
+  attachments: z.tuple([DeviceId]),
   exchange: z.tuple([ExchangeRequest]),
   telemetry: z.tuple([z.string().min(1).max(128), TelemetryBatch]),
   leases: z.tuple([Name]),

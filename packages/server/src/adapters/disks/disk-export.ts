@@ -20,7 +20,7 @@ const mostExtents = 1024;
 const mostCached = 32 << 20;
 const cachedAtOnce = 1 << 20;
 
-/** A disk that nobody writes to, such as an image that many boards stream. */
+/** What is only read: an image that many boards stream, a disk that many boards share. */
 export function createImageExport(view: DiskView, { release, ...facts }: ExportFacts): DiskExport {
   return {
     ...facts,

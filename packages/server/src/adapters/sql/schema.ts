@@ -1,6 +1,8 @@
 import type { Generated } from 'kysely';
 import type {
   DeviceState,
+  DiskAccess,
+  DiskAttachment,
   DiskRole,
   DiskState,
   EventType,
@@ -32,6 +34,7 @@ export interface Tables {
   derivatives: DerivativeRow;
   uploads: UploadRow;
   disks: DiskRow;
+  disk_attachments: DiskAttachmentRow;
   disk_snapshots: DiskSnapshotRow;
   devices: DeviceRow;
   identities: IdentityRow;
@@ -162,6 +165,14 @@ export interface DiskRow {
   created_at: string;
   updated_at: string;
   revision: number;
+}
+
+export interface DiskAttachmentRow {
+  disk: string;
+  device: string;
+  access: DiskAccess;
+  state: DiskAttachment['state'];
+  since: string;
 }
 
 export interface DiskSnapshotRow {

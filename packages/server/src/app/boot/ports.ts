@@ -1,6 +1,7 @@
 import type { RootFileSystem } from '../../domain/root-place.js';
 import type {
   BootSession,
+  DiskAccess,
   FirmwareKind,
   Model,
   Page,
@@ -34,6 +35,13 @@ export interface KnownSession {
   readonly generation: number | null;
   readonly outcome: SessionOutcome;
   readonly stage: BootSession['stage'];
+}
+
+/** A data disk that a board may have. */
+export interface AttachedDisk {
+  readonly id: string;
+  readonly name: string;
+  readonly access: DiskAccess;
 }
 
 export type BootAnswer =
@@ -129,6 +137,8 @@ export interface BootBackend {
   /** Who is this, and what does it get. Registers a Pi never seen before as discovered. */
   identify(wire: WireIdentity): Promise<BootAnswer>;
   tree(digest: string): Promise<BootTree>;
+  /** The data disks a device may have now. */
+  attachments(device: string): Promise<readonly AttachedDisk[]>;
   exchange(request: ExchangeRequest): Promise<ExchangeResult>;
   /** At most 1,000 items; kept in order per session. Repeating a batch (same `batch` id) changes nothing. */
   telemetry(batch: string, items: readonly Telemetry[]): Promise<TelemetryReply>;

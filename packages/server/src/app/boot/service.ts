@@ -8,7 +8,7 @@ import { createBootKey } from './boot-key.js';
 import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
 import { createExchange } from './exchange.js';
 import { createIdentifyDevice, type SeenBoard } from './identify-device.js';
-import type { BootBackend, TimelineFeed, WireIdentity } from './ports.js';
+import type { AttachedDisk, BootBackend, TimelineFeed, WireIdentity } from './ports.js';
 import { createRecordTelemetry } from './record-telemetry.js';
 import { createSessions, type Sessions } from './sessions.js';
 import { createSessionSweeper, type SessionSweeper } from './sweeper.js';
@@ -47,6 +47,13 @@ export interface BootService {
   readonly sweeper: SessionSweeper;
 }
 
+async function attachmentsOf(tx: Transaction, device: string): Promise<AttachedDisk[]> {
+  return (await tx.disks.attachedTo(device)).map(({ id, name, attachments }) => {
+    const access = attachments.find((each) => each.device === device)?.access ?? 'read-only';
+    return { id, name, access };
+  });
+}
+
 export function createBootService(deps: BootServiceDeps): BootService {
   const { store, clock, log, feed, blobs, settings } = deps;
   const bootKey = createBootKey(deps);
@@ -68,6 +75,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
       bootKey,
       identify: createIdentifyDevice({ store, registerSeen: deps.registerSeen, prepareSecrets }),
       tree,
+      attachments: (device) => store.read((tx) => attachmentsOf(tx, device)),
       exchange: createExchange({ ...deps, bootKey, timelines, secrets }),
       telemetry: createRecordTelemetry({ store, clock, timelines, feed, site: settings.site }),
       leases: (site) => store.read((tx) => tx.sessions.leases(site)),

@@ -1,15 +1,15 @@
+import { detachAll } from '../disks/attachments.js';
+import type { BeginWorkDeps } from '../disks/begin-work.js';
 import type { RootDisks } from '../disks/root-disks.js';
 import { ensureRoot } from '../images/root-job.js';
-import type { EnqueueJob } from '../jobs/handler.js';
 import type { Prepare } from './ports.js';
 
-export interface PrepareDeps {
-  readonly enqueue: EnqueueJob;
+export interface PrepareDeps extends BeginWorkDeps {
   readonly rootDisks: RootDisks;
 }
 
 /** What each root mode needs: `ram` the packed root, once for all boards; `nbd` a disk for this board; `stream` nothing besides the image. */
-export const createPrepare = ({ enqueue, rootDisks }: PrepareDeps): Prepare => ({
+export const createPrepare = ({ enqueue, clock, rootDisks }: PrepareDeps): Prepare => ({
   ensure: async (tx, device, image, { rootMode, diskSize }) => {
     const name = `${image.name}:${image.version}`;
     if (rootMode === 'nbd') {
@@ -21,5 +21,8 @@ export const createPrepare = ({ enqueue, rootDisks }: PrepareDeps): Prepare => (
     const prepared = await ensureRoot({ enqueue }, tx, image);
     return { job: prepared === 'ready' ? null : prepared.job, what, disk: null };
   },
-  end: (tx, device) => rootDisks.retire(tx, device, null),
+  end: async (tx, device) => {
+    await detachAll({ enqueue, clock }, tx, device);
+    await rootDisks.retire(tx, device, null);
+  },
 });

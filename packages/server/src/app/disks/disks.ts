@@ -143,6 +143,7 @@ async function create(
       name: wanted.name ?? `disk-${id.slice(-8).toLowerCase()}`,
       role: 'data',
       device: null,
+      attachments: [],
       ownBytes: null,
       state: 'creating',
       stateReason: null,
@@ -247,16 +248,16 @@ async function remove(
   return success(await beginWork(deps, tx, disk, { kind: 'remove', disk: disk.id }, { state: 'deleting' }));
 }
 
-function refuseAttached({ name, role, device }: DiskRecord) {
-  if (device === null) return undefined;
-  if (role === 'root')
+function refuseAttached({ name, device, attachments }: DiskRecord) {
+  if (device !== null)
     return refusal('disk.in-use', `${name} is the system disk of a device.`, {
       remedy: 'It goes when the device is released.',
       conflicts: [device],
     });
+  if (attachments.length === 0) return undefined;
   return refusal('disk.in-use', `${name} is attached to a device.`, {
-    remedy: 'Detach it first.',
-    conflicts: [device],
+    remedy: `Detach it first: drover disk detach ${name}`,
+    conflicts: attachments.map((each) => each.device),
   });
 }
 

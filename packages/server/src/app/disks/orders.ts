@@ -9,6 +9,10 @@ export type DiskWork =
   | { readonly kind: 'resize'; readonly disk: string; readonly size: number }
   | { readonly kind: 'flatten'; readonly disk: string }
   | { readonly kind: 'check'; readonly disk: string }
+  /** The device may have it from now on. */
+  | { readonly kind: 'attach'; readonly disk: string; readonly device: string }
+  /** The device is to let go of it. `force`: its connections are cut. */
+  | { readonly kind: 'detach'; readonly disk: string; readonly device: string; readonly force: boolean }
   | { readonly kind: 'remove'; readonly disk: string };
 
 /** Stands until a report says that it is done; then, or when it is cancelled, it is no longer given out. Doing it twice is the same as doing it once. */
@@ -24,7 +28,7 @@ export type DiskOrderReport =
   | { readonly order: string; readonly state: 'refused'; readonly refusal: Refusal };
 
 export interface DiskOrderResult {
-  /** The disk behind it; null when it is gone. */
+  /** The disk behind it; null when it is gone, or as it was. */
   readonly facts: DiskFacts | null;
   /** Of a check. */
   readonly reports?: readonly DiskFileReport[];

@@ -1,4 +1,4 @@
-import type { Disk, DiskRole, DiskSnapshot, Page } from '@drover/contract';
+import type { Disk, DiskAttachment, DiskRole, DiskSnapshot, Page } from '@drover/contract';
 
 export interface DiskRecord extends Omit<Disk, 'etag'> {
   /** Where its files are. */
@@ -11,11 +11,12 @@ export interface DiskRecord extends Omit<Disk, 'etag'> {
 
 export interface DiskFilter {
   readonly tenant?: string;
+  /** It is its system disk, or attached to it. */
   readonly device?: string;
   readonly role?: DiskRole;
 }
 
-export type DiskChange = Partial<Omit<DiskRecord, 'id' | 'tenant' | 'role' | 'createdAt' | 'revision'>>;
+export type DiskChange = Partial<Omit<DiskRecord, 'id' | 'tenant' | 'role' | 'attachments' | 'createdAt' | 'revision'>>;
 export type SnapshotChange = Partial<Pick<DiskSnapshot, 'size' | 'state' | 'stateReason' | 'job'>>;
 
 export interface DiskRepository {
@@ -28,6 +29,11 @@ export interface DiskRepository {
   /** False when it is gone or no longer at that revision, or when the new name is taken. */
   update(id: string, revision: number, change: DiskChange): Promise<boolean>;
   delete(id: string): Promise<void>;
+  /** Notes who has a data disk, in place of what was noted of the same device. */
+  attach(id: string, attachment: DiskAttachment): Promise<void>;
+  detach(id: string, device: string): Promise<void>;
+  /** Data disks that are attached to a device, oldest first. */
+  attachedTo(device: string): Promise<DiskRecord[]>;
   /** Names of disks that lie on those bytes. */
   onBase(digest: string): Promise<string[]>;
   /** False when the disk has a snapshot of that name. */

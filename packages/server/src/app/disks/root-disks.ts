@@ -28,6 +28,7 @@ export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
     const disk: DiskRecord = {
       ...{ id, name: `root-${id.slice(-10).toLowerCase()}`, tenant: device.tenant ?? deps.defaultTenant },
       ...{ site: deps.site, role: 'root', device: device.id, image: image.id, base: digest },
+      attachments: [],
       size: Math.max(imageSize, size ?? 0),
       ...{ ownBytes: null, state: 'creating', stateReason: null, job: null, createdAt: at, updatedAt: at, revision: 1 },
     };

@@ -22,6 +22,8 @@ const kinds = [
   'disk.resize',
   'disk.flatten',
   'disk.check',
+  'disk.attach',
+  'disk.detach',
   'disk.remove',
 ] as const satisfies readonly JobKind[];
 
@@ -70,6 +72,7 @@ const undo = async (deps: DiskWorkDeps, context: JobContext): Promise<void> => {
 const backOf = (work: DiskWork): DiskWork | undefined => {
   if (work.kind === 'create') return { kind: 'remove', disk: work.plan.disk };
   if (work.kind === 'snapshot') return { kind: 'forget-snapshot', disk: work.disk, snapshot: work.snapshot };
+  if (work.kind === 'attach') return { kind: 'detach', disk: work.disk, device: work.device, force: true };
   return undefined;
 };
 
@@ -81,6 +84,7 @@ async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { fac
   const done: DiskChange = { job: null, ownBytes: facts?.ownBytes ?? null, updatedAt: at };
   const rest: DiskChange = { ...done, state: 'ready', stateReason: null };
   if (isRetired(disk, work)) return removeRetired(deps, tx, disk);
+  if (work.kind === 'attach' || work.kind === 'detach') return settleAttachment(tx, disk, work, at);
   const tell = (type: EventType, data: Record<string, unknown> = {}): Promise<void> =>
     tx.events.append({ type, at, tenant: disk.tenant, subject: disk.id, data: { name: disk.name, ...data } });
   switch (work.kind) {
@@ -115,6 +119,22 @@ async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { fac
   }
 }
 
+/** The device was released meanwhile where it is not noted any more: then nothing is to be told. */
+async function settleAttachment(
+  tx: Transaction,
+  disk: DiskRecord,
+  { kind, device }: Extract<DiskWork, { kind: 'attach' | 'detach' }>,
+  at: string,
+): Promise<void> {
+  const attachment = disk.attachments.find((each) => each.device === device);
+  if (attachment === undefined) return kind === 'attach' ? void (await saveDisk(tx, disk, { job: null })) : undefined;
+  if (kind === 'detach') await tx.disks.detach(disk.id, device);
+  await saveDisk(tx, disk, { job: null, updatedAt: at });
+  const data = { name: disk.name, device, access: attachment.access };
+  const type = kind === 'attach' ? 'disk.attached' : 'disk.detached';
+  await tx.events.append({ type, at, tenant: disk.tenant, subject: disk.id, data });
+}
+
 /** A root disk whose assignment ended while it was being worked on. */
 const isRetired = (disk: DiskRecord, work: DiskWork): boolean => disk.state === 'deleting' && work.kind !== 'remove';
 
@@ -144,11 +164,19 @@ async function markDevice(tx: Transaction, disk: DiskRecord, at: string, reason:
     );
 }
 
+/** The board did not let go. */
+async function keepAttached(tx: Transaction, disk: DiskRecord, device: string): Promise<void> {
+  const kept = disk.attachments.find((each) => each.device === device);
+  if (kept !== undefined) await tx.disks.attach(disk.id, { ...kept, state: 'attached' });
+}
+
 /** What the database says of work that did not come to its end. */
 async function giveUp(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, reason: string): Promise<void> {
   const disk = await tx.disks.get(diskOf(work));
   if (disk === undefined) return;
   if (isRetired(disk, work)) return removeRetired(deps, tx, disk);
+  // Its device was released: the disk is no longer this job's.
+  if (work.kind === 'detach' && !disk.attachments.some(({ device }) => device === work.device)) return;
   const at = new Date(deps.clock.now()).toISOString();
   const isMade = work.kind !== 'create';
   await saveDisk(tx, disk, {
@@ -157,6 +185,8 @@ async function giveUp(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, reaso
     job: null,
     updatedAt: at,
   });
+  if (work.kind === 'attach') await tx.disks.detach(disk.id, work.device);
+  if (work.kind === 'detach') await keepAttached(tx, disk, work.device);
   if (work.kind === 'snapshot') await tx.disks.deleteSnapshot(work.snapshot);
   if (work.kind === 'forget-snapshot') await tx.disks.updateSnapshot(work.snapshot, { state: 'ready', job: null });
   if (!isMade)

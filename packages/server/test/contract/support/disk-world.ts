@@ -7,6 +7,7 @@ import { createClusterCache, createTableCache } from '@drover/disk-image';
 import { createFileLock, createGate, createHolePuncher } from '../../../src/adapters/disks/index.js';
 import { createDiskPool } from '../../../src/adapters/disks/pool/pool.js';
 import type { SqlStore } from '../../../src/adapters/sql/index.js';
+import { createAttachments } from '../../../src/app/disks/attachments.js';
 import { createDisks } from '../../../src/app/disks/disks.js';
 import { createOrderDesk, type OrderDesk } from '../../../src/app/disks/order-desk.js';
 import { createOrderWorker } from '../../../src/app/disks/plane/order-worker.js';
@@ -72,15 +73,26 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       await service.stop();
     };
   };
+  /** Boards that are asked for disks: what they were asked, and how they answer. */
+  const boards = {
+    asked: [] as string[],
+    answer: async (_signal: AbortSignal): Promise<void> => undefined,
+    refresh: async (device: string): Promise<void> => void boards.asked.push(`refresh ${device}`),
+    letGo: async (disk: string, device: string, force: boolean, signal: AbortSignal): Promise<void> => {
+      boards.asked.push(`${force ? 'take' : 'ask for'} ${disk} of ${device}`);
+      await boards.answer(signal);
+    },
+  };
   const rootDisks = createRootDisks({
     ...{ enqueue, clock: systemClock, ids: testIds },
     ...{ site: 'default', defaultTenant: tenant },
   });
   return {
-    ...{ disks, pool, tenant, log, store, rootDisks },
+    ...{ disks, pool, tenant, log, store, rootDisks, boards },
+    attachments: createAttachments({ store, enqueue, clock: systemClock, defaultTenant: tenant }),
     provisioning: createProvisioning({
       ...{ store, clock: systemClock, defaultTenant: tenant },
-      prepare: createPrepare({ enqueue, rootDisks }),
+      prepare: createPrepare({ enqueue, clock: systemClock, rootDisks }),
     }),
     jobs: createJobs({ store, enqueue, importAgain: () => Promise.reject(new Error('no import here')) }),
     /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
@@ -106,6 +118,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
             return desk.exchange(known, reports, AbortSignal.any([signal, AbortSignal.timeout(100)]));
           },
           withoutDisk: (_disk, _reason, work) => work(),
+          attachments: boards,
           ...{ pool, log, pause },
           retryMs: 20,
         }),

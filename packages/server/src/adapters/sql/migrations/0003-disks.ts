@@ -28,6 +28,16 @@ export const disks = ({ text }: Traits): Migration => ({
     await db.schema.createIndex('disks_device').on('disks').column('device').execute();
     await db.schema.createIndex('disks_base').on('disks').column('base').execute();
     await db.schema
+      .createTable('disk_attachments')
+      .addColumn('disk', text, (c) => c.notNull().references('disks.id').onDelete('cascade'))
+      .addColumn('device', text, (c) => c.notNull())
+      .addColumn('access', text, (c) => c.notNull())
+      .addColumn('state', text, (c) => c.notNull())
+      .addColumn('since', text, (c) => c.notNull())
+      .addPrimaryKeyConstraint('disk_attachments_key', ['disk', 'device'])
+      .execute();
+    await db.schema.createIndex('disk_attachments_device').on('disk_attachments').column('device').execute();
+    await db.schema
       .createTable('disk_snapshots')
       .addColumn('id', text, (c) => c.primaryKey())
       .addColumn('disk', text, (c) => c.notNull().references('disks.id').onDelete('cascade'))

@@ -1,19 +1,25 @@
-import { sql } from 'kysely';
-import type { DiskSnapshot } from '@drover/contract';
+import { sql, type SqlBool } from 'kysely';
+import type { DiskAttachment, DiskSnapshot } from '@drover/contract';
 import type { DiskRecord, DiskRepository } from '../../../app/disks/records.js';
 import { defined } from '../codec.js';
-import { equals, olderThan } from '../conditions.js';
-import { mapPage, pageFrom } from '../pages.js';
-import type { DiskRow, DiskSnapshotRow } from '../schema.js';
+import { always, equals, olderThan, type Condition } from '../conditions.js';
+import { pageFrom } from '../pages.js';
+import type { DiskAttachmentRow, DiskRow, DiskSnapshotRow } from '../schema.js';
 import type { Context } from './context.js';
 
-const toDisk = (row: DiskRow): DiskRecord => ({
+const toAttachment = ({ device, access, state, since }: DiskAttachmentRow): DiskAttachment => ({
+  ...{ device, access, state, since },
+});
+
+/** `attached`: rows of any disks. */
+const toDisk = (row: DiskRow, attached: readonly DiskAttachmentRow[]): DiskRecord => ({
   id: row.id,
   tenant: row.tenant,
   site: row.site,
   name: row.name,
   role: row.role,
   device: row.device,
+  attachments: attached.filter(({ disk }) => disk === row.id).map(toAttachment),
   image: row.image,
   base: row.base,
   size: row.size,
@@ -62,39 +68,78 @@ type Part<K extends keyof DiskRepository> = Pick<DiskRepository, K>;
 export const createDiskRepository = (context: Context): DiskRepository => ({
   ...lookups(context),
   ...changes(context),
+  ...attachments(context),
   ...snapshots(context),
 });
 
-const lookups = ({ db }: Context): Part<'get' | 'find' | 'list' | 'onBase'> => ({
-  get: async (id) => {
-    const row = await db.selectFrom('disks').selectAll().where('id', '=', id).executeTakeFirst();
-    return row && toDisk(row);
-  },
-  find: async (tenant, name) => {
-    const query = db.selectFrom('disks').selectAll().where('tenant', '=', tenant).where('name', '=', name);
-    const row = await query.executeTakeFirst();
-    return row && toDisk(row);
-  },
-  list: async ({ tenant, device, role }, { limit, cursor }) => {
-    const rows = await db
-      .selectFrom('disks')
-      .selectAll()
-      .where(equals('tenant', tenant))
-      .where(equals('device', device))
-      .where(equals('role', role))
-      .where(olderThan(cursor, 'created_at'))
-      .orderBy('created_at', 'desc')
-      .orderBy('id', 'desc')
-      .limit(limit + 1)
+/** Disks with who has them. */
+const complete = async ({ db }: Context, rows: readonly DiskRow[]): Promise<DiskRecord[]> => {
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  const query = db.selectFrom('disk_attachments').selectAll().where('disk', 'in', ids);
+  const attached = await query.orderBy('since').orderBy('device').execute();
+  return rows.map((row) => toDisk(row, attached));
+};
+
+const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' | 'onBase'> => {
+  const { db } = context;
+  const one = async (row: DiskRow | undefined): Promise<DiskRecord | undefined> =>
+    row === undefined ? undefined : (await complete(context, [row]))[0];
+  return {
+    get: async (id) => one(await db.selectFrom('disks').selectAll().where('id', '=', id).executeTakeFirst()),
+    find: async (tenant, name) => {
+      const query = db.selectFrom('disks').selectAll().where('tenant', '=', tenant).where('name', '=', name);
+      return one(await query.executeTakeFirst());
+    },
+    list: async ({ tenant, device, role }, { limit, cursor }) => {
+      const rows = await db
+        .selectFrom('disks')
+        .selectAll()
+        .where(equals('tenant', tenant))
+        .where(hadBy(device))
+        .where(equals('role', role))
+        .where(olderThan(cursor, 'created_at'))
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit + 1)
+        .execute();
+      const page = pageFrom(rows, limit, (row) => [row.created_at, row.id]);
+      return { items: await complete(context, page.items), next: page.next };
+    },
+    attachedTo: async (device) => {
+      const rows = await db
+        .selectFrom('disks')
+        .innerJoin('disk_attachments', 'disk_attachments.disk', 'disks.id')
+        .selectAll('disks')
+        .where('disk_attachments.device', '=', device)
+        .orderBy('disk_attachments.since')
+        .orderBy('disks.id')
+        .execute();
+      return complete(context, rows);
+    },
+    onBase: async (digest) => {
+      const rows = await db.selectFrom('disks').select('name').where('base', '=', digest).orderBy('name').execute();
+      return rows.map((row) => row.name);
+    },
+  };
+};
+
+/** A device has it, in whatever way. */
+const hadBy = (device: string | undefined): Condition =>
+  device === undefined
+    ? always
+    : sql<SqlBool>`(disks.device = ${device} or exists (select 1 from disk_attachments where disk = disks.id and disk_attachments.device = ${device}))`;
+
+const attachments = ({ db }: Context): Part<'attach' | 'detach'> => ({
+  attach: async (disk, { device, access, state, since }) => {
+    await db
+      .insertInto('disk_attachments')
+      .values({ disk, device, access, state, since })
+      .onConflict((conflict) => conflict.columns(['disk', 'device']).doUpdateSet({ access, state }))
       .execute();
-    return mapPage(
-      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
-      toDisk,
-    );
   },
-  onBase: async (digest) => {
-    const rows = await db.selectFrom('disks').select('name').where('base', '=', digest).orderBy('name').execute();
-    return rows.map((row) => row.name);
+  detach: async (disk, device) => {
+    await db.deleteFrom('disk_attachments').where('disk', '=', disk).where('device', '=', device).execute();
   },
 });
 

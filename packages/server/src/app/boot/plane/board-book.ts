@@ -1,6 +1,6 @@
 import type { BootPlan, PlannedDevice } from '../../../domain/boot-plan.js';
 import { reach, type BootTrack } from '../../../domain/session-open.js';
-import type { BootAnswer, ExchangeResult, KnownSession, StoredLease, WireIdentity } from '../ports.js';
+import type { AttachedDisk, BootAnswer, ExchangeResult, KnownSession, StoredLease, WireIdentity } from '../ports.js';
 
 /** What a granted exchange gave this board: enough to serve its root while the control plane is away. */
 export type Grant = Omit<Extract<ExchangeResult, { kind: 'granted' }>, 'kind' | 'credential'>;
@@ -28,6 +28,8 @@ export interface Board {
   askedAt: number;
   wire: WireIdentity;
   boot: CurrentBoot | null;
+  /** Data disks it may have; undefined: not asked for yet. Kept over a restart of this plane, in case that of the control plane takes longer. */
+  attached?: readonly AttachedDisk[] | undefined;
   /** Transfers under way. */
   transfers: number;
 }
@@ -215,7 +217,7 @@ class Book implements BoardBook {
 
   snapshot(): Pick<PlaneState, 'boards' | 'addresses'> {
     return {
-      boards: [...this.boards.values()].map(({ answer, askedAt, wire, boot }) => ({ answer, askedAt, wire, boot })),
+      boards: [...this.boards.values()].map(({ transfers: _transfers, ...board }) => board),
       addresses: [...this.addresses].map(([address, { device, at }]) => [address, device, at] as const),
     };
   }

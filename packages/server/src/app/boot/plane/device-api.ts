@@ -1,7 +1,8 @@
-import type { ExchangeForm, ReportQuery } from '@drover/contract';
+import type { DisksQuery, ExchangeForm, ReportQuery } from '@drover/contract';
 import { isSecret, nonceOfCredential, openedAtOf, secretExpiry, secretOf } from '../../../domain/boot-credential.js';
 import type { FileSource } from '../../../domain/boot-plan.js';
 import type { Clock, Log } from '../../ports.js';
+import type { BoardDisks, DiskList } from '../../disks/plane/board-disks.js';
 import type { BootBackend, ExchangeResult } from '../ports.js';
 import type { BoardBook, CurrentBoot, Grant } from './board-book.js';
 import type { Boots } from './boots.js';
@@ -13,6 +14,13 @@ export interface DeviceApi {
   /** Opens the root for download. */
   root(session: string, authorization: string | undefined): Promise<Granted<OpenRoot>>;
   identity(session: string, authorization: string | undefined): Promise<Granted<Uint8Array>>;
+  /** Its data disks, as soon as they are others than those it knows. */
+  disks(
+    session: string,
+    authorization: string | undefined,
+    says: DisksQuery,
+    signal: AbortSignal,
+  ): Promise<Granted<DiskList>>;
   report(
     session: string,
     authorization: string | undefined,
@@ -43,6 +51,7 @@ interface DeviceApiDeps {
   readonly bootKey: () => string | undefined;
   /** For sessions the boot plane no longer knows. */
   readonly pushEntry: (session: string, entry: NewEntry) => void;
+  readonly boardDisks: Pick<BoardDisks, 'follow'>;
   readonly changed: () => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -50,6 +59,7 @@ interface DeviceApiDeps {
 }
 
 const away: DeviceRefusal = { kind: 'not-ready', retryAfter: 2, reason: 'the control plane is away' };
+const notValid = 'the credential is not valid for this session';
 const refused = (reason: string): DeviceRefusal => ({ kind: 'refused', reason });
 
 export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
@@ -122,7 +132,7 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
   const grantOf = async (session: string, authorization: string | undefined): Promise<Granted<Grant>> => {
     const nonce = authorise(session, authorization);
     const key = deps.bootKey();
-    if (nonce === undefined || key === undefined) return refused('the credential is not valid for this session');
+    if (nonce === undefined || key === undefined) return refused(notValid);
     const known = book.bySession(session)?.boot?.grant;
     if (known != null) return { kind: 'granted', value: known };
     const again = await ask(session, { secret: secretOf(key, session), nonce }, '');
@@ -156,6 +166,11 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
       const granted = await grantOf(session, authorization);
       if (granted.kind !== 'granted') return granted;
       return { kind: 'granted', value: Buffer.from(granted.value.identityTar, 'base64') };
+    },
+    disks: async (session, authorization, says, signal) => {
+      if (authorise(session, authorization) === undefined) return refused(notValid);
+      const value = await deps.boardDisks.follow(session, says, signal);
+      return value === undefined ? away : { kind: 'granted', value };
     },
     report: (session, authorization, { step, state, message, uptime, log: source }, log) => {
       if (!mayReport(session, authorization)) return refused('neither credential nor secret of this session');

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { deviceOf, planOf } from '../../../../test/boot/fixtures.js';
 import { exportName, moveSecret } from '../../../domain/disk-export.js';
 import type { Board, CurrentBoot } from '../../boot/plane/board-book.js';
+import type { AttachedDisk } from '../../boot/ports.js';
 import type { DiskExport } from '../ports.js';
 import { createExports } from './exports.js';
 
@@ -11,7 +12,10 @@ const session = 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9N';
 const disk = 'dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9N';
 const image = 'cd'.repeat(32);
 
-function world(change: Partial<CurrentBoot> = {}, bootKey: string | undefined = key) {
+const data = 'dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9P';
+const otherSession = 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9Q';
+
+function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access']) {
   const opened: string[] = [];
   const closed: string[] = [];
   const ended: string[] = [];
@@ -33,11 +37,17 @@ function world(change: Partial<CurrentBoot> = {}, bootKey: string | undefined = 
     revoked: false,
     ...change,
   } as unknown as CurrentBoot;
+  const attached: AttachedDisk[] = access === undefined ? [] : [{ id: data, name: 'data', access }];
+  const board = (id: string) => ({ boot, attached, answer: { device: deviceOf({ id }) } }) as unknown as Board;
+  const boards = new Map([
+    [session, board('dev_1')],
+    [otherSession, board('dev_2')],
+  ]);
   const exports = createExports({
-    book: { bySession: (id) => (id === session ? ({ boot } as Board) : undefined) },
-    bootKey: () => bootKey,
-    openDisk: async (id) => {
-      opened.push(id);
+    book: { bySession: (id) => boards.get(id) },
+    bootKey: () => key,
+    openDisk: async (id, readOnly) => {
+      opened.push(readOnly ? `${id} to read` : id);
       return exportOf(id);
     },
     openImage: async (digest) => {
@@ -58,7 +68,7 @@ function world(change: Partial<CurrentBoot> = {}, bootKey: string | undefined = 
   return { opened, closed, ended, exports, open };
 }
 
-const nameOf = (what: string): string => exportName(key, session, what);
+const nameOf = (what: string, of = session): string => exportName(key, of, what);
 
 describe('an export', () => {
   it('opens to its board: a disk of its own, or the image', async () => {
@@ -94,6 +104,27 @@ describe('an export', () => {
     const connection = { id: 1, end: () => undefined };
     const request = { name: nameOf(disk), peerAddress: '10.0.0.9', tls: false, signal: new AbortController().signal };
     expect(await exports.open({ ...request, connection })).toMatchObject({ ok: false, reason: 'shutting-down' });
+  });
+
+  it('opens for a board that the disk is attached to, as that may use it', async () => {
+    const { open, opened } = world({}, 'read-write');
+    expect(await open(nameOf(data))).toMatchObject({ ok: true });
+    expect(opened).toEqual([data]);
+    const readers = world({}, 'read-only');
+    expect(await readers.open(nameOf(data))).toMatchObject({ ok: true });
+    expect(await readers.open(nameOf(data, otherSession))).toMatchObject({ ok: true });
+    expect(readers.opened).toEqual([`${data} to read`, `${data} to read`]);
+  });
+
+  it('has no second board that writes, not for a moment', async () => {
+    const { open, exports } = world({}, 'read-write');
+    const first = await open(nameOf(data));
+    expect(await open(nameOf(data))).toMatchObject({ ok: true });
+    expect(await open(nameOf(data, otherSession))).toMatchObject({ ok: false, reason: 'policy' });
+    expect(exports.isOpen(data, 'dev_1')).toBe(true);
+    expect(exports.isOpen(data, 'dev_2')).toBe(false);
+    exports.endDisk(data, 'dev_1', 'taken');
+    if (first.ok) await first.export.close();
   });
 
   it('stays with the address that opened it first, unless who comes from another has the secret', async () => {

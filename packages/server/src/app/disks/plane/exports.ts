@@ -1,6 +1,7 @@
 import { RefusedError } from '@drover/contract';
 import { exportName, moveSecret, readExportName, type ExportName } from '../../../domain/disk-export.js';
-import type { BoardBook, CurrentBoot } from '../../boot/plane/board-book.js';
+import type { Board, BoardBook, CurrentBoot } from '../../boot/plane/board-book.js';
+import type { AttachedDisk } from '../../boot/ports.js';
 import type { DiskConnection, DiskExport, DiskOpened, DiskOpenRequest, ExportDirectory } from '../ports.js';
 
 export interface ExportsDeps {
@@ -8,7 +9,7 @@ export interface ExportsDeps {
   /** Undefined until the control plane has told it once. */
   readonly bootKey: () => string | undefined;
   /** Opens what a board may have. Throws RefusedError. */
-  readonly openDisk: (disk: string) => Promise<DiskExport>;
+  readonly openDisk: (disk: string, readOnly: boolean) => Promise<DiskExport>;
   readonly openImage: (digest: string) => Promise<DiskExport>;
   /** Most sessions whose address is remembered. */
   readonly mostPins?: number;
@@ -17,6 +18,10 @@ export interface ExportsDeps {
 export interface Exports extends ExportDirectory {
   /** Does something that needs the disk unused: its connections end, and none begins until that is done. */
   withoutDisk<T>(disk: string, reason: string, work: () => Promise<T>): Promise<T>;
+  /** Whether a device has a connection to a disk. */
+  isOpen(disk: string, device: string): boolean;
+  /** Ends the connections of a device to a disk. */
+  endDisk(disk: string, device: string, reason: string): void;
   /** Ends every connection of a session. */
   endSession(session: string, reason: string): void;
   /** What a board of that session calls a disk. Undefined until the control plane has told the key once. */
@@ -30,6 +35,8 @@ type Refused = Extract<DiskOpened, { ok: false }>;
 interface Connected {
   readonly connection: DiskConnection;
   readonly name: ExportName;
+  readonly device: string;
+  readonly readOnly: boolean;
 }
 
 const refused = (reason: Refused['reason'], message: string): Refused => ({ ok: false, reason, message });
@@ -40,7 +47,7 @@ export function createExports(deps: ExportsDeps): Exports {
   const pins = createPins(deps.mostPins ?? 20_000);
   const connected = new Map<number, Connected>();
   /** Being opened, which cannot be ended. */
-  const opening = new Set<{ readonly name: ExportName }>();
+  const opening = new Set<Omit<Connected, 'connection'>>();
   /** Disks that nobody may open now. */
   const barred = new Set<string>();
   /** Called when a connection has let go of its disk. */
@@ -51,20 +58,24 @@ export function createExports(deps: ExportsDeps): Exports {
     if (bootKey === undefined) return refused('shutting-down', 'the server does not know yet who may have what');
     const name = readExportName(bootKey, request.name);
     if (name === undefined) return unknown;
-    const boot = deps.book.bySession(name.session)?.boot;
-    const why = whyNot(boot, name) ?? barredNow(name) ?? pins.refuse(name, request.peerAddress);
+    const board = deps.book.bySession(name.session);
+    const why = whyNot(board, name) ?? barredNow(name) ?? pins.refuse(name, request.peerAddress);
     if (why !== undefined) return why;
-    const begun = { name };
+    const device = board?.answer.device.id ?? '';
+    const readOnly = isReadOnly(board, name);
+    if (!readOnly && isElsewhere(name, device))
+      return refused('policy', 'another board has not let go of the disk yet');
+    const begun = { name, device, readOnly };
     opening.add(begun);
     try {
-      const opened = await openWhat(deps, boot, name);
+      const opened = await openWhat(deps, board?.boot, name, readOnly);
       if (opened === undefined) return unknown;
       if (barred.has(name.what)) {
         await opened.close();
         return barredNow(name) ?? unknown;
       }
       pins.note(name.session, request.peerAddress);
-      return { ok: true, export: watched(opened, request.connection, name) };
+      return { ok: true, export: watched(opened, { ...begun, connection: request.connection }) };
     } catch (error) {
       if (error instanceof RefusedError) return refused('policy', error.refusal.detail);
       throw error;
@@ -74,8 +85,15 @@ export function createExports(deps: ExportsDeps): Exports {
     }
   };
 
-  const watched = (opened: DiskExport, connection: DiskConnection, name: ExportName): DiskExport => {
-    connected.set(connection.id, { connection, name });
+  const all = (): Omit<Connected, 'connection'>[] => [...connected.values(), ...opening];
+
+  /** Two boards that write would destroy what the other has written. A board's own earlier boot is ended by whoever opens its next. */
+  const isElsewhere = ({ what }: ExportName, device: string): boolean =>
+    all().some((each) => each.name.what === what && each.device !== device);
+
+  const watched = (opened: DiskExport, of: Connected): DiskExport => {
+    const { connection } = of;
+    connected.set(connection.id, of);
     return {
       ...opened,
       get size() {
@@ -89,8 +107,8 @@ export function createExports(deps: ExportsDeps): Exports {
     };
   };
 
-  const end = (isMeant: (name: ExportName) => boolean, reason: string): void => {
-    for (const { connection, name } of connected.values()) if (isMeant(name)) connection.end(reason);
+  const end = (isMeant: (of: Connected) => boolean, reason: string): void => {
+    for (const of of connected.values()) if (isMeant(of)) of.connection.end(reason);
   };
 
   const barredNow = ({ what }: ExportName): Refused | undefined =>
@@ -100,7 +118,7 @@ export function createExports(deps: ExportsDeps): Exports {
   const closed = (disk: string): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
-        if ([...connected.values(), ...opening].some(({ name }) => name.what === disk)) return;
+        if (all().some(({ name }) => name.what === disk)) return;
         waiting.delete(look);
         resolve();
       };
@@ -113,7 +131,7 @@ export function createExports(deps: ExportsDeps): Exports {
     withoutDisk: async (disk, reason, work) => {
       barred.add(disk);
       try {
-        end(({ what }) => what === disk, reason);
+        end(({ name }) => name.what === disk, reason);
         await closed(disk);
         return await work();
       } finally {
@@ -126,7 +144,9 @@ export function createExports(deps: ExportsDeps): Exports {
       return { name: exportName(bootKey, session, what), moveSecret: moveSecret(bootKey, session) };
     },
     sessionOf: (connection) => connected.get(connection)?.name.session,
-    endSession: (session, reason) => end((name) => name.session === session, reason),
+    isOpen: (disk, device) => all().some((each) => each.name.what === disk && each.device === device),
+    endDisk: (disk, device, reason) => end((of) => of.name.what === disk && of.device === device, reason),
+    endSession: (session, reason) => end(({ name }) => name.session === session, reason),
   };
 }
 
@@ -134,18 +154,29 @@ const openWhat = async (
   { openDisk, openImage }: ExportsDeps,
   boot: CurrentBoot | null | undefined,
   { what }: ExportName,
+  readOnly: boolean,
 ): Promise<DiskExport | undefined> => {
-  if (what !== 'image') return openDisk(what);
+  if (what !== 'image') return openDisk(what, readOnly);
   const image = boot?.plan?.image;
   return image == null ? undefined : openImage(image);
 };
 
-function whyNot(boot: CurrentBoot | null | undefined, { what }: ExportName): Refused | undefined {
+const attachedDisk = (board: Board | undefined, { what }: ExportName): AttachedDisk | undefined =>
+  board?.attached?.find(({ id }) => id === what);
+
+const isReadOnly = (board: Board | undefined, name: ExportName): boolean =>
+  name.what === 'image' || attachedDisk(board, name)?.access === 'read-only';
+
+function whyNot(board: Board | undefined, name: ExportName): Refused | undefined {
+  const { boot } = board ?? {};
+  const { what } = name;
   if (boot == null) return refused('policy', 'this boot session is over: the board has to start again');
   if (boot.revoked) return refused('policy', 'this boot session was revoked');
   if (!boot.exchanged) return refused('policy', 'the secret of this boot session was not exchanged yet');
   const has = what === 'image' ? boot.plan?.image != null : boot.plan?.disks.includes(what);
-  return has === true ? undefined : refused('policy', 'the disk does not belong to this boot any more');
+  return has === true || attachedDisk(board, name) !== undefined
+    ? undefined
+    : refused('policy', 'the disk does not belong to this boot any more');
 }
 
 /** The first address that opened something of a session; another one must prove that it is the same board. */

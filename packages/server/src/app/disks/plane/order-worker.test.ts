@@ -38,7 +38,12 @@ function world(over: Partial<DiskPool> = {}) {
     close: async () => undefined,
     ...over,
   };
+  const attachments = {
+    refresh: note('refresh'),
+    letGo: (disk: string, device: string, force: boolean) => note(force ? 'take' : 'ask for')(`${disk} of ${device}`),
+  };
   const worker = createOrderWorker({
+    attachments,
     exchange: async (known, reports, signal) => {
       if (isAway) throw new Error('away');
       for (const each of reports) {
@@ -61,7 +66,7 @@ function world(over: Partial<DiskPool> = {}) {
     pause: (ms, signal) => pause(Math.min(ms, 2), signal),
   });
   return {
-    ...{ did, said, worker, standing, pool },
+    ...{ did, said, worker, standing, pool, attachments },
     give: (order: DiskOrder) => {
       standing.set(order.id, order);
       changed();
@@ -95,6 +100,17 @@ describe('orders about disks', () => {
     it_.give(resize('b'));
     await it_.lastWord('b');
     expect(it_.did).toEqual(['resize dsk_a', 'resize dsk_b']);
+    await it_.worker.stop();
+  });
+
+  it('about boards go to those, and leave the disk as it is', async () => {
+    const it_ = world();
+    await it_.worker.start(new AbortController().signal);
+    it_.give({ id: 'a', work: { kind: 'attach', disk: 'dsk_a', device: 'dev_a' } });
+    expect(await it_.lastWord('a')).toEqual({ order: 'a', state: 'done', result: { facts: null } });
+    it_.give({ id: 'b', work: { kind: 'detach', disk: 'dsk_a', device: 'dev_a', force: false } });
+    await it_.lastWord('b');
+    expect(it_.did).toEqual(['refresh dev_a', 'ask for dsk_a of dev_a']);
     await it_.worker.stop();
   });
 
@@ -159,6 +175,7 @@ describe('orders about disks', () => {
     const worker = createOrderWorker({
       exchange: async () => [],
       pool: asked.pool,
+      attachments: asked.attachments,
       withoutDisk: (_disk, _reason, work) => work(),
       log: silentLog,
       pause: (ms, signal) => {

@@ -1,6 +1,7 @@
 import { refusal, RefusedError } from '@drover/contract';
 import type { Log, Service } from '../../ports.js';
 import type { DiskOrder, DiskOrderReport, DiskOrderResult, DiskWork } from '../orders.js';
+import type { BoardDisks } from './board-disks.js';
 import type { Exports } from './exports.js';
 import type { DiskPool, FlattenProgress } from '../pool.js';
 
@@ -17,6 +18,7 @@ export interface OrderWorkerDeps {
   readonly pool: DiskPool;
   /** Does it while nobody has the disk. */
   readonly withoutDisk: Exports['withoutDisk'];
+  readonly attachments: Pick<BoardDisks, 'refresh' | 'letGo'>;
   readonly log: Log;
   /** Resolves after so many ms, or when the signal is aborted. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -110,7 +112,7 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
 }
 
 async function carryOut(
-  { pool, withoutDisk }: OrderWorkerDeps,
+  { pool, withoutDisk, attachments }: OrderWorkerDeps,
   work: DiskWork,
   options: FlattenProgress,
 ): Promise<DiskOrderResult> {
@@ -132,6 +134,12 @@ async function carryOut(
       return { facts: await pool.facts(work.disk) };
     case 'check':
       return { reports: await pool.check(work.disk), facts: await pool.facts(work.disk) };
+    case 'attach':
+      await attachments.refresh(work.device);
+      return { facts: null };
+    case 'detach':
+      await attachments.letGo(work.disk, work.device, work.force, options.signal);
+      return { facts: null };
     case 'remove':
       await withoutDisk(work.disk, 'the disk was deleted', () => pool.remove(work.disk, { withSnapshots: true }));
       return { facts: null };

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
+import { DisksQuery, ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
+import type { ZodError } from 'zod';
 import type { DeviceApi, DeviceRefusal, ExchangeAnswered } from '../../../app/boot/plane/device-api.js';
 import type { GrantedRoot } from '../../../app/boot/ports.js';
 import type { Clock, Log } from '../../../app/ports.js';
@@ -44,7 +45,7 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
     if (request.method !== 'GET') return methodNotAllowed(response, 'GET');
     return sendLines(response, { time: seconds(deps.clock) });
   }
-  const [, id, action] = /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|root|identity|reports)$/.exec(path) ?? [];
+  const [, id, action] = /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|root|identity|disks|reports)$/.exec(path) ?? [];
   if (id === undefined || !SessionId.safeParse(id).success) {
     return sendRefusal(response, 'route.not-found', 'There is nothing at this address.');
   }
@@ -53,6 +54,8 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
       return request.method === 'POST' ? exchange(deps, call, id) : methodNotAllowed(response, 'POST');
     case 'reports':
       return request.method === 'POST' ? report(deps, call, id) : methodNotAllowed(response, 'POST');
+    case 'disks':
+      return isRead(request) ? disks(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
     case 'root':
       return isRead(request) ? root(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
     default:
@@ -143,14 +146,40 @@ async function identity(deps: DeviceRoutesDeps, { request, response }: Call, id:
   response.end(request.method === 'HEAD' ? undefined : granted.value);
 }
 
+/** Held until there is news. */
+async function disks({ api, exports }: DeviceRoutesDeps, call: Call, id: string): Promise<void> {
+  const { request, response, url } = call;
+  const says = DisksQuery.safeParse(Object.fromEntries(url.searchParams));
+  if (!says.success) return refuseQuery(response, says.error);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const granted = await api.disks(id, request.headers.authorization, says.data, gone.signal);
+  if (granted.kind !== 'granted') return refuse(response, granted);
+  const lines: [string, string | number][] = [
+    ['version', granted.value.version],
+    ['port', exports.port()],
+  ];
+  for (const disk of granted.value.disks) {
+    const named = exports.nameFor(id, disk.id);
+    if (named === undefined) return refuse(response, { kind: 'not-ready', retryAfter: 2, reason: 'the server starts' });
+    if (lines.length === 2) lines.push(['secret', named.moveSecret]);
+    const access = disk.access === 'read-write' ? 'rw' : 'ro';
+    const state = disk.leave ? 'leave' : 'keep';
+    lines.push(['disk', [disk.id, disk.name, access, state, named.name].join(':')]);
+  }
+  return sendLines(response, lines);
+}
+
+function refuseQuery(response: ServerResponse, error: ZodError): void {
+  const fields = error.issues.map((issue) => issue.path.join('.')).join(', ');
+  sendRefusal(response, 'request.invalid', `The query's fields are not valid: ${fields}.`);
+}
+
 async function report(deps: DeviceRoutesDeps, { request, response, url }: Call, id: string): Promise<void> {
   const body = await readBody(request, mostLog);
   if (body === undefined) return refuseBody(request, response, mostLog);
   const query = ReportQuery.safeParse(Object.fromEntries(url.searchParams));
-  if (!query.success) {
-    const fields = query.error.issues.map((issue) => issue.path.join('.')).join(', ');
-    return sendRefusal(response, 'request.invalid', `The query's fields are not valid: ${fields}.`);
-  }
+  if (!query.success) return refuseQuery(response, query.error);
   const refused = deps.api.report(id, request.headers.authorization, query.data, logText(body));
   return refused === undefined ? sendNothing(response) : refuse(response, refused);
 }

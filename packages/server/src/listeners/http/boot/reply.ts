@@ -20,10 +20,15 @@ const send = (
   response.end(response.req.method === 'HEAD' ? undefined : body);
 };
 
-export const sendLines = (response: ServerResponse, lines: Readonly<Record<string, string | number>>): void => {
-  const text = Object.entries(lines)
-    .map(([key, value]) => `${key}=${value}\n`)
-    .join('');
+type Line = readonly [key: string, value: string | number];
+
+/** `key=value` lines, see contract/device-api. */
+export const sendLines = (
+  response: ServerResponse,
+  lines: readonly Line[] | Readonly<Record<string, string | number>>,
+): void => {
+  const pairs = Array.isArray(lines) ? (lines as readonly Line[]) : Object.entries(lines);
+  const text = pairs.map(([key, value]) => `${key}=${value}\n`).join('');
   send(response, 200, 'text/plain; charset=us-ascii', text);
 };
 
