@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Device, Disk, RootMode, TimelineItem } from '@drover/contract';
+import type { Device, Disk, Job, RootMode, TimelineItem } from '@drover/contract';
 import { powerOnWithConsole } from './drover/board.js';
 import { startDrover, type Drover } from './drover/server.js';
 import { inputs } from './inputs/index.js';
@@ -81,6 +81,41 @@ const overlayWorks = [
   'dmesg | grep -icE "overlayfs:.*(d_type|xattr|tmpfile)" || true',
 ].join(' && ');
 
+const diskJob = ({ job }: Disk): Promise<Job> => drover.client.waitForJob(job ?? '');
+const attach = async (device: string, access: 'read-write' | 'read-only'): Promise<Disk> =>
+  drover.client.call('attachDisk', { params: { ref: 'media' }, body: { device, access } });
+const detach = async () => diskJob(await drover.client.call('detachDisk', { params: { ref: 'media' }, body: {} }));
+const byId = '/dev/disk/by-id/drover-media';
+const comes = (guest: Guest): Promise<string> =>
+  ask(guest, `until [ -b ${byId} ]; do sleep 0.1; done; blockdev --getsize64 ${byId}`);
+
+/** A disk goes from one running board to another with what the first has written. */
+async function passOn(writer: Guest, reader: Guest): Promise<void> {
+  const size = 64 * 2 ** 20;
+  await diskJob(await drover.client.call('createDisk', { body: { name: 'media', size } }));
+  const asked = Date.now();
+  const disk = await attach('own', 'read-write');
+  expect(await comes(writer)).toBe(String(size));
+  const { lastSession } = await drover.client.call('getDevice', { params: { ref: 'own' } });
+  const entries = (await timelineOf(lastSession)).map(({ entry }) => entry);
+  const attached = entries.find((entry) => entry.type === 'disk.attached' && entry.disk === disk.id);
+  console.log(`a disk was attached ${Date.parse(attached?.at ?? '') - asked} ms after it was asked for`);
+  const use = `mke2fs -q ${byId} && mkdir -p /root/m && mount -t ext4 ${byId} /root/m && echo passed on >/root/m/file`;
+  expect(await ask(writer, `${use} && echo written`)).toBe('written');
+  expect(await detach()).toMatchObject({
+    state: 'failed',
+    error: { code: 'disk.in-use', detail: expect.stringContaining('mounted') as string },
+  });
+  await ask(writer, 'umount /root/m');
+  expect(await detach()).toMatchObject({ state: 'succeeded' });
+  expect(await ask(writer, `ls /dev/disk/by-id | grep -c drover || true; cat /sys/block/nbd1/size`)).toBe('0 0');
+  await diskJob(await attach('streamed', 'read-only'));
+  await comes(reader);
+  const look = `mkdir -p /root/m && mount -t ext4 -o ro ${byId} /root/m && cat /root/m/file; blockdev --getro ${byId}`;
+  expect(await ask(reader, look)).toBe('passed on 1');
+  await ask(reader, 'umount /root/m');
+}
+
 test('two boards run one image, one from a disk of its own and one from the image itself', async () => {
   const [own, streamed] = [
     await provisioned('own', '10000000d15c0001', 'nbd'),
@@ -102,6 +137,7 @@ test('two boards run one image, one from a disk of its own and one from the imag
   );
   const steps = (await timelineOf(lastSession)).map(({ entry }) => entry);
   expect(steps).toContainEqual(expect.objectContaining({ type: 'disk.attached', disk: 'image', readOnly: true }));
+  await passOn(guest, other);
   await other.kill();
   running.delete(other);
 

@@ -27,6 +27,7 @@ export const errorTable = {
   },
   'answer.shown-once': { status: 409, exit: 4, title: 'The answer was shown once and is not kept' },
   'tenant.not-found': { status: 404, exit: 3, title: 'No such tenant' },
+  'quota.exceeded': { status: 409, exit: 4, title: 'The tenant may not have more' },
   'tenant.exists': { status: 409, exit: 4, title: 'A tenant of that name exists' },
   'key.not-found': { status: 404, exit: 3, title: 'No such API key' },
   'key.last-admin': { status: 409, exit: 4, title: 'The last admin key stays' },

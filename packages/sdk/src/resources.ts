@@ -41,7 +41,7 @@ const names = {
   blobs: { verify: 'verifyBlobs', collect: 'collectBlobs' },
   sessions: { list: 'listSessions', get: 'getSession', timeline: 'getTimeline' },
   events: { list: 'listEvents' },
-  tenants: { list: 'listTenants', create: 'createTenant' },
+  tenants: { list: 'listTenants', create: 'createTenant', update: 'updateTenant' },
   keys: { list: 'listKeys', create: 'createKey', revoke: 'revokeKey' },
   audit: { list: 'listAudit' },
 } as const satisfies Record<string, Record<string, OperationId>>;

@@ -5,6 +5,7 @@ import { TenantId, Timestamp } from '../primitives.js';
 export const eventTypes = [
   'server.started',
   'tenant.created',
+  'tenant.updated',
   'key.created',
   'key.revoked',
   'device.discovered',

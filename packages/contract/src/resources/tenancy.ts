@@ -1,9 +1,22 @@
 import { z } from 'zod';
 import { KeyId, Name, Role, TenantId, Timestamp } from '../primitives.js';
 
-export const Tenant = z.object({ id: TenantId, name: Name, createdAt: Timestamp });
+/** What a tenant may have at most; null: as much as there is. */
+export const TenantQuota = z.object({
+  /** Disks, system disks included. */
+  disks: z.number().int().min(0).nullable(),
+  /** Bytes of all its disks as boards see them, whether written to or not: what it was promised. */
+  diskBytes: z.number().int().min(0).nullable(),
+});
+export type TenantQuota = z.infer<typeof TenantQuota>;
+
+export const Tenant = z.object({ id: TenantId, name: Name, quota: TenantQuota, createdAt: Timestamp });
 export type Tenant = z.infer<typeof Tenant>;
-export const TenantCreate = z.object({ name: Name });
+export const TenantCreate = z.object({ name: Name, quota: TenantQuota.partial().optional() });
+export type TenantCreate = z.infer<typeof TenantCreate>;
+/** What is left out stays as it is. */
+export const TenantUpdate = z.object({ quota: TenantQuota.partial() });
+export type TenantUpdate = z.infer<typeof TenantUpdate>;
 
 /** `tenant: null` is a key of the whole installation. Only its first characters are ever shown again. */
 export const ApiKey = z.object({

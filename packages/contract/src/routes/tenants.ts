@@ -1,6 +1,14 @@
 import { pageOf, PageQuery } from '../primitives.js';
-import { ApiKey, ApiKeyCreate, ApiKeyCreated, AuditEntry, Tenant, TenantCreate } from '../resources/tenancy.js';
-import { byId, none, type Route } from './route.js';
+import {
+  ApiKey,
+  ApiKeyCreate,
+  ApiKeyCreated,
+  AuditEntry,
+  Tenant,
+  TenantCreate,
+  TenantUpdate,
+} from '../resources/tenancy.js';
+import { byId, byRef, none, type Route } from './route.js';
 
 export const tenantsRoutes = {
   listTenants: {
@@ -23,6 +31,17 @@ export const tenantsRoutes = {
     status: 201,
     answer: Tenant,
     idempotent: true,
+  },
+  updateTenant: {
+    method: 'PATCH',
+    path: '/tenants/{ref}',
+    tag: 'tenants',
+    summary: 'Set what a tenant may have at most; what it has already stays',
+    role: 'admin',
+    params: byRef,
+    body: TenantUpdate,
+    status: 200,
+    answer: Tenant,
   },
   listKeys: {
     method: 'GET',

@@ -118,6 +118,25 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
     expect((await world.disks.list(other, { limit: 9 })).items).toEqual([]);
   });
 
+  it('keeps to what a tenant may have, whatever makes it more', async () => {
+    const world = await open();
+    const allow = (disks: number | null, diskBytes: number | null) =>
+      world.store.transaction((tx) => tx.tenants.setQuota(world.tenant, { disks, diskBytes }));
+    await allow(2, 20 * MiB);
+    const first = await made(world, { size: 8 * MiB });
+    const exceeded = { code: 'quota.exceeded', remedy: expect.stringContaining('quota') as string };
+    expect(await world.disks.create(admin, { size: 13 * MiB })).toMatchObject(exceeded);
+    expect(await world.disks.update(admin, first.id, { size: 21 * MiB })).toMatchObject(exceeded);
+    expect(await world.disks.update(admin, first.id, { name: 'same-size' })).toMatchObject({ ok: true });
+    await made(world, { size: 12 * MiB });
+    await allow(2, null);
+    expect(await world.disks.create(admin, { size: MiB })).toMatchObject(exceeded);
+    await allow(3, null);
+    const [a, b] = await Promise.all([1, 2].map(() => world.disks.create(admin, { size: MiB })));
+    expect([a?.ok, b?.ok].sort()).toEqual([false, true]);
+    expect(await world.store.read((tx) => tx.disks.usage(world.tenant))).toEqual({ disks: 3, bytes: 21 * MiB });
+  });
+
   it('takes snapshots, clones them and lets them go', async () => {
     const world = await open();
     const disk = await made(world);

@@ -111,6 +111,18 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     await expect.poll(async () => (await disksOf(world)).map(({ id }) => id), { timeout: 20_000 }).toEqual([now]);
   });
 
+  it('count as disks of their tenant: beyond its quota nothing is assigned', async () => {
+    const world = await open();
+    await world.store.transaction((tx) => tx.tenants.setQuota(world.tenant, { disks: 0, diskBytes: null }));
+    const refused = await world.provisioning
+      .provision(admin, { ...wish(), device: 'pi-0' })
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ refusal: { code: 'quota.exceeded' } });
+    const [device] = await world.store.read((tx) => tx.devices.resolve('pi-0', undefined));
+    expect(device).toMatchObject({ state: 'available', assignment: null });
+    expect(await disksOf(world)).toEqual([]);
+  });
+
   it('cannot be deleted by hand while a device has them', async () => {
     const { world } = await running();
     const [disk] = await disksOf(world);

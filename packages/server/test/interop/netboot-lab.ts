@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Assignment, Principal, TimelineEntry } from '@drover/contract';
 import { createBackendServer } from '../../src/adapters/backend/index.js';
+import { unlimited } from '../../src/app/tenants/tenants.js';
 import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
 import { createSqlStore } from '../../src/adapters/sql/index.js';
 import { createIds, systemClock } from '../../src/adapters/system/index.js';
@@ -149,7 +150,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     const squashfs = await blobs.put(await once(root));
     const id = ids.next('img');
     await store.transaction(async (tx) => {
-      await tx.tenants.insert({ id: defaultTenant, name: 'default', createdAt: at });
+      await tx.tenants.insert({ id: defaultTenant, name: 'default', quota: unlimited, createdAt: at });
       for (const blob of [{ digest, size }, treeBlob, common, modules, squashfs]) await tx.blobs.record(blob, at);
       await tx.images.insert({
         id,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Assignment, TimelineEntry } from '@drover/contract';
 import { createSqlStore, type SqlStore } from '../../src/adapters/sql/index.js';
+import { unlimited } from '../../src/app/tenants/tenants.js';
 import { createIds } from '../../src/adapters/system/index.js';
 import { createDeviceSecrets } from '../../src/app/boot/device-secrets.js';
 import { createTimelineFeed } from '../../src/app/boot/feed.js';
@@ -91,7 +92,7 @@ export class World {
     await this.store.transaction(async (tx) => {
       const at = this.at();
       const tenant = this.ids.next('ten');
-      await tx.tenants.insert({ id: tenant, name: `t${this.ids.randomHex(4)}`, createdAt: at });
+      await tx.tenants.insert({ id: tenant, name: `t${this.ids.randomHex(4)}`, quota: unlimited, createdAt: at });
       for (const letter of ['a', 'b', 'c', 'd']) await tx.blobs.record({ digest: blob(letter), size: 10 }, at);
       const common = { tenant: null, name: 'x', stateReason: null, facts: null, job: null, source: {} };
       await tx.images.insert({

@@ -100,6 +100,7 @@ const requests: Record<
   listEvents: { answers: [200] },
   listTenants: { answers: [200] },
   createTenant: { body: { name: 'extra' }, answers: [201] },
+  updateTenant: { params: { ref: 'none' }, body: { quota: { disks: 1 } }, answers: ['tenant.not-found'] },
   listKeys: { answers: [200] },
   createKey: { body: { name: 'extra', role: 'reader' }, answers: [201] },
   revokeKey: { params: { id: 'key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['key.not-found'] },

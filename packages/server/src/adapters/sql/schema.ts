@@ -55,6 +55,8 @@ export type Bit = number;
 export interface TenantRow {
   id: string;
   name: string;
+  quota_disks: number | null;
+  quota_disk_bytes: number | null;
   created_at: string;
 }
 

@@ -19,6 +19,7 @@ import { beginWork } from './begin-work.js';
 import { findDisk, findSnapshot, presentDisk, refuseBusy, refuseUnready } from './find.js';
 import type { DiskWork } from './orders.js';
 import type { DiskOrigin } from './pool.js';
+import { refuseQuota } from './quota.js';
 import type { DiskFilter, DiskRecord } from './records.js';
 
 export interface DisksDeps {
@@ -136,6 +137,8 @@ async function create(
     const { origin, image, base, least, what } = ground.value;
     const size = wanted.size ?? least;
     if (size < least) return tooSmall(size, least, what);
+    const tooMuch = await refuseQuota(tx, tenant, { disks: 1, bytes: size });
+    if (tooMuch !== undefined) return tooMuch;
     const id = deps.ids.next('dsk');
     const at = moment(deps);
     const disk: DiskRecord = {
@@ -220,13 +223,16 @@ async function update(
       remedy: 'Make a smaller disk, and copy what you need.',
       errors: [{ field: 'size', message: `is less than ${disk.size}` }],
     });
+  const bytes = (size ?? disk.size) - disk.size;
+  const tooMuch = bytes === 0 ? undefined : await refuseQuota(tx, disk.tenant, { disks: 0, bytes });
+  if (tooMuch !== undefined) return tooMuch;
   const at = moment(deps);
   const renamed = { ...disk, name: name ?? disk.name, updatedAt: at, revision: disk.revision + 1 };
   if (!(await tx.disks.update(disk.id, disk.revision, { name: renamed.name, updatedAt: at })))
     return nameTaken(renamed.name);
   if (name !== undefined && name !== disk.name)
     await announce(deps, tx, renamed, 'disk.updated', { name, before: disk.name });
-  if (size === undefined || size === disk.size) return success(renamed);
+  if (size === undefined || bytes === 0) return success(renamed);
   return success(await beginWork(deps, tx, renamed, { kind: 'resize', disk: disk.id, size }));
 }
 

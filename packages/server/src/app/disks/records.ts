@@ -34,6 +34,8 @@ export interface DiskRepository {
   detach(id: string, device: string): Promise<void>;
   /** Data disks that are attached to a device, oldest first. */
   attachedTo(device: string): Promise<DiskRecord[]>;
+  /** What a tenant has. */
+  usage(tenant: string): Promise<{ disks: number; bytes: number }>;
   /** Names of disks that lie on those bytes. */
   onBase(digest: string): Promise<string[]>;
   /** False when the disk has a snapshot of that name. */

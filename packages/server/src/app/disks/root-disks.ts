@@ -1,8 +1,10 @@
+import { RefusedError } from '@drover/contract';
 import type { DeviceRecord } from '../devices/ports.js';
 import type { ImageRecord } from '../images/ports.js';
 import type { Ids } from '../ports.js';
 import type { Transaction } from '../store/ports.js';
 import { beginWork, saveDisk, type BeginWorkDeps } from './begin-work.js';
+import { refuseQuota } from './quota.js';
 import type { DiskRecord } from './records.js';
 
 export interface RootDisksDeps extends BeginWorkDeps {
@@ -13,7 +15,7 @@ export interface RootDisksDeps extends BeginWorkDeps {
 
 /** Disks that boards run from with root mode `nbd`: each belongs to one assignment, and goes with it. All of it in the caller's transaction. */
 export interface RootDisks {
-  /** Has a disk made over the whole image. `size` undefined, or smaller than the image: as large as that. */
+  /** Throws RefusedError quota.exceeded: nothing is assigned then. Has a disk made over the whole image. `size` undefined, or smaller than the image: as large as that. */
   make(tx: Transaction, device: DeviceRecord, image: ImageRecord, size: number | undefined): Promise<DiskRecord>;
   /** Has those of a device removed, but for the one it runs from now. */
   retire(tx: Transaction, device: string, keep: string | null): Promise<void>;
@@ -25,11 +27,15 @@ export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
     if (digest === null || imageSize === null) throw new Error(`the image ${image.id} is not imported`);
     const id = deps.ids.next('dsk');
     const at = new Date(deps.clock.now()).toISOString();
+    const tenant = device.tenant ?? deps.defaultTenant;
+    const bytes = Math.max(imageSize, size ?? 0);
+    const tooMuch = await refuseQuota(tx, tenant, { disks: 1, bytes });
+    if (tooMuch !== undefined) throw new RefusedError(tooMuch);
     const disk: DiskRecord = {
-      ...{ id, name: `root-${id.slice(-10).toLowerCase()}`, tenant: device.tenant ?? deps.defaultTenant },
+      ...{ id, name: `root-${id.slice(-10).toLowerCase()}`, tenant },
       ...{ site: deps.site, role: 'root', device: device.id, image: image.id, base: digest },
       attachments: [],
-      size: Math.max(imageSize, size ?? 0),
+      size: bytes,
       ...{ ownBytes: null, state: 'creating', stateReason: null, job: null, createdAt: at, updatedAt: at, revision: 1 },
     };
     if (!(await tx.disks.insert(disk))) throw new Error(`there is a disk ${disk.name} already`);

@@ -1,4 +1,4 @@
-import type { ApiKey, AuditEntry, Page, Role, Tenant } from '@drover/contract';
+import type { ApiKey, AuditEntry, Page, Role, Tenant, TenantQuota } from '@drover/contract';
 
 /** sha256 for what has 256 bits of chance in it, or needs none: API keys and fingerprints of requests. Not for passwords. */
 export interface Hashing {
@@ -11,6 +11,9 @@ export interface Hashing {
 export interface TenantRepository {
   insert(tenant: Tenant): Promise<void>;
   get(id: string): Promise<Tenant | undefined>;
+  /** Locks the row for the transaction: nobody else counts what it has meanwhile. */
+  getForUpdate(id: string): Promise<Tenant | undefined>;
+  setQuota(id: string, quota: TenantQuota): Promise<void>;
   findByName(name: string): Promise<Tenant | undefined>;
   /** Newest first. */
   list(page: { limit: number; cursor?: string }): Promise<Page<Tenant>>;

@@ -1,10 +1,22 @@
-import { refusal, success, type Page, type Principal, type Result, type Tenant } from '@drover/contract';
+import {
+  refusal,
+  success,
+  type Page,
+  type Principal,
+  type Result,
+  type Tenant,
+  type TenantCreate,
+  type TenantQuota,
+  type TenantUpdate,
+} from '@drover/contract';
 import { refuseBelow } from '../../domain/tenancy.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 
 export interface Tenants {
-  readonly create: (who: Principal, wanted: { name: string }, also?: Also<Tenant>) => Promise<Result<Tenant>>;
+  readonly create: (who: Principal, wanted: TenantCreate, also?: Also<Tenant>) => Promise<Result<Tenant>>;
+  /** `ref`: id or name. */
+  readonly update: (who: Principal, ref: string, wanted: TenantUpdate) => Promise<Result<Tenant>>;
   /** Every tenant for a key of the installation, its own for another. */
   readonly list: (
     who: Principal,
@@ -19,13 +31,28 @@ interface Deps {
 }
 
 export const createTenants = (deps: Deps): Tenants => ({
-  create: async (who, { name }, also) => {
+  create: async (who, { name, quota }, also) => {
     const refused = refuseBelow(who, 'admin') ?? refuseTenantKey(who);
     if (refused !== undefined) return refused;
     return deps.store.transaction(async (tx) => {
       if ((await tx.tenants.findByName(name)) !== undefined) return taken(name);
-      const tenant = await addTenant(deps, tx, name);
+      const tenant = await addTenant(deps, tx, name, given(quota));
       await also?.(tx, tenant);
+      return success(tenant);
+    });
+  },
+  update: async (who, ref, { quota }) => {
+    const refused = refuseBelow(who, 'admin') ?? refuseTenantKey(who);
+    if (refused !== undefined) return refused;
+    return deps.store.transaction(async (tx) => {
+      const found = (await tx.tenants.findByName(ref)) ?? (await tx.tenants.get(ref));
+      if (found === undefined)
+        return refusal('tenant.not-found', `There is no tenant ${ref}.`, { remedy: 'See `drover tenant list`.' });
+      const tenant = { ...found, quota: { ...found.quota, ...given(quota) } };
+      await tx.tenants.setQuota(tenant.id, tenant.quota);
+      const at = new Date(deps.clock.now()).toISOString();
+      const data = { name: tenant.name, quota: tenant.quota };
+      await tx.events.append({ type: 'tenant.updated', at, tenant: tenant.id, subject: tenant.id, data });
       return success(tenant);
     });
   },
@@ -41,14 +68,23 @@ export const createTenants = (deps: Deps): Tenants => ({
   },
 });
 
+export const unlimited: TenantQuota = { disks: null, diskBytes: null };
+
+/** Without what was left out. */
+const given = ({ disks, diskBytes }: TenantUpdate['quota'] = {}): Partial<TenantQuota> => ({
+  ...(disks === undefined ? {} : { disks }),
+  ...(diskBytes === undefined ? {} : { diskBytes }),
+});
+
 /** Makes a tenant in the caller's transaction, with its event. The name must be free. */
 export const addTenant = async (
   { clock, ids }: Pick<Deps, 'clock' | 'ids'>,
   tx: Transaction,
   name: string,
+  quota: Partial<TenantQuota> = {},
 ): Promise<Tenant> => {
   const at = new Date(clock.now()).toISOString();
-  const tenant: Tenant = { id: ids.next('ten'), name, createdAt: at };
+  const tenant: Tenant = { id: ids.next('ten'), name, quota: { ...unlimited, ...quota }, createdAt: at };
   await tx.tenants.insert(tenant);
   await tx.events.append({ type: 'tenant.created', at, tenant: tenant.id, subject: tenant.id, data: { name } });
   return tenant;

@@ -8,7 +8,10 @@ import { iso, testIds } from './world.js';
 
 export const someTime = '2026-01-01T00:00:00.000Z';
 
-export const aTenant = (name: string) => ({ id: testIds.next('ten'), name, createdAt: someTime });
+export const aTenant = (name: string) => ({
+  ...{ id: testIds.next('ten'), name, createdAt: someTime },
+  quota: { disks: null, diskBytes: null },
+});
 
 export const aKey = (change: Partial<KeyRecord> = {}): KeyRecord => ({
   id: testIds.next('key'),

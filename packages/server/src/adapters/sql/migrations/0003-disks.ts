@@ -1,7 +1,7 @@
 import type { Kysely, Migration } from 'kysely';
 import type { Traits } from '../traits.js';
 
-/** Disks, those that boards run from, and the states of them that are kept. A disk keeps the digest of the image below it: the image may be deleted, its bytes may not. */
+/** Disks, those that boards run from, who has them, how many a tenant may have, and the states of them that are kept. A disk keeps the digest of the image below it: the image may be deleted, its bytes may not. */
 export const disks = ({ text }: Traits): Migration => ({
   up: async (db: Kysely<unknown>) => {
     await db.schema
@@ -25,6 +25,8 @@ export const disks = ({ text }: Traits): Migration => ({
       .addUniqueConstraint('disks_name', ['tenant', 'name'])
       .execute();
     await db.schema.alterTable('devices').addColumn('root_disk', text).execute();
+    await db.schema.alterTable('tenants').addColumn('quota_disks', 'bigint').execute();
+    await db.schema.alterTable('tenants').addColumn('quota_disk_bytes', 'bigint').execute();
     await db.schema.createIndex('disks_device').on('disks').column('device').execute();
     await db.schema.createIndex('disks_base').on('disks').column('base').execute();
     await db.schema

@@ -81,7 +81,7 @@ const complete = async ({ db }: Context, rows: readonly DiskRow[]): Promise<Disk
   return rows.map((row) => toDisk(row, attached));
 };
 
-const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' | 'onBase'> => {
+const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' | 'usage' | 'onBase'> => {
   const { db } = context;
   const one = async (row: DiskRow | undefined): Promise<DiskRecord | undefined> =>
     row === undefined ? undefined : (await complete(context, [row]))[0];
@@ -116,6 +116,15 @@ const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' 
         .orderBy('disks.id')
         .execute();
       return complete(context, rows);
+    },
+    usage: async (tenant) => {
+      const { count, sum } = db.fn;
+      const row = await db
+        .selectFrom('disks')
+        .select([count('id').as('disks'), sum('size').as('bytes')])
+        .where('tenant', '=', tenant)
+        .executeTakeFirstOrThrow();
+      return { disks: Number(row.disks), bytes: Number(row.bytes ?? 0) };
     },
     onBase: async (digest) => {
       const rows = await db.selectFrom('disks').select('name').where('base', '=', digest).orderBy('name').execute();

@@ -1,19 +1,40 @@
-import type { Tenant } from '@drover/contract';
+import type { Tenant, TenantQuota } from '@drover/contract';
 import type { TenantRepository } from '../../../app/tenants/ports.js';
 import { olderThan } from '../conditions.js';
 import { mapPage, pageFrom } from '../pages.js';
 import type { TenantRow } from '../schema.js';
 import type { Context } from './context.js';
 
-const toTenant = (row: TenantRow): Tenant => ({ id: row.id, name: row.name, createdAt: row.created_at });
+const toTenant = (row: TenantRow): Tenant => ({
+  id: row.id,
+  name: row.name,
+  quota: { disks: row.quota_disks, diskBytes: row.quota_disk_bytes },
+  createdAt: row.created_at,
+});
 
-export const createTenantRepository = ({ db }: Context): TenantRepository => ({
+const columnsOf = ({ disks, diskBytes }: TenantQuota): Pick<TenantRow, 'quota_disks' | 'quota_disk_bytes'> => ({
+  quota_disks: disks,
+  quota_disk_bytes: diskBytes,
+});
+
+export const createTenantRepository = ({ db, traits }: Context): TenantRepository => ({
   insert: async (tenant) => {
-    await db.insertInto('tenants').values({ id: tenant.id, name: tenant.name, created_at: tenant.createdAt }).execute();
+    const { id, name, quota, createdAt } = tenant;
+    await db
+      .insertInto('tenants')
+      .values({ id, name, ...columnsOf(quota), created_at: createdAt })
+      .execute();
   },
   get: async (id) => {
     const row = await db.selectFrom('tenants').selectAll().where('id', '=', id).executeTakeFirst();
     return row && toTenant(row);
+  },
+  getForUpdate: async (id) => {
+    const row = await traits.lock(db.selectFrom('tenants').selectAll().where('id', '=', id)).executeTakeFirst();
+    return row && toTenant(row);
+  },
+  setQuota: async (id, quota) => {
+    await db.updateTable('tenants').set(columnsOf(quota)).where('id', '=', id).execute();
   },
   findByName: async (name) => {
     const row = await db.selectFrom('tenants').selectAll().where('name', '=', name).executeTakeFirst();

@@ -14,7 +14,15 @@ export interface TenantUseCases {
 }
 
 type Operations =
-  'getServer' | 'whoAmI' | 'listTenants' | 'createTenant' | 'listKeys' | 'createKey' | 'revokeKey' | 'listAudit';
+  | 'getServer'
+  | 'whoAmI'
+  | 'listTenants'
+  | 'createTenant'
+  | 'updateTenant'
+  | 'listKeys'
+  | 'createKey'
+  | 'revokeKey'
+  | 'listAudit';
 
 export const tenantHandlers = ({
   tenants,
@@ -27,6 +35,7 @@ export const tenantHandlers = ({
   whoAmI: async ({ principal }) => success(principal),
   listTenants: ({ principal }, { query }) => tenants.list(principal, query),
   createTenant: ({ principal, also }, { body }) => tenants.create(principal, body, also),
+  updateTenant: ({ principal }, { params, body }) => tenants.update(principal, params.ref, body),
   listKeys: ({ principal }, { query }) => keys.list(principal, query),
   createKey: ({ principal, also }, { body }) => keys.create(principal, body, also),
   revokeKey: ({ principal }, { params }) => keys.revoke(principal, params.id),
