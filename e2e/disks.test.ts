@@ -100,7 +100,7 @@ async function passOn(writer: Guest, reader: Guest): Promise<void> {
   const entries = (await timelineOf(lastSession)).map(({ entry }) => entry);
   const attached = entries.find((entry) => entry.type === 'disk.attached' && entry.disk === disk.id);
   console.log(`a disk was attached ${Date.parse(attached?.at ?? '') - asked} ms after it was asked for`);
-  const use = `mke2fs -q ${byId} && mkdir -p /root/m && mount -t ext4 ${byId} /root/m && echo passed on >/root/m/file`;
+  const use = `mke2fs ${byId} >/dev/null 2>&1 && mkdir -p /root/m && mount -t ext4 ${byId} /root/m && echo passed on >/root/m/file`;
   expect(await ask(writer, `${use} && echo written`)).toBe('written');
   expect(await detach()).toMatchObject({
     state: 'failed',
