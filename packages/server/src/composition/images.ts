@@ -32,13 +32,14 @@ export const createImageWork = (
   const composer = createInitramfsComposer({ helpers, deviceFolder, put: (source) => blobs.put(source) });
   const initramfs = createInitramfsMaker({ composer, openSource: openFileSource });
   const packer = createRootPacker({ tools, openSource: openFileSource });
-  const derive = { store, blobs, packer, initramfs, enqueue, clock, ...waiting };
+  const inspector = createImageInspector();
+  const derive = { store, blobs, packer, initramfs, inspector, enqueue, clock, ...waiting };
   const importJob = createImportJob({
     store,
     blobs,
     uploads,
     unpacker: createImageUnpacker({ mayReachLocal: settings.images.localUrls }),
-    inspector: createImageInspector(),
+    inspector,
     initramfs,
     clock,
     limits: settings.images,

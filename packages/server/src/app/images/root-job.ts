@@ -1,10 +1,17 @@
-import { RefusedError, refusal, success, type ImageFacts, type Result } from '@drover/contract';
+import { RefusedError, refusal, success, type ImageFacts, type Result, type RootMode } from '@drover/contract';
 import type { BlobStore } from '../blobs/ports.js';
 import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { partVariant } from './derivatives.js';
-import type { Derivative, ImageRecord, InitramfsMaker, RootPacker, SquashfsCompression } from './ports.js';
+import type {
+  Derivative,
+  ImageInspector,
+  ImageRecord,
+  InitramfsMaker,
+  RootPacker,
+  SquashfsCompression,
+} from './ports.js';
 
 /** Changes when roots must be packed anew. */
 const rootRecipe = '1';
@@ -14,6 +21,7 @@ export interface DeriveDeps {
   readonly blobs: BlobStore;
   readonly packer: RootPacker;
   readonly initramfs: InitramfsMaker;
+  readonly inspector: ImageInspector;
   readonly enqueue: EnqueueJob;
   readonly clock: Clock;
   /** Devices that wait for this image become ready, in the transaction that made it so. */
@@ -140,9 +148,14 @@ export function createBootJob(deps: DeriveDeps): JobHandler {
       progress: (done, total) => context.progress({ step: 'compose', done, total, unit: 'files' }),
     });
     if (!made.ok) return made;
+    const rootModes = await rootModesNow(deps, path, made.value.canAttach);
     const at = new Date(deps.clock.now()).toISOString();
     await deps.store.transaction(async (tx) => {
-      if ((await tx.images.get(id)) === undefined) return;
+      const now = await tx.images.get(id);
+      if (now === undefined) return;
+      const facts = { ...image.facts, rootModes };
+      if (!(await tx.images.update(id, now.revision, { facts })))
+        throw new Error(`the image ${id} was changed meanwhile`);
       for (const part of made.value.parts) {
         await tx.blobs.record({ digest: part.blob, size: part.size }, at);
         await tx.images.saveDerivative({
@@ -159,6 +172,12 @@ export function createBootJob(deps: DeriveDeps): JobHandler {
     return success({ image: id, recipe });
   };
   return { kind: 'image.boot', run };
+}
+
+/** A later Drover may know more of them than the one that imported the image. */
+async function rootModesNow({ inspector }: DeriveDeps, path: string, canAttach: boolean): Promise<RootMode[]> {
+  const { facts } = await inspector.inspect(path);
+  return facts.rootModes.filter((mode) => mode === 'ram' || canAttach);
 }
 
 /** At start: queues {@link createBootJob} for images whose initramfs an older Drover made. */
