@@ -57,6 +57,8 @@ export const ImageFacts = z.object({
   /** Things a person should know: a file too big for old firmware, a byte of config.txt that is not ASCII. */
   warnings: z.array(z.string()),
   rootUsedBytes: z.number().int().nullable(),
+  /** Its root was not cleanly unmounted: it can be read only after its journal was replayed. Left out by an older Drover: no. */
+  rootNeedsRecovery: z.boolean().optional(),
 });
 export type ImageFacts = z.infer<typeof ImageFacts>;
 

@@ -140,6 +140,19 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     expect((await deviceIn(world, device)).state).toBe('available');
   });
 
+  it('are not needed to stream an image whose root needs its journal: that is packed first', async () => {
+    const world = await open();
+    await world.store.transaction(async (tx) => {
+      const image = await tx.images.find(world.tenant, 'os', '1');
+      if (image?.facts == null) throw new Error('no image');
+      await tx.images.update(image.id, image.revision, { facts: { ...image.facts, rootNeedsRecovery: true } });
+    });
+    const wanted = { ...wish({ rootMode: 'stream' }), device: 'pi-0' };
+    const device = valueOf(await world.provisioning.provision(admin, wanted));
+    expect(device).toMatchObject({ state: 'preparing', assignment: { rootMode: 'stream', disk: null } });
+    expect(device.stateReason).toMatch(/^the root of os:1 is being made \(job_/);
+  });
+
   it('are not needed to stream an image', async () => {
     const world = await open();
     const device = valueOf(

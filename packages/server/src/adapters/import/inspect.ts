@@ -34,14 +34,10 @@ function releaseOf(disk: DiskFacts): ImageFacts['release'] {
   return { id: release.id, version: release.versionId ?? null, name: release.prettyName ?? release.id };
 }
 
-/**
- * Root modes that an image can be booted in as far as the image itself tells; what its kernels can is told when their initramfs is made. A root that was
- * not cleanly unmounted cannot be streamed: nobody may write to it, also not what its journal holds.
- */
+/** Root modes that an image can be booted in as far as the image itself tells; what its kernels can is told when their initramfs is made. */
 function rootModesOf(disk: DiskFacts): ImageFacts['rootModes'] {
   const bootable = disk.boot.kernels.some((kernel) => kernel.architecture !== undefined && kernel.modulesPresent);
-  if (disk.root === null || !bootable) return [];
-  return disk.root.needsRecovery ? ['ram', 'nbd'] : ['ram', 'stream', 'nbd'];
+  return disk.root === null || !bootable ? [] : ['ram', 'stream', 'nbd'];
 }
 
 /** QEMU's `virt` and its like need no firmware files and bring their own device tree: any arm64 kernel will do. */
@@ -82,6 +78,7 @@ export function factsOf(disk: DiskFacts, warnings: string[]): ImageFacts {
     rootModes: rootModesOf(disk),
     warnings,
     rootUsedBytes: root?.usedBytes ?? null,
+    rootNeedsRecovery: root?.needsRecovery ?? false,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Assignment, TimelineEntry } from '@drover/contract';
 import { credentialOf, isSecret, nonceHash } from '../../domain/boot-credential.js';
 import { identityFiles, identityTar } from '../../domain/identity-tar.js';
-import { rootPlace } from '../../domain/root-place.js';
+import { needsPackedRoot, packedPlace, rootPlace } from '../../domain/root-place.js';
 import type { DeviceRecord, DeviceSecrets } from '../devices/ports.js';
 import { packedRoot } from '../images/root-job.js';
 import type { Clock, Log } from '../ports.js';
@@ -153,20 +153,27 @@ async function grant(
 }
 
 /** Where the root is, or what it waits for. */
-async function findRoot(
-  tx: Transaction,
-  { rootMode, disk: id, image, imageName }: Assignment,
-): Promise<GrantedRoot | string> {
-  if (rootMode !== 'nbd' && rootMode !== 'stream') {
-    const packed = await packedRoot(tx, image);
-    if (packed === undefined) return `the root of ${imageName} is being made`;
-    return { mode: 'ram', digest: packed.blob, size: packed.size };
+async function findRoot(tx: Transaction, assignment: Assignment): Promise<GrantedRoot | string> {
+  const { rootMode, image, imageName } = assignment;
+  if (rootMode === 'nbd') return findDisk(tx, assignment);
+  const facts = (await tx.images.get(image))?.facts ?? null;
+  if (rootMode === 'stream' && !needsPackedRoot(rootMode, facts)) {
+    const place = rootPlace(facts);
+    return place === undefined ? gone(imageName) : { mode: rootMode, what: 'image', ...place };
   }
-  const disk = id === null ? undefined : await tx.disks.get(id);
-  if (rootMode === 'nbd' && disk?.state !== 'ready') return `its disk over ${imageName} is being made`;
-  const place = rootPlace((await tx.images.get(image))?.facts ?? null);
-  if (place === undefined) return `the image ${imageName} is gone`;
-  return { mode: rootMode, what: rootMode === 'nbd' && disk !== undefined ? disk.id : 'image', ...place };
+  const packed = await packedRoot(tx, image);
+  if (packed === undefined) return `the root of ${imageName} is being made`;
+  if (rootMode === 'stream') return { mode: rootMode, what: 'image', ...packedPlace };
+  return { mode: 'ram', digest: packed.blob, size: packed.size };
 }
+
+async function findDisk(tx: Transaction, { disk: id, image, imageName }: Assignment): Promise<GrantedRoot | string> {
+  const disk = id === null ? undefined : await tx.disks.get(id);
+  if (disk?.state !== 'ready') return `its disk over ${imageName} is being made`;
+  const place = rootPlace((await tx.images.get(image))?.facts ?? null);
+  return place === undefined ? gone(imageName) : { mode: 'nbd', what: disk.id, ...place };
+}
+
+const gone = (imageName: string): string => `the image ${imageName} is gone`;
 
 const notReady = (reason: string) => ({ kind: 'not-ready', retryAfter: rootRetrySeconds, reason }) as const;

@@ -1,7 +1,9 @@
 import { openedAtOf } from '../../domain/boot-credential.js';
 import type { BootPlan, PlannedDevice } from '../../domain/boot-plan.js';
 import type { DeviceRecord } from '../devices/ports.js';
+import { needsPackedRoot } from '../../domain/root-place.js';
 import { partOf } from '../images/derivatives.js';
+import { packedRoot } from '../images/root-job.js';
 import type { Store, Transaction } from '../store/ports.js';
 import type { BootAnswer, KnownSession, SessionRecord, WireIdentity } from './ports.js';
 
@@ -79,7 +81,16 @@ export async function planFor(tx: Transaction, device: DeviceRecord): Promise<Pl
     return nothing(`the boot files of ${assignment.imageName} are not ready yet`);
   }
   const { generation, rootMode, kernelParameters, disk } = assignment;
-  const image = rootMode === 'stream' ? ((await tx.images.get(assignment.image))?.digest ?? null) : null;
+  const image = rootMode === 'stream' ? await streamed(tx, assignment.image) : null;
+  // A board cannot wait for it with its kernel running: what it may attach is fixed when its boot begins.
+  if (rootMode === 'stream' && image === null) return nothing(`the root of ${assignment.imageName} is being made`);
   const disks = disk === null ? [] : [disk];
   return { ok: true, plan: { generation, tree: tree.blob, rootMode, kernelParameters, initramfs, image, disks } };
+}
+
+/** Digest of what boards read that stream an image; null while it is being made. */
+async function streamed(tx: Transaction, id: string): Promise<string | null> {
+  const image = await tx.images.get(id);
+  if (!needsPackedRoot('stream', image?.facts ?? null)) return image?.digest ?? null;
+  return (await packedRoot(tx, id))?.blob ?? null;
 }

@@ -1,3 +1,4 @@
+import { needsPackedRoot } from '../../domain/root-place.js';
 import { detachAll } from '../disks/attachments.js';
 import type { BeginWorkDeps } from '../disks/begin-work.js';
 import type { RootDisks } from '../disks/root-disks.js';
@@ -8,7 +9,7 @@ export interface PrepareDeps extends BeginWorkDeps {
   readonly rootDisks: RootDisks;
 }
 
-/** What each root mode needs: `ram` the packed root, once for all boards; `nbd` a disk for this board; `stream` nothing besides the image. */
+/** What each root mode needs: `ram` the packed root, once for all boards; `nbd` a disk for this board; `stream` nothing besides the image, if that can be read as it is. */
 export const createPrepare = ({ enqueue, clock, rootDisks }: PrepareDeps): Prepare => ({
   ensure: async (tx, device, image, { rootMode, diskSize }) => {
     const name = `${image.name}:${image.version}`;
@@ -17,7 +18,7 @@ export const createPrepare = ({ enqueue, clock, rootDisks }: PrepareDeps): Prepa
       return { job, what: `its disk over ${name}`, disk: id };
     }
     const what = `the root of ${name}`;
-    if (rootMode === 'stream') return { job: null, what, disk: null };
+    if (!needsPackedRoot(rootMode, image.facts)) return { job: null, what, disk: null };
     const prepared = await ensureRoot({ enqueue }, tx, image);
     return { job: prepared === 'ready' ? null : prepared.job, what, disk: null };
   },

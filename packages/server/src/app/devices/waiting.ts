@@ -14,7 +14,7 @@ const waitingFor = async (tx: Transaction, image: string): Promise<DeviceRecord[
       { limit: atOnce, ...(cursor === undefined ? {} : { cursor }) },
     );
     // Others wait for a disk of their own.
-    waiting.push(...page.items.filter(({ assignment }) => assignment?.rootMode === 'ram'));
+    waiting.push(...page.items.filter(({ assignment }) => assignment?.rootMode !== 'nbd'));
     cursor = page.next ?? undefined;
   } while (cursor !== undefined);
   return waiting;
