@@ -104,6 +104,19 @@ function defaultKernels(
 
 type PartArchitecture = InitramfsPart['architecture'];
 
+/**
+ * Helpers are chosen by the kernel, not by the root. A 32-bit kernel tells by its name for which boards it is: `v7`, `v7l` and
+ * Debian's `armmp` run on ARMv7 and later; every other may run on the ARMv6 of a Pi 1 or Zero.
+ */
+export function partArchitecture({
+  architecture,
+  release,
+}: Pick<BootTreeKernel, 'architecture' | 'release'>): PartArchitecture | undefined {
+  if (architecture === 'arm64') return 'arm64';
+  if (architecture === 'other') return undefined;
+  return /(^|[-+.])v[78]l?([-+.]|$)|armmp/.test(release ?? '') ? 'armhf' : 'armel';
+}
+
 const fits = (part: InitramfsPart, kernel: BootTreeKernel): boolean =>
   kernel.architecture === 'arm64' ? part.architecture === 'arm64' : part.architecture !== 'arm64';
 
