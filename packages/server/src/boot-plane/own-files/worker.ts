@@ -16,4 +16,4 @@ async function run(input: ThreadInput, port: Port<ToThread, FromThread>): Promis
   tell(result, true);
 }
 
-if (parentPort !== null) await run(workerData as ThreadInput, parentPort as Port<ToThread, FromThread>);
+if (parentPort !== null) await run(workerData as ThreadInput, parentPort);
