@@ -100,7 +100,10 @@ export async function createBootApplication(
     log,
     push: (item) => telemetry.push(item),
     changed,
-    replaced: (session) => exports.endSession(session, 'the board has started again'),
+    replaced: (session) => {
+      exports.endSession(session, 'the board has started again');
+      overlays.forget(session);
+    },
     opened: (boot) => overlays.prepare(boot),
     sessionTtlSeconds,
   });

@@ -55,10 +55,14 @@ export const readerOf = (model: Model, bootPrefix: string | null): ConfigReader 
 
 export type ConfigFiles = ReadonlyMap<string, readonly ConfigLine[]>;
 
+/** Each prefix has files rendered of its own. */
+const mostPrefixes = 16;
+
 /** Values `os_prefix` may have, the empty one included, without leading slashes. */
-export const osPrefixes = (files: ConfigFiles, reader: ConfigReader): string[] => [
-  ...new Set(['', ...possibleValues(files, 'os_prefix', reader).possible.map((prefix) => prefix.replace(/^\/+/, ''))]),
-];
+export const osPrefixes = (files: ConfigFiles, reader: ConfigReader): string[] => {
+  const { possible } = possibleValues(files, 'os_prefix', reader);
+  return [...new Set(['', ...possible.slice(-mostPrefixes).map((prefix) => prefix.replace(/^\/+/, ''))])];
+};
 
 const sameFile = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 

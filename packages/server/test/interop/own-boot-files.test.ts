@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TimelineEntry } from '@drover/contract';
 import { createBoard, createIdentity } from '@drover/simulator';
 import { readCpio } from '@drover/disk-image';
@@ -10,17 +10,29 @@ import { kernelFile, modulesOf, mtools, partitions, startOwnDiskLab, type OwnDis
 
 // Boards in root mode nbd boot what lies on their own disk, which a guest may have written anything to.
 
-const own = '91cdf03d';
-const other = '91cdf03e';
-const disk = 'dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9N';
 let lab: OwnDiskLab;
+/** A board with a disk, others for each test. */
+let own: string;
+let disk: string;
 let device: string;
+let boards = 0;
 
-beforeEach(async () => {
+/** A board that nobody knows yet, and a disk for it. */
+const fresh = (): { prefix: string; id: string } => {
+  boards += 1;
+  const two = String(boards).padStart(2, '0');
+  return { prefix: `91cdf0${two}`, id: `dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B${two}` };
+};
+
+beforeAll(async () => {
   lab = await startOwnDiskLab();
+});
+beforeEach(async () => {
+  const { prefix, id } = fresh();
+  [own, disk] = [prefix, id];
   device = await lab.withDisk(own, disk);
 });
-afterEach(() => lab.close());
+afterAll(() => lab.close());
 
 const tftp = (name: string, board = own) => curl(`${lab.tftpUrl}/${board}/${name}`);
 const http = (name: string, board = own) => curl(`${lab.httpUrl()}/netboot/${board}/${name}`);
@@ -53,7 +65,8 @@ describe('a board whose disk has boot files of its own', () => {
   });
 
   it('gets what was changed, added and deleted, over TFTP and HTTP; another board of the image does not', async () => {
-    await lab.withDisk(other, 'dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9P');
+    const { prefix: other, id } = fresh();
+    await lab.withDisk(other, id);
     const big = randomBytes(11_000_003);
     const kernel = kernelFile('6.6.31-v8', 3_000_000);
     await lab.onBoot(disk, async (fat) => {

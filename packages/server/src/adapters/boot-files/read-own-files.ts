@@ -31,6 +31,9 @@ export interface OwnFilesLimits {
   /** Bytes of all files, and of those that are copied. */
   readonly bytes: number;
   readonly copiedBytes: number;
+  /** Bytes of texts, and of all that is remembered of a boot partition, which is kept in memory. */
+  readonly texts: number;
+  readonly tree: number;
 }
 
 export interface ReadDeps {
@@ -77,7 +80,7 @@ async function read(wanted: OwnFilesWanted, deps: ReadDeps): Promise<OwnFilesRea
   const files: FoundFile[] = [];
   for (const file of placed) files.push(await copied(file, deps));
   const root = createOwnRoot({ disk: wanted.disk, source, table, writer: deps.writer, modules: deps.modules });
-  const found = await partitionOf(wanted, { volume, files, root, base: deps.base });
+  const found = await partitionOf(wanted, deps.limits, { volume, files, root, base: deps.base });
   return finish(wanted, deps, { found, volume, root });
 }
 
@@ -148,12 +151,22 @@ interface Reading {
   readonly base: string | null;
 }
 
-async function partitionOf(wanted: OwnFilesWanted, reading: Reading): Promise<FoundBootPartition> {
+async function partitionOf(
+  wanted: OwnFilesWanted,
+  limits: OwnFilesLimits,
+  reading: Reading,
+): Promise<FoundBootPartition> {
   const { volume, files, base } = reading;
   const texts: Record<string, string> = {};
   const withoutTexts = ownTree(wanted.image, { base, files, texts, kernels: [] });
-  for (const { path, size } of textFiles(withoutTexts))
+  let left = limits.texts;
+  // What firmware reads first comes first.
+  const order = (path: string): number => (/^(config|cmdline|tryboot)\.txt$/i.test(path) ? 0 : 1);
+  for (const { path, size } of [...textFiles(withoutTexts)].sort((a, b) => order(a.path) - order(b.path))) {
+    if (size > left) continue;
+    left -= size;
     texts[path] = Buffer.from(await volume.readFile(path, size)).toString('latin1');
+  }
   return { base, files, texts, kernels: await kernelsOf(wanted, reading) };
 }
 
@@ -180,7 +193,7 @@ async function kernelsOf({ image }: OwnFilesWanted, { volume, files, root, base 
 
 async function finish(
   wanted: OwnFilesWanted,
-  { writer, soFar }: ReadDeps,
+  { writer, soFar, limits }: ReadDeps,
   { found, volume, root }: { found: FoundBootPartition; volume: FatVolume; root: OwnRoot },
 ): Promise<OwnFilesRead> {
   const tree = ownTree(wanted.image, found);
@@ -191,7 +204,9 @@ async function finish(
   const copies = found.files.filter(({ copy }) => copy !== null);
   const result = async (initramfs: readonly InitramfsPart[], warnings: readonly string[]): Promise<OwnFilesRead> => {
     const files = { tree, initramfs };
-    const { digest } = await stored(writer, Buffer.from(JSON.stringify(files)));
+    const text = Buffer.from(JSON.stringify(files));
+    if (text.length > limits.tree) return unreadable(`the names of its files and its texts take ${text.length} bytes`);
+    const { digest } = await stored(writer, text);
     const bytes = copies.reduce((sum, { size }) => sum + size, 0);
     return {
       kind: 'own',

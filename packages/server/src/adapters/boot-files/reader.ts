@@ -48,11 +48,16 @@ export function createOwnFilesReader(deps: ReaderDeps): OwnFilesReader {
   const readOnThread = async (wanted: OwnFilesWanted, disk: OwnDisk, base: string | null): Promise<OwnFilesRead> => {
     const input = { wanted, base, diskSize: disk.size, folder: copies.folder, limits: deps.limits };
     running += 1;
-    const outcome = await runThread(deps, input, disk).finally(() => (running -= 1));
-    await (outcome.finished
-      ? copies.note(outcome.used)
-      : copies.rescan({ dropUnfinished: running === 0 }).then(() => copies.note(outcome.used)));
-    return outcome.result;
+    let isFinished = false;
+    try {
+      const outcome = await runThread(deps, input, disk);
+      await copies.note(outcome.used);
+      isFinished = outcome.finished;
+      return outcome.result;
+    } finally {
+      running -= 1;
+      if (!isFinished) await copies.rescan({ dropUnfinished: running === 0 });
+    }
   };
 
   const read = async (wanted: OwnFilesWanted): Promise<OwnFilesRead> => {

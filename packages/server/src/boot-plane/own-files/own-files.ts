@@ -36,7 +36,10 @@ const MiB = 1024 * 1024;
 /** For all boards. What was used longest ago goes. */
 const mostCopies: CopyLimits = { bytes: 4096 * MiB, files: 65_536 };
 /** For one: a boot partition of any vendor, all of it upgraded, with room to spare. */
-const limits: OwnFilesLimits = { files: 10_000, copies: 4_096, bytes: 4096 * MiB, copiedBytes: 768 * MiB };
+const limits: OwnFilesLimits = {
+  ...{ files: 4_096, copies: 2_048, bytes: 4096 * MiB, copiedBytes: 768 * MiB },
+  ...{ texts: MiB, tree: 4 * MiB },
+};
 /** A thread takes as much of a core as it can get. */
 const atOnce = 2;
 /** Both together less than a TFTP request is kept waiting. */

@@ -1,6 +1,7 @@
 import { success } from '@drover/contract';
 import type { PackModules } from '../../adapters/boot-files/worker-side.js';
-import { attachModules, composeModules, modulesRecipe, wantedModules } from '../../adapters/initramfs/index.js';
+import { composeModules, modulesRecipe } from '../../adapters/initramfs/module-part.js';
+import { attachModules, wantedModules } from '../../adapters/initramfs/modules.js';
 
 /** Modules are packed for a disk as they are for an image. */
 export const packModules: PackModules = {

@@ -65,7 +65,7 @@ export function createBootFiles(deps: FilesDeps): BootFiles {
     const source = resolveBootFile(rendered.tree, rendered.overlay, file);
     if (source === undefined) return 'absent';
     if (await deps.overlays.holds(rendered, source)) return source;
-    deps.overlays.forget(boot);
+    deps.overlays.forget(boot.track.id);
     return again ? undefined : find(boot, file, true);
   };
 

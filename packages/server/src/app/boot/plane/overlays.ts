@@ -21,8 +21,8 @@ export interface Overlays {
   prepare(boot: CurrentBoot): void;
   /** Whether the bytes of a file are still there. */
   holds(rendered: Rendered, source: FileSource): Promise<boolean>;
-  /** Has everything read anew. */
-  forget(boot: CurrentBoot): void;
+  /** Has everything read anew, should it be asked for again. */
+  forget(session: string): void;
 }
 
 interface OverlaysDeps {
@@ -81,9 +81,9 @@ export function createOverlays({ trees, own, copies, bootKey, log }: OverlaysDep
       trees.load(plan.tree).then((image) => own.of(boot, plan, image), ignored);
     },
     holds: (rendered, source) => copies.holds(rendered, source),
-    forget: (boot) => {
-      own.forget(boot);
-      for (const name of kept.keys()) if (name.startsWith(`${boot.track.id} `)) kept.delete(name);
+    forget: (session) => {
+      own.forget(session);
+      for (const name of kept.keys()) if (name.startsWith(`${session} `)) kept.delete(name);
     },
   };
 }

@@ -64,7 +64,7 @@ describe('boot files of a board with a disk of its own', () => {
     const boot = bootOf('bs_1');
     expect((await it_.of(boot, plan, image)).tree).toBe(image);
     expect(boot.files).toBe('image');
-    it_.forget(boot);
+    it_.forget('bs_1');
     expect((await it_.of(boot, plan, image)).tree).toBe(image);
     expect((await it_.of(bootOf('bs_2'), plan, image)).tree).toBe(files.tree);
   });

@@ -7,8 +7,8 @@ import type { NewEntry, OwnFilesRead, OwnFilesReader } from './ports.js';
 export interface OwnFiles {
   /** What this boot gets beside `image`, its image's tree: that tree and nothing more, where the disk has no boot files of its own. Never rejects. */
   of(boot: CurrentBoot, plan: BootPlan, image: BootTree): Promise<OwnBootFiles>;
-  /** Has them read anew, as copies are gone. */
-  forget(boot: CurrentBoot): void;
+  /** Has them read anew, as copies are gone; or the boot is over. */
+  forget(session: string): void;
 }
 
 interface OwnFilesDeps {
@@ -89,7 +89,7 @@ export function createOwnFiles({ reader, note, changed, clock, log, mostKept = 5
       if (kept.size > mostKept) kept.delete(kept.keys().next().value!);
       return finding;
     },
-    forget: (boot) => kept.delete(boot.track.id),
+    forget: (session) => kept.delete(session),
   };
 }
 
