@@ -8,9 +8,8 @@ import {
   type ResolvedModules,
 } from '@drover/disk-image';
 import type { InitramfsPart } from '../../domain/boot-plan.js';
-import { digestOf } from './device-scripts.js';
 import { requiredModules, wantedModules } from './modules.js';
-import { layout, level, storePart } from './part.js';
+import { storePart } from './part.js';
 import type { Architecture, PutBlob } from './ports.js';
 
 const moduleLimit = 64 * 1024 * 1024;
@@ -64,6 +63,3 @@ export async function composeModules(
     });
   }
 }
-
-/** Changes when what {@link composeModules} makes of the same root changes. */
-export const modulesRecipe = digestOf([`layout ${layout} level ${level}`, ...wantedModules]);

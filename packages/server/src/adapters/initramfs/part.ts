@@ -2,6 +2,8 @@ import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import { packCpio, type CpioEntry } from '@drover/disk-image';
 import type { InitramfsPart } from '../../domain/boot-plan.js';
+import { digestOf } from './device-scripts.js';
+import { wantedModules } from './modules.js';
 import type { PutBlob } from './ports.js';
 
 const gzip = promisify(gzipCallback);
@@ -10,6 +12,9 @@ const gzip = promisify(gzipCallback);
 export const layout = 1;
 /** Fast: what is won by more is less than it takes a board to fetch. */
 export const level = 4;
+
+/** Changes when what is made of the modules of the same root changes. */
+export const modulesRecipe = digestOf([`layout ${layout} level ${level}`, ...wantedModules]);
 
 /**
  * Compresses an archive so that others may follow it: parts are put one behind the other, and the kernel looks for the next one
