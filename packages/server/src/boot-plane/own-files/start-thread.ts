@@ -7,8 +7,10 @@ const resourceLimits = { maxOldGenerationSizeMb: 384 };
 const isSource = import.meta.url.endsWith('.ts');
 
 /** Threads have no loader for TypeScript: those of a test get one first. */
-const fromSource = (url: URL): string =>
-  `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url.href)}); })`;
+const fromSource = (url: URL): string => {
+  const loader = new URL('../../../test/from-source.mjs', import.meta.url);
+  return `import(${JSON.stringify(loader.href)}).then(() => import(${JSON.stringify(url.href)}))`;
+};
 
 /** Starts a thread that reads the boot files of one disk. */
 export function startReadingThread(workerData: ThreadInput): ReadingThread {
