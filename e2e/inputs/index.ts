@@ -2,6 +2,7 @@ import { fastImage } from './fastImage.js';
 import { adverseImage } from './adverseImage.js';
 import { fastCompressed, fastUnclean } from './fastVariants.js';
 import { fullImage } from './fullImage.js';
+import { otherKernel } from './otherKernel.js';
 
 /** Real inputs, each built once and then taken from the cache. See the README beside. */
 export const inputs = {
@@ -10,8 +11,10 @@ export const inputs = {
   fastUnclean,
   full: fullImage,
   adverse: adverseImage,
+  otherKernel,
 };
 
 export type { CompressedInput, Compression, UncleanInput } from './fastVariants.js';
 export type { FastImage } from './fastImage.js';
 export type { ImageInput } from './imageInput.js';
+export type { OtherKernel } from './otherKernel.js';

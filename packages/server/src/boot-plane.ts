@@ -81,13 +81,13 @@ export const createBootPlane = ({
 const createBootHttp = (
   { boot }: Settings,
   log: Log,
-  { files, device, blobs, exports }: BootApplication,
+  { files, device, localPath, exports }: BootApplication,
   nbdPort: () => number,
 ): BootHttpServer =>
   createBootHttpServer({
     files,
     api: device,
-    localPath: (digest) => blobs.localPath(digest),
+    localPath,
     exports: { port: nbdPort, nameFor: (session, what) => exports.nameFor(session, what) },
     listen: boot.http.listen,
     clock: { now: () => Date.now() },

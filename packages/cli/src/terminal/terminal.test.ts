@@ -118,6 +118,23 @@ describe('a timeline', () => {
       'root    start4.elf  2.2 MiB in 400 ms  5.4 MiB/s (aborted: reset)\n',
     ],
     [
+      { type: 'boot.files', at, disk: 'dsk_1', from: 'image', files: 0, bytes: 0, ms: 3, warnings: [] },
+      'files   of the image, as dsk_1 has no others\n',
+    ],
+    [
+      {
+        type: 'boot.files',
+        at,
+        disk: 'dsk_1',
+        from: 'disk',
+        files: 1,
+        bytes: 2048,
+        ms: 3,
+        warnings: ['It is \u001b dirty.'],
+      },
+      'files   of dsk_1: 1 file (2.0 KiB) are its own\n              It is \\x1b dirty.\n',
+    ],
+    [
       { type: 'report', at, step: 'up', state: 'ok', message: '', uptime: 31.25 },
       'up      up (31.3 s after the kernel started)\n',
     ],

@@ -67,6 +67,15 @@ const detachedLine = (entry: Extract<TimelineEntry, { type: 'disk.detached' }>):
   ...(entry.by === 'disconnect' ? {} : { style: 'yellow' as const }),
 });
 
+const bootFilesLine = (entry: Extract<TimelineEntry, { type: 'boot.files' }>): Line => ({
+  what: 'files',
+  text:
+    entry.from === 'image'
+      ? `of the image${entry.warnings.length === 0 ? `, as ${entry.disk} has no others` : ''}`
+      : `of ${entry.disk}: ${entry.files} ${entry.files === 1 ? 'file' : 'files'} (${bytesText(entry.bytes)}) are its own`,
+  ...(entry.warnings.length === 0 ? {} : { style: 'yellow' as const, more: entry.warnings.map(safeText) }),
+});
+
 /** One entry in words. */
 export const describeEntry = (entry: TimelineEntry): Line => {
   switch (entry.type) {
@@ -103,6 +112,8 @@ export const describeEntry = (entry: TimelineEntry): Line => {
       };
     case 'disk.detached':
       return detachedLine(entry);
+    case 'boot.files':
+      return bootFilesLine(entry);
     case 'exchange':
       return {
         what: 'secret',

@@ -81,6 +81,19 @@ export const TimelineEntry = z.discriminatedUnion('type', [
     detail: z.string().optional(),
   }),
   z.object({
+    /** Whose boot files the board gets, once they were read: the image's, as its disk has no others or they cannot be read, or those of its disk. */
+    type: z.literal('boot.files'),
+    ...at,
+    disk: z.string(),
+    from: z.enum(['image', 'disk']),
+    /** Files the disk has anew, and their bytes. */
+    files: z.number().int(),
+    bytes: z.number().int(),
+    ms: z.number(),
+    /** What a person should know: what cannot be read, and what is done instead. */
+    warnings: z.array(z.string().max(1000)).max(20),
+  }),
+  z.object({
     type: z.literal('exchange'),
     ...at,
     outcome: z.enum(['granted', 'repeated', 'expired', 'used-twice', 'wrong', 'not-ready']),

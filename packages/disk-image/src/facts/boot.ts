@@ -83,18 +83,42 @@ function releaseFromName(path: string, moduleReleases: readonly string[]): { rel
   return release !== undefined && moduleReleases.includes(release) ? { release } : {};
 }
 
+async function inspectOne(
+  volume: FatVolume,
+  { path, size }: FatEntry,
+  moduleReleases: readonly string[],
+): Promise<BootKernel> {
+  const inspected = await inspectKernel(await volume.readFile(path, kernelLimit));
+  const facts = { ...releaseFromName(path, moduleReleases), ...inspected };
+  const modulesPresent = facts.release !== undefined && moduleReleases.includes(facts.release);
+  return { file: path, size, ...facts, modulesPresent };
+}
+
 async function inspectKernels(
   volume: FatVolume,
   files: readonly FatEntry[],
   moduleReleases: readonly string[],
 ): Promise<BootKernel[]> {
   const kernels: BootKernel[] = [];
-  for (const { path, size } of files) {
-    const inspected = await inspectKernel(await volume.readFile(path, kernelLimit));
-    const facts = { ...releaseFromName(path, moduleReleases), ...inspected };
-    const modulesPresent = facts.release !== undefined && moduleReleases.includes(facts.release);
-    kernels.push({ file: path, size, ...facts, modulesPresent });
-  }
+  for (const file of files) kernels.push(await inspectOne(volume, file, moduleReleases));
+  return kernels;
+}
+
+export type KernelIdentity = Pick<BootKernel, 'file' | 'architecture' | 'release'>;
+
+/**
+ * The kernels of a boot partition, as {@link inspectBoot} finds them. Those that are known, as they did not change, are not read. `moduleReleases` is asked
+ * for when one is.
+ */
+export async function findBootKernels(
+  volume: FatVolume,
+  known: (file: FatEntry) => KernelIdentity | undefined,
+  moduleReleases: () => Promise<readonly string[]>,
+): Promise<KernelIdentity[]> {
+  const config = await readConfig(volume, (await readText(volume, 'config.txt')) ?? '');
+  const kernels: KernelIdentity[] = [];
+  for (const file of kernelFiles(await volume.entries(), config))
+    kernels.push(known(file) ?? (await inspectOne(volume, file, await moduleReleases())));
   return kernels;
 }
 

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { corpusImage } from '../../test/support/corpus.js';
 import { expectRefusal, patched } from '../../test/support/expect.js';
 import { memorySource } from '../source.js';
-import { inspectImage } from './image.js';
+import { readPartitionTable } from '../partition/table.js';
+import { findBootKernels } from './boot.js';
+import { inspectImage, openBoot } from './image.js';
 import { piModels, type ImageFacts } from './types.js';
 
 const inspect = (image: Uint8Array): Promise<ImageFacts> => inspectImage(memorySource(image));
@@ -113,5 +115,45 @@ describe('inspectImage', () => {
     await expectRefusal(() => inspect(patched(card, [446 + 12, 4, 0])), 'image.no-boot-partition');
     await expectRefusal(() => inspect(patched(card, [ext4At + 1024 + 0x28, 4, 0])), 'image.ext4.corrupt');
     await expectRefusal(() => inspect(card.subarray(0, 300_000)), 'image.partition.past-end');
+  });
+});
+
+describe('the boot partition alone', () => {
+  const boot = async (image: Uint8Array) => {
+    const source = memorySource(image);
+    return openBoot(source, await readPartitionTable(source));
+  };
+
+  it('is found also where the root cannot be read', async () => {
+    const broken = Uint8Array.from(card);
+    broken.fill(0xff, ext4At + 1024, ext4At + 2048);
+    const found = await boot(broken);
+    expect(found).toMatchObject({ partition: 1, isBoot: true });
+    expect(found.volume.dirty).toBe(false);
+  });
+
+  it('says when it was not unmounted in order', async () => {
+    const { partitionTable } = await inspect(card);
+    const at = partitionTable.partitions[0]?.offset ?? 0;
+    const found = await boot(patched(card, [at + 0x25, 1, 1]));
+    expect(found.volume.dirty).toBe(true);
+  });
+
+  it('has its kernels told without reading those that are known', async () => {
+    const { volume } = await boot(card);
+    const asked: string[] = [];
+    const kernels = await findBootKernels(
+      volume,
+      ({ path }) => {
+        asked.push(path);
+        return path === 'kernel8.img' ? { file: path, architecture: 'arm64', release: 'as known' } : undefined;
+      },
+      async () => [],
+    );
+    const { boot: facts } = await inspect(card);
+    expect(asked).toEqual(facts.kernels.map(({ file }) => file));
+    expect(kernels.map(({ release }) => release)).toEqual(
+      facts.kernels.map(({ file, release }) => (file === 'kernel8.img' ? 'as known' : release)),
+    );
   });
 });

@@ -62,17 +62,33 @@ export interface OpenImage {
  */
 export async function openImage(source: RandomAccess): Promise<OpenImage> {
   const table = await readPartitionTable(source);
-  const fat = await search(source, table, { open: openFat, otherKind: 'image.fat.not-fat', isWanted: isBoot });
-  if (fat.wanted === undefined && fat.error !== undefined) throw fat.error;
-  const boot = fat.wanted ?? fat.other;
-  if (boot === undefined) {
-    throw new ImageError('image.no-boot-partition', 'None of the partitions holds a FAT file system', {
-      remedy: 'Give an SD-card image for a Raspberry Pi: it has a FAT boot partition.',
-    });
-  }
+  const boot = await openBoot(source, table);
+  return { table, boot, root: await openRoot(source, table) };
+}
+
+/** The boot partition alone, as {@link openImage} finds it. `isBoot`: it holds firmware, a kernel or config.txt. */
+export async function openBoot(
+  source: RandomAccess,
+  table: PartitionTable,
+): Promise<Found<FatVolume> & { isBoot: boolean }> {
+  const { wanted, other, error } = await search(source, table, {
+    open: openFat,
+    otherKind: 'image.fat.not-fat',
+    isWanted: isBoot,
+  });
+  if (wanted !== undefined) return { ...wanted, isBoot: true };
+  if (error !== undefined) throw error;
+  if (other !== undefined) return { ...other, isBoot: false };
+  throw new ImageError('image.no-boot-partition', 'None of the partitions holds a FAT file system', {
+    remedy: 'Give an SD-card image for a Raspberry Pi: it has a FAT boot partition.',
+  });
+}
+
+/** The root alone, as {@link openImage} finds it. */
+export async function openRoot(source: RandomAccess, table: PartitionTable): Promise<Found<Ext4Volume> | undefined> {
   const ext4 = await search(source, table, { open: openExt4, otherKind: 'image.ext4.not-ext4', isWanted: isRoot });
   if (ext4.wanted === undefined && ext4.error !== undefined) throw ext4.error;
-  return { table, boot, root: ext4.wanted };
+  return ext4.wanted;
 }
 
 /** Reads everything an image says about itself. Throws `ImageError` with any code of a reader. */

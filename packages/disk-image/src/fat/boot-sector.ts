@@ -7,6 +7,7 @@ export interface FatLayout {
   kind: FatVolume['kind'];
   label: string;
   serial: string;
+  dirty: boolean;
   clusterSize: number;
   /** Clusters with data: they are numbered from 2 to `clusterCount + 1`. */
   clusterCount: number;
@@ -111,6 +112,8 @@ export function parseBootSector(sector: Uint8Array, size: number): FatLayout {
     kind,
     label: labelOf(sector, extended + 4),
     serial: hex(view.getUint32(extended, true), 8),
+    // Linux, fs/fat/inode.c, fat_set_state: bit 0 of the byte behind the drive number.
+    dirty: (view.getUint8(extended - 2) & 1) !== 0,
     clusterSize: p.clusterSectors * p.sectorSize,
     clusterCount,
     tableAt: (p.reserved + activeTable(view, p) * p.tableSectors) * p.sectorSize,

@@ -21,6 +21,8 @@ export interface FatVolume {
   readonly serial: string;
   /** Bytes. */
   readonly clusterSize: number;
+  /** Linux marks a volume so while it is mounted for writing: what was written last may be there in part. */
+  readonly dirty: boolean;
   /** The whole tree, flat, parents before children, in directory order. */
   entries(): Promise<readonly FatEntry[]>;
   /** Ignores case, as FAT does. Undefined when there is no such entry. The root itself has no entry. */

@@ -127,6 +127,7 @@ export async function openFat(window: RandomAccess): Promise<FatVolume> {
     label: tree.label ?? layout.label,
     serial: layout.serial,
     clusterSize: layout.clusterSize,
+    dirty: layout.dirty,
     entries: async () => tree.entries,
     stat: async (path) => tree.byPath.get(keyOf(path)),
     extents: async (path) => fileAt(path).extents,

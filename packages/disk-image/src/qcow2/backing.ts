@@ -48,6 +48,7 @@ export function rawView(file: CachedFile, data: readonly Extent[] = [{ offset: 0
     read: (offset, length) => file.read(offset, length),
     readInto: (offset, target) => file.readInto(offset, target),
     status,
+    fromBase: (offset, length) => offset + length <= file.size,
     knownZero: (offset, length) => (starts[indexAt(offset)] ?? Infinity) >= offset + length,
   };
 }

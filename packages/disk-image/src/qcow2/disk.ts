@@ -144,6 +144,10 @@ function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
       return state.active.view.status(offset, length, limit);
     },
     knownZero: (offset, length) => state.active.view.knownZero(offset, length),
+    fromBase: (offset, length) => {
+      requireRange(offset, length);
+      return state.active.view.fromBase(offset, length);
+    },
     write: (offset, bytes, options) =>
       change(
         { offset, length: bytes.length },

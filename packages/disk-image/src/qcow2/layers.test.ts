@@ -20,6 +20,7 @@ import {
   openLayer,
   openQcow2,
   readQcow2Header,
+  type DiskView,
   type Layer,
   type Qcow2Disk,
 } from '../index.js';
@@ -276,5 +277,41 @@ describe('a new size', () => {
   it('is refused when it cannot be', async () => {
     const disk = await openDisk(await makeDisk(64 * kib));
     for (const size of [0, 100, 2 ** 60, NaN]) await expectRefusal(() => disk.resize(size), 'image.qcow2.parameter');
+  });
+});
+
+describe('what comes from the base', () => {
+  const clusters = (view: DiskView, count: number): Promise<boolean[]> =>
+    Promise.all(Array.from({ length: count }, async (_, index) => view.fromBase(index * 64 * kib, 64 * kib)));
+
+  it('is what no overlay has, as data or as zeros, and what the base reaches', async () => {
+    const { disk, layers } = await stacked();
+    const upTo = (own: readonly number[]): boolean[] =>
+      Array.from({ length: 16 }, (_, index) => index < 10 && !own.includes(index));
+    expect(await clusters(disk, 16)).toEqual(upTo([1, 2, 3, 4, 5, 7]));
+    expect(await clusters(layers[1]?.view as DiskView, 16)).toEqual(upTo([1, 2, 5]));
+    expect(await disk.fromBase(8 * 64 * kib, 2 * 64 * kib)).toBe(true);
+    expect(await disk.fromBase(8 * 64 * kib - 1, 2)).toBe(false);
+    expect(await disk.fromBase(9 * 64 * kib, 64 * kib + 1)).toBe(false);
+    expect(await disk.fromBase(0, 0)).toBe(true);
+    await disk.write(9 * 64 * kib + 5, Uint8Array.of(1));
+    expect(await disk.fromBase(9 * 64 * kib, 100)).toBe(false);
+    await expectRefusal(async () => disk.fromBase(1024 * kib, 1), 'image.qcow2.range');
+  });
+
+  it('is the same after the disk was opened again and flattened, and nothing without a base', async () => {
+    const { disk } = await stacked();
+    const before = await clusters(disk, 16);
+    await disk.flatten({ onto: 'base', backing });
+    expect(await clusters(disk, 16)).toEqual(before);
+    await disk.flatten({ onto: 'nothing' });
+    expect(await clusters(disk, 16)).toEqual(Array.from({ length: 16 }, () => false));
+  });
+
+  it('is all of an overlay in which nothing was written', async () => {
+    const world = await makeDisk(1024 * kib, { base: 700 * kib });
+    const disk = await openDisk(world);
+    expect(await disk.fromBase(0, 700 * kib)).toBe(true);
+    expect(await disk.fromBase(0, 700 * kib + 1)).toBe(false);
   });
 });

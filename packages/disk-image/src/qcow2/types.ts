@@ -49,4 +49,9 @@ export interface DiskView {
   status(offset: number, length: number, limit: number): BlockStatus[] | Promise<BlockStatus[]>;
   /** True when it is known without waiting that all of this reads as zeros. */
   knownZero(offset: number, length: number): boolean;
+  /**
+   * Whether the lowest part, a raw image, shows through everywhere here: the bytes are those of that image, at the same place. False where there is no
+   * image or behind its end. Looks at every cluster of the stretch, until one is its own.
+   */
+  fromBase(offset: number, length: number): boolean | Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 import { bufferOf } from '../bytes.js';
 import { inflateCluster } from './compressed.js';
-import { isData, isZero, unallocated, type L2Entry } from './format.js';
+import { isData, isZero, missing, unallocated, type L2Entry } from './format.js';
 import { resolve, type Lookup, type Segment } from './segments.js';
 import type { BlockSource, BlockStatus, DiskView } from './types.js';
 import { zeros } from './zeros.js';
@@ -153,6 +153,21 @@ export function createView(image: Mapped): DiskView {
           if (!(await addStatus(found, segments, below, limit))) break;
         }
         return found.slice(0, limit);
+      }),
+    fromBase: (offset, length) =>
+      guarded(async (below) => {
+        if (below === undefined || offset + length > below.size) return false;
+        const range = { from: offset, to: offset + length };
+        const segments: Segment[] = [];
+        while (range.from < range.to) {
+          range.from = resolve(image, clusterSize, below, range, segments, 1);
+          if (segments.some(({ from }) => from !== 'below')) return false;
+          if (range.from === range.to) break;
+          const cluster = Math.floor(range.from / clusterSize);
+          if (image.lookup(cluster) !== missing) return false;
+          await image.load(cluster);
+        }
+        return below.fromBase(offset, length);
       }),
     knownZero: (offset, length) => {
       const { below } = image;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { BackendError, createBackendClient, createNeighbours, createPlaneMemory } from '../adapters/backend/index.js';
-import { createFsBlobStore, type FsBlobStore } from '../adapters/blobs/index.js';
+import { createFsBlobStore } from '../adapters/blobs/index.js';
 import { createDiskExport, createImageExport, openLocalDisks } from '../adapters/disks/index.js';
 import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
@@ -13,6 +13,7 @@ import { createIdentify } from '../app/boot/plane/identify.js';
 import { createLeaseBook, type PlaneLeases } from '../app/boot/plane/leases.js';
 import { createLocateBoard } from '../app/boot/plane/locate-board.js';
 import { createOverlays } from '../app/boot/plane/overlays.js';
+import { createOwnFiles } from '../app/boot/plane/own-files.js';
 import type { BootAnswers, BootFiles, NewEntry } from '../app/boot/plane/ports.js';
 import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createPlaneState } from '../app/boot/plane/state.js';
@@ -25,6 +26,7 @@ import { pause } from '../app/jobs/pause.js';
 import type { Log, Service } from '../app/ports.js';
 import { backendSocket } from '../composition/paths.js';
 import type { Settings } from '../config.js';
+import { openOwnFiles } from './own-files/own-files.js';
 
 /** The boot plane without its listeners. */
 export interface BootApplication {
@@ -33,7 +35,8 @@ export interface BootApplication {
   readonly device: DeviceApi;
   readonly leases: PlaneLeases;
   readonly telemetry: TelemetryQueue;
-  readonly blobs: FsBlobStore;
+  /** Where the bytes of a blob, or of a copy of what lies on a disk, are on this machine. */
+  readonly localPath: (digest: string) => string | undefined;
   /** Disks and images that boards attach. */
   readonly exports: Exports;
   /** Puts an entry on the timeline of a session. */
@@ -97,7 +100,11 @@ export async function createBootApplication(
     log,
     push: (item) => telemetry.push(item),
     changed,
-    replaced: (session) => exports.endSession(session, 'the board has started again'),
+    replaced: (session) => {
+      exports.endSession(session, 'the board has started again');
+      overlays.forget(session);
+    },
+    opened: (boot) => overlays.prepare(boot),
     sessionTtlSeconds,
   });
   const exports = createExports({
@@ -120,9 +127,15 @@ export async function createBootApplication(
     attachments: boardDisks,
     ...{ pool, log, pause },
   });
-  const segments = createSegmentReader({ blobs, cacheBytes });
+  const ownFiles = await openOwnFiles({ dataDir, blobs, pool, exports: () => exports });
+  const segments = createSegmentReader({ blobs: ownFiles.bytes, cacheBytes });
   const trees = createTreeLoader({ blobs, backend, segments });
-  const overlays = createOverlays({ trees, bootKey, log });
+  const own = createOwnFiles({
+    reader: ownFiles.reader,
+    note: (boot, entry) => boots.note(boot, entry),
+    ...{ changed, clock, log },
+  });
+  const overlays = createOverlays({ trees, own, copies: ownFiles.reader, bootKey, log });
   const locate = createLocateBoard({ identify, book, neighbours: createNeighbours(), clock, site });
   const serverUrl = (local: string): string => `http://${boot.serverAddress ?? local}:${httpPort()}`;
 
@@ -145,7 +158,8 @@ export async function createBootApplication(
     }),
     exports,
     note: noteSession,
-    ...{ leases, telemetry, blobs },
+    localPath: (digest) => ownFiles.bytes.localPath(digest),
+    ...{ leases, telemetry },
     services: [state, telemetry, leases, diskWork],
     close: async () => {
       backend.close();

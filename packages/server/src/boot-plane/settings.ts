@@ -97,6 +97,12 @@ function poolSettings(dhcp: Settings['boot']['dhcp'], [only]: readonly ServedAdd
   };
 }
 
+/**
+ * A board asks again while it waits, and takes an error for a file that is not there. Its boot files may take as long as they take to be read off its own disk,
+ * see own-files/own-files.ts.
+ */
+const openTimeoutMs = 90_000;
+
 export const tftpSettings = ({ tftp }: Settings['boot'], served: readonly ServedAddress[]): TftpSettings => ({
   ...defaultTftpSettings,
   addresses: served.map(({ address }) => address),
@@ -104,4 +110,5 @@ export const tftpSettings = ({ tftp }: Settings['boot'], served: readonly Served
   singlePort: tftp.singlePort,
   limits: { ...defaultTftpSettings.limits, blksize: tftp.maxBlockSize },
   transfersPerClient: tftp.maxTransfersPerClient,
+  openTimeoutMs,
 });

@@ -66,3 +66,25 @@ describe('reading config.txt', () => {
     expect([...files.keys()].sort()).toEqual(['config.txt', 'one.txt', 'two.txt']);
   });
 });
+
+describe('settings that a guest may have written', () => {
+  it('are not followed without end, however files include each other', () => {
+    const names = Array.from({ length: 200 }, (_, i) => `f${i}.txt`);
+    const everything = names.map((name) => `include ${name}\n`).join('');
+    let reads = 0;
+    const files = configFiles(() => {
+      reads += 1;
+      return everything;
+    });
+    expect(files.size).toBe(16);
+    expect(reads).toBe(16);
+  });
+
+  it('have so many values at most, the last ones', () => {
+    const text = Array.from({ length: 5000 }, (_, i) => `kernel=k${i}\n`).join('');
+    const files = configFiles((path) => (path === 'config.txt' ? text : undefined));
+    const { certain, possible } = possibleValues(files, 'kernel', { names: ['pi4'], serial: null });
+    expect(certain).toBe('k4999');
+    expect([possible.length, possible[0], possible.at(-1)]).toEqual([64, 'k4936', 'k4999']);
+  });
+});

@@ -79,17 +79,23 @@ export type ReadText = (path: string) => string | undefined;
 /** include= may nest; the firmware stops somewhere too. */
 const deepestInclude = 4;
 
+/** Who writes them may be a guest: what is looked through for each boot is bounded. */
+const mostFiles = 16;
+const mostValues = 64;
+
 /** config.txt and what it includes, each once, by path as written. A file that is not there is left out. */
-export function configFiles(read: ReadText, path = 'config.txt', depth = 0): Map<string, ConfigLine[]> {
-  const text = read(path);
-  if (text === undefined) return new Map();
-  const lines = parseConfig(text);
-  const files = new Map([[path, lines]]);
-  if (depth === deepestInclude) return files;
-  for (const { value } of lines.filter((line) => line.key === 'include')) {
-    if (value === '' || files.has(value)) continue;
-    for (const [name, found] of configFiles(read, value, depth + 1)) if (!files.has(name)) files.set(name, found);
-  }
+export function configFiles(read: ReadText): Map<string, ConfigLine[]> {
+  const files = new Map<string, ConfigLine[]>();
+  const visit = (path: string, depth: number): void => {
+    if (files.size >= mostFiles || files.has(path)) return;
+    const text = read(path);
+    if (text === undefined) return;
+    const lines = parseConfig(text);
+    files.set(path, lines);
+    if (depth === deepestInclude) return;
+    for (const { key, value } of lines) if (key === 'include' && value !== '') visit(value, depth + 1);
+  };
+  visit('config.txt', 0);
   return files;
 }
 
@@ -107,5 +113,5 @@ export function possibleValues(
     possible.push(line.value);
     if (truth === 'yes') certain = line.value;
   }
-  return { certain, possible };
+  return { certain, possible: [...new Set(possible)].slice(-mostValues) };
 }

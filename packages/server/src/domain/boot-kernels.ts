@@ -55,10 +55,14 @@ export const readerOf = (model: Model, bootPrefix: string | null): ConfigReader 
 
 export type ConfigFiles = ReadonlyMap<string, readonly ConfigLine[]>;
 
+/** Each prefix has files rendered of its own. */
+const mostPrefixes = 16;
+
 /** Values `os_prefix` may have, the empty one included, without leading slashes. */
-export const osPrefixes = (files: ConfigFiles, reader: ConfigReader): string[] => [
-  ...new Set(['', ...possibleValues(files, 'os_prefix', reader).possible.map((prefix) => prefix.replace(/^\/+/, ''))]),
-];
+export const osPrefixes = (files: ConfigFiles, reader: ConfigReader): string[] => {
+  const { possible } = possibleValues(files, 'os_prefix', reader);
+  return [...new Set(['', ...possible.slice(-mostPrefixes).map((prefix) => prefix.replace(/^\/+/, ''))])];
+};
 
 const sameFile = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
@@ -103,6 +107,19 @@ function defaultKernels(
 }
 
 type PartArchitecture = InitramfsPart['architecture'];
+
+/**
+ * Helpers are chosen by the kernel, not by the root. A 32-bit kernel tells by its name for which boards it is: `v7`, `v7l` and
+ * Debian's `armmp` run on ARMv7 and later; every other may run on the ARMv6 of a Pi 1 or Zero.
+ */
+export function partArchitecture({
+  architecture,
+  release,
+}: Pick<BootTreeKernel, 'architecture' | 'release'>): PartArchitecture | undefined {
+  if (architecture === 'arm64') return 'arm64';
+  if (architecture === 'other') return undefined;
+  return /(^|[-+.])v[78]l?([-+.]|$)|armmp/.test(release ?? '') ? 'armhf' : 'armel';
+}
 
 const fits = (part: InitramfsPart, kernel: BootTreeKernel): boolean =>
   kernel.architecture === 'arm64' ? part.architecture === 'arm64' : part.architecture !== 'arm64';

@@ -2,7 +2,7 @@ import type { FirmwareKind, Model, RootMode } from '@drover/contract';
 
 /**
  * Where bytes of a boot file come from. A file is a list of segments, so that a file of an image is read in place and a rendered one travels inline.
- * `zero` fills what a sparse file leaves out. Later root modes add segment kinds (a device's own disk overlay).
+ * `zero` fills what a sparse file leaves out. A blob is one of the blob store, or of the boot plane's own copies of what lies on disks.
  */
 export type Segment =
   | { readonly blob: string; readonly offset: number; readonly length: number }
@@ -19,8 +19,10 @@ export interface FileSource {
 export interface BootTreeFile {
   readonly path: string;
   readonly size: number;
-  /** Offset and length pairs in the image blob, in order. */
+  /** Offset and length pairs in the blob, in order. */
   readonly extents: readonly (readonly [offset: number, length: number])[];
+  /** The blob they lie in, where that is not the tree's image: a file of a board's own disk, copied. */
+  readonly blob?: string;
 }
 
 export interface BootTreeKernel {
@@ -54,6 +56,12 @@ export interface InitramfsPart {
   readonly release: string | null;
   readonly blob: string;
   readonly size: number;
+}
+
+/** What a board with a disk of its own boots instead of what the image has: its boot partition, and modules for kernels that only it has. */
+export interface OwnBootFiles {
+  readonly tree: BootTree;
+  readonly initramfs: readonly InitramfsPart[];
 }
 
 /** Everything the boot plane needs to boot one device without asking again. Serialisable; changes with `generation`. */

@@ -31,7 +31,8 @@ const sources = new WeakMap<BootTreeFile, FileSource>();
 export function sourceOf(tree: BootTree, file: BootTreeFile): FileSource {
   const known = sources.get(file);
   if (known !== undefined) return known;
-  const segments = file.extents.map(([offset, length]) => ({ blob: tree.image, offset, length }));
+  const blob = file.blob ?? tree.image;
+  const segments = file.extents.map(([offset, length]) => ({ blob, offset, length }));
   const missing = file.size - segments.reduce((sum, { length }) => sum + length, 0);
   const source = {
     size: file.size,

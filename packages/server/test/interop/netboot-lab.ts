@@ -43,6 +43,8 @@ export interface NetbootLab {
   readonly dataDir: string;
   readonly store: Awaited<ReturnType<typeof createSqlStore>>;
   readonly service: BootService;
+  /** Digest of the image. */
+  readonly imageDigest: string;
   /** The root every board downloads. */
   readonly root: Buffer;
   readonly bootFiles: ReadonlyMap<string, Buffer>;
@@ -72,6 +74,8 @@ export interface LabOptions {
   readonly sessionTtlSeconds?: number;
   /** Boot files beside those every lab has. */
   readonly files?: ReadonlyMap<string, Buffer>;
+  /** Makes the image, instead of one that is a boot partition and nothing else. */
+  readonly makeImage?: typeof makeBootPartition;
   /** False: the root is not packed yet. */
   readonly rootReady?: boolean;
   /** Answer DHCP, of boards that act as if they stood behind a relay. */
@@ -139,11 +143,13 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
   });
 
   const root = randomBytes(3_000_003);
+  let imageDigest = '';
   const image = await makeImage();
   async function makeImage(): Promise<string> {
-    const { path, tree } = await makeBootPartition(dataDir, files);
+    const { path, tree } = await (options.makeImage ?? makeBootPartition)(dataDir, files);
     const disk = await readFile(path);
     const { digest, size } = await blobs.put(await once(disk));
+    imageDigest = digest;
     const treeBlob = await blobs.put(await once(Buffer.from(JSON.stringify({ ...tree, image: digest }))));
     const common = await blobs.put(await once(randomBytes(100_001)));
     const modules = await blobs.put(await once(randomBytes(50_002)));
@@ -232,6 +238,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
       deviceOf,
     },
     bootFiles: files,
+    imageDigest,
     httpUrl: () => plane!.urls()[0]!,
     tftpUrl: `tftp://127.0.0.1:${tftpPort}`,
     register: async (bootPrefix) => {

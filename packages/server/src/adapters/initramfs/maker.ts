@@ -1,6 +1,7 @@
 import { refusal, RefusedError, success, type ImageFacts, type Result } from '@drover/contract';
 import { cachedSource, ImageError, openExt4, windowOf, type Ext4Volume } from '@drover/disk-image';
 import type { InitramfsMaker, MadeInitramfs } from '../../app/images/ports.js';
+import { partArchitecture } from '../../domain/boot-kernels.js';
 import type { InitramfsPart } from '../../domain/boot-plan.js';
 import { rootCompression } from './compression.js';
 import type { InitramfsComposer } from './composer.js';
@@ -17,20 +18,10 @@ interface Target {
   readonly architecture: Architecture;
 }
 
-/**
- * Helpers are chosen by the kernel, not by the root. A 32-bit kernel tells by its name for which boards it is: `v7`, `v7l` and
- * Debian's `armmp` run on ARMv7 and later; every other may run on the ARMv6 of a Pi 1 or Zero.
- */
-export function architectureOf(kernel: ImageFacts['kernels'][number]): Architecture | undefined {
-  if (kernel.architecture === 'arm64') return 'arm64';
-  if (kernel.architecture === 'other') return undefined;
-  return /(^|[-+.])v[78]l?([-+.]|$)|armmp/.test(kernel.release ?? '') ? 'armhf' : 'armel';
-}
-
 function targetsOf(facts: ImageFacts): Target[] {
   const targets = new Map<string, Target>();
   for (const kernel of facts.kernels) {
-    const architecture = architectureOf(kernel);
+    const architecture = partArchitecture(kernel);
     if (architecture !== undefined && kernel.release !== null && kernel.modules)
       targets.set(`${architecture} ${kernel.release}`, { architecture, release: kernel.release });
   }

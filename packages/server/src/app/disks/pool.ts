@@ -38,6 +38,8 @@ export interface DiskFacts {
 /** A disk somebody uses. It stays open until all have let it go. */
 export interface HeldDisk {
   readonly disk: Qcow2Disk;
+  /** Digest of the image below all of it; null when there is none. */
+  readonly base: string | null;
   /** Resolves when it is closed in order, should nobody else hold it. Doing it twice does nothing. */
   release(): Promise<void>;
 }

@@ -186,10 +186,13 @@ async function using<T>({ disks }: Parts, disk: string, work: (opened: OpenedDis
   }
 }
 
-async function hold({ disks }: Parts, disk: string): Promise<HeldDisk> {
+async function hold(parts: Parts, disk: string): Promise<HeldDisk> {
+  const { disks } = parts;
+  const { base } = await find(parts, disk);
   const { value, release } = await disks.acquire(disk);
   return {
     disk: value.disk,
+    base,
     release: () => {
       release();
       return disks.closeIdle(disk);

@@ -17,6 +17,8 @@ export interface CurrentBoot {
   grant: Grant | null;
   /** The board has proved itself, and may attach its disks as long as this boot lasts. */
   exchanged: boolean;
+  /** For a board with a disk of its own, once they were read: `image`, or the digest of what the disk has. */
+  files: string | null;
   revoked: boolean;
 }
 
@@ -177,6 +179,7 @@ class Book implements BoardBook {
       entries: 0,
       grant: null,
       exchanged: phaseOf(session) === 'running' || phaseOf(session) === 'ended',
+      files: null,
       revoked: session.outcome === 'revoked',
     });
   }
@@ -226,6 +229,8 @@ class Book implements BoardBook {
     for (const kept of boards) {
       // Asked long ago: the control plane is asked again as soon as it is there.
       const board: Board = { ...kept, askedAt: 0, transfers: 0 };
+      // An older boot plane did not write this.
+      if (board.boot !== null) board.boot.files ??= null;
       this.boards.set(board.answer.device.id, board);
       this.link(board);
       if (board.boot !== null) this.sessions.set(board.boot.track.id, board.answer.device.id);

@@ -27,6 +27,8 @@ interface BootsDeps {
   readonly changed: () => void;
   /** The board has begun another boot: what it held open in this session is nobody's any more. */
   readonly replaced: (session: string) => void;
+  /** A boot has begun. */
+  readonly opened: (boot: CurrentBoot) => void;
   readonly sessionTtlSeconds: number;
 }
 
@@ -50,6 +52,7 @@ export function createBoots(deps: BootsDeps): Boots {
       entries: 0,
       grant: null,
       exchanged: false,
+      files: null,
       revoked: false,
     };
     const before = board.boot?.track.id;
@@ -57,6 +60,7 @@ export function createBoots(deps: BootsDeps): Boots {
     if (before !== undefined) deps.replaced(before);
     deps.push({ kind: 'opened', opened: { id, device: answer.device.id, wire, generation, openedAt } });
     deps.log.info({ device: answer.device.id, session: id, because }, 'a boot begins');
+    deps.opened(boot);
     return boot;
   };
 

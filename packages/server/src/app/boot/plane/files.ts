@@ -58,6 +58,17 @@ export function createBootFiles(deps: FilesDeps): BootFiles {
     };
   };
 
+  /** Copies of a disk's files that had to make room are made again. Undefined: nothing can be said now. */
+  const find = async (boot: CurrentBoot, file: string, again = false): Promise<FileSource | 'absent' | undefined> => {
+    const rendered = await deps.overlays.of(boot);
+    if (rendered === undefined) return undefined;
+    const source = resolveBootFile(rendered.tree, rendered.overlay, file);
+    if (source === undefined) return 'absent';
+    if (await deps.overlays.holds(rendered, source)) return source;
+    deps.overlays.forget(boot.track.id);
+    return again ? undefined : find(boot, file, true);
+  };
+
   return {
     open: async (request) => {
       const located = await deps.locate(request);
@@ -67,14 +78,13 @@ export function createBootFiles(deps: FilesDeps): BootFiles {
       const boot = sign(board, file);
       if (boot.plan === null) return absent(boot, request, 'nothing to boot');
       boot.serverUrl ??= deps.serverUrl(request.localAddress);
-      const rendered = await deps.overlays.of(boot).catch((error: unknown) => {
-        deps.log.error({ err: error, device: boot.device.id }, 'the boot files of an image cannot be read');
+      const found = await find(boot, file).catch((error: unknown) => {
+        deps.log.error({ err: error, device: boot.device.id }, 'the boot files of a board cannot be read');
         return undefined;
       });
-      if (rendered === undefined) return absent(boot, request, 'the boot files cannot be read now');
-      const source = resolveBootFile(rendered.tree, rendered.overlay, file);
-      if (source === undefined) return absent(boot, request);
-      return { kind: 'file', file: openFile(board, boot, request, source) };
+      if (found === undefined) return absent(boot, request, 'the boot files cannot be read now');
+      if (found === 'absent') return absent(boot, request);
+      return { kind: 'file', file: openFile(board, boot, request, found) };
     },
   };
 }

@@ -1,12 +1,13 @@
 import { secretOf } from '../../../domain/boot-credential.js';
-import type { BootPlan, BootTree } from '../../../domain/boot-plan.js';
+import type { BootPlan, FileSource, OwnBootFiles } from '../../../domain/boot-plan.js';
 import { renderOverlay, type Overlay } from '../../../domain/boot-render.js';
 import type { Log } from '../../ports.js';
 import type { CurrentBoot } from './board-book.js';
+import type { OwnFiles } from './own-files.js';
+import type { OwnFilesReader } from './ports.js';
 import type { TreeLoader } from './trees.js';
 
-export interface Rendered {
-  readonly tree: BootTree;
+export interface Rendered extends OwnBootFiles {
   readonly overlay: Overlay;
 }
 
@@ -16,10 +17,18 @@ export interface Overlays {
   of(boot: CurrentBoot): Promise<Rendered | undefined>;
   /** The same, to choose a file by: before it is known which of our addresses the board will call. */
   preview(boot: CurrentBoot): Promise<Rendered | undefined>;
+  /** Reads what takes longer, as the boot has begun and its first request is about to come. */
+  prepare(boot: CurrentBoot): void;
+  /** Whether the bytes of a file are still there. */
+  holds(rendered: Rendered, source: FileSource): Promise<boolean>;
+  /** Has everything read anew, should it be asked for again. */
+  forget(session: string): void;
 }
 
 interface OverlaysDeps {
   readonly trees: TreeLoader;
+  readonly own: OwnFiles;
+  readonly copies: Pick<OwnFilesReader, 'holds'>;
   /** Undefined until the control plane gave it for the first time. */
   readonly bootKey: () => string | undefined;
   readonly log: Log;
@@ -27,15 +36,18 @@ interface OverlaysDeps {
 
 const keptOverlays = 4_096;
 
-export function createOverlays({ trees, bootKey, log }: OverlaysDeps): Overlays {
+const ignored = (): void => undefined;
+
+export function createOverlays({ trees, own, copies, bootKey, log }: OverlaysDeps): Overlays {
   const kept = new Map<string, Promise<Rendered>>();
 
   const render = async (boot: CurrentBoot, plan: BootPlan, key: string, serverUrl: string): Promise<Rendered> => {
-    const tree = await trees.load(plan.tree);
+    const { tree, initramfs } = await own.of(boot, plan, await trees.load(plan.tree));
     const { id } = boot.track;
-    const overlay = renderOverlay(tree, plan, boot.device, { id, secret: secretOf(key, id), serverUrl });
+    const given = { ...plan, initramfs: [...plan.initramfs, ...initramfs] };
+    const overlay = renderOverlay(tree, given, boot.device, { id, secret: secretOf(key, id), serverUrl });
     for (const warning of overlay.warnings) log.warn({ device: boot.device.id, session: id }, warning);
-    return { tree, overlay };
+    return { tree, initramfs, overlay };
   };
 
   const renderOnce = (boot: CurrentBoot, plan: BootPlan, key: string, serverUrl: string): Promise<Rendered> => {
@@ -59,5 +71,19 @@ export function createOverlays({ trees, bootKey, log }: OverlaysDeps): Overlays 
     return renderOnce(boot, boot.plan, key, serverUrl);
   };
 
-  return { of: (boot) => of(boot, boot.serverUrl), preview: (boot) => of(boot, boot.serverUrl ?? 'http://0.0.0.0') };
+  return {
+    of: (boot) => of(boot, boot.serverUrl),
+    preview: (boot) => of(boot, boot.serverUrl ?? 'http://0.0.0.0'),
+    prepare: (boot) => {
+      const { plan } = boot;
+      if (plan?.rootMode !== 'nbd') return;
+      // Whoever asks for the first file hears of a failure.
+      trees.load(plan.tree).then((image) => own.of(boot, plan, image), ignored);
+    },
+    holds: (rendered, source) => copies.holds(rendered, source),
+    forget: (session) => {
+      own.forget(session);
+      for (const name of kept.keys()) if (name.startsWith(`${session} `)) kept.delete(name);
+    },
+  };
 }

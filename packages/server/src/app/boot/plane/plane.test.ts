@@ -14,6 +14,7 @@ function plane(neighbours: Record<string, string> = {}) {
   const clock = { now: () => now };
   const pushed: Telemetry[] = [];
   const replaced: string[] = [];
+  const begun: string[] = [];
   const asked: WireIdentity[] = [];
   let answer: (wire: WireIdentity) => Promise<BootAnswer> = async () => ({ kind: 'ignore', reason: 'test' });
   const book = createBoardBook();
@@ -42,6 +43,7 @@ function plane(neighbours: Record<string, string> = {}) {
     push: (item) => pushed.push(item),
     changed,
     replaced: (session) => replaced.push(session),
+    opened: (boot) => begun.push(boot.track.id),
     sessionTtlSeconds: 600,
   });
   const locate = createLocateBoard({

@@ -1,5 +1,5 @@
 import type { Model, TimelineEntry } from '@drover/contract';
-import type { FileSource } from '../../../domain/boot-plan.js';
+import type { BootPlan, BootTree, FileSource, OwnBootFiles, PlannedDevice } from '../../../domain/boot-plan.js';
 import type { StoredLease, WireIdentity } from '../ports.js';
 
 /**
@@ -117,4 +117,38 @@ export interface PlaneMemory {
 /** The machine's table of neighbours (ARP), for boards that ask for a file without saying who they are. */
 export interface Neighbours {
   macOf(address: string): Promise<string | undefined>;
+}
+
+export interface OwnFilesWanted {
+  readonly disk: string;
+  /** Of the image the device is given. */
+  readonly image: BootTree;
+  readonly plan: Pick<BootPlan, 'initramfs'>;
+  readonly device: Pick<PlannedDevice, 'model' | 'bootPrefix'>;
+}
+
+/** What reading the boot partition of a disk came to. */
+export type OwnFilesRead =
+  /** All of it is as it was in the image, or the disk is not there yet. */
+  | { readonly kind: 'image' }
+  | {
+      readonly kind: 'own';
+      readonly files: OwnBootFiles;
+      /** Names what was read, to be recalled. */
+      readonly digest: string;
+      /** Files that are copies, and their bytes. */
+      readonly copies: number;
+      readonly bytes: number;
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: 'unreadable'; readonly reason: string; readonly remedy?: string };
+
+/** Reads boot files off disks, into copies of its own that go when there is no more room for them. */
+export interface OwnFilesReader {
+  /** As the disk is now. What is on it is nobody's word: everything that is wrong with it is a value. */
+  read(wanted: OwnFilesWanted): Promise<OwnFilesRead>;
+  /** What was read before; undefined when not all of its copies are there any more. */
+  recall(digest: string): Promise<OwnBootFiles | undefined>;
+  /** Whether the copies that a file needs are there; they are then among the last to go. True for what needs none. */
+  holds(own: OwnBootFiles, source: FileSource): Promise<boolean>;
 }

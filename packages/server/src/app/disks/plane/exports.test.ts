@@ -34,6 +34,7 @@ function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access'
     device: deviceOf(),
     plan: planOf({ image, disks: [disk] }),
     exchanged: true,
+    files: null,
     revoked: false,
     ...change,
   } as unknown as CurrentBoot;

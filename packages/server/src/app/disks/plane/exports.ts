@@ -1,4 +1,4 @@
-import { RefusedError } from '@drover/contract';
+import { refusal, RefusedError } from '@drover/contract';
 import { exportName, moveSecret, readExportName, type ExportName } from '../../../domain/disk-export.js';
 import type { Board, BoardBook, CurrentBoot } from '../../boot/plane/board-book.js';
 import type { AttachedDisk } from '../../boot/ports.js';
@@ -18,6 +18,8 @@ export interface ExportsDeps {
 export interface Exports extends ExportDirectory {
   /** Does something that needs the disk unused: its connections end, and none begins until that is done. */
   withoutDisk<T>(disk: string, reason: string, work: () => Promise<T>): Promise<T>;
+  /** Looks at a disk as a board would, so that {@link withoutDisk} waits for it. Refused with disk.in-use while the disk is being taken away. */
+  withDisk<T>(disk: string, work: () => Promise<T>): Promise<T>;
   /** Whether a device has a connection to a disk. */
   isOpen(disk: string, device: string): boolean;
   /** Ends the connections of a device to a disk. */
@@ -48,6 +50,8 @@ export function createExports(deps: ExportsDeps): Exports {
   const connected = new Map<number, Connected>();
   /** Being opened, which cannot be ended. */
   const opening = new Set<Omit<Connected, 'connection'>>();
+  /** Disks that are being looked at, once for each look. */
+  const looking = new Set<{ readonly disk: string }>();
   /** Disks that nobody may open now. */
   const barred = new Set<string>();
   /** Called when a connection has let go of its disk. */
@@ -114,11 +118,13 @@ export function createExports(deps: ExportsDeps): Exports {
   const barredNow = ({ what }: ExportName): Refused | undefined =>
     barred.has(what) ? refused('policy', 'the disk is being taken away') : undefined;
 
+  const isLookedAt = (disk: string): boolean => [...looking].some((each) => each.disk === disk);
+
   /** Resolves when no connection has the disk. */
   const closed = (disk: string): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
-        if (all().some(({ name }) => name.what === disk)) return;
+        if (all().some(({ name }) => name.what === disk) || isLookedAt(disk)) return;
         waiting.delete(look);
         resolve();
       };
@@ -136,6 +142,17 @@ export function createExports(deps: ExportsDeps): Exports {
         return await work();
       } finally {
         barred.delete(disk);
+      }
+    },
+    withDisk: async (disk, work) => {
+      if (barred.has(disk)) throw new RefusedError(refusal('disk.in-use', 'The disk is being taken away.'));
+      const look = { disk };
+      looking.add(look);
+      try {
+        return await work();
+      } finally {
+        looking.delete(look);
+        for (const each of waiting) each();
       }
     },
     nameFor: (session, what) => {

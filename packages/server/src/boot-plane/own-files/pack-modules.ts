@@ -1,0 +1,16 @@
+import type { PackModules } from '../../adapters/boot-files/worker-side.js';
+import { attachModules, wantedModules } from '../../adapters/initramfs/modules.js';
+import { modulesRecipe } from '../../adapters/initramfs/part.js';
+
+/** Modules are packed for a disk as they are for an image. What packs them is loaded when they were not packed before. */
+export const packModules: PackModules = {
+  recipe: modulesRecipe,
+  wanted: wantedModules,
+  pack: async (volume, wanted, put) => {
+    const { composeModules } = await import('../../adapters/initramfs/module-part.js');
+    const made = await composeModules(put, volume, wanted, new AbortController().signal);
+    if (!made.ok) return made;
+    const { part, resolved } = made.value;
+    return { ok: true, value: { part, cannotAttach: attachModules.filter((name) => resolved.missing.includes(name)) } };
+  },
+};
