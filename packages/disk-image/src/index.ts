@@ -14,6 +14,8 @@ export {
 } from './source.js';
 export type { Partition, PartitionTable, PartitionTableOptions } from './partition/types.js';
 export { readPartitionTable } from './partition/table.js';
+export { planPartitionGrowth } from './partition/growth.js';
+export type { DiskWrite, PartitionGrowth } from './partition/growth-plan.js';
 export { openFat } from './fat/volume.js';
 export type { FatEntry, FatVolume } from './fat/types.js';
 export { openExt4 } from './ext4/volume.js';
