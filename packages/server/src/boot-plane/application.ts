@@ -21,6 +21,7 @@ import { createTreeLoader } from '../app/boot/plane/trees.js';
 import { createBoardDisks } from '../app/disks/plane/board-disks.js';
 import { createExports, type Exports } from '../app/disks/plane/exports.js';
 import { createOrderWorker } from '../app/disks/plane/order-worker.js';
+import { createRootGrowth } from '../app/disks/plane/root-growth.js';
 import { pause } from '../app/jobs/pause.js';
 import type { Log, Service } from '../app/ports.js';
 import { backendSocket } from '../composition/paths.js';
@@ -103,7 +104,8 @@ export async function createBootApplication(
   const exports = createExports({
     book,
     bootKey,
-    openDisk: async (id, readOnly) => {
+    openDisk: async (id, { session, begins, readOnly }) => {
+      if (begins) await growRootOf(id, session);
       const held = await pool.hold(id);
       const facts = { label: id, release: () => held.release() };
       return readOnly ? createImageExport(held.disk, facts) : createDiskExport(held.disk, facts);
@@ -114,6 +116,7 @@ export async function createBootApplication(
     },
   });
   const boardDisks = createBoardDisks({ backend, book, exports, clock, log, pause, changed });
+  const growRootOf = createRootGrowth({ pool, note: (session, entry) => noteSession(session, entry), log });
   const diskWork = createOrderWorker({
     exchange: (known, reports, signal) => backend.diskOrders(known, reports, signal),
     withoutDisk: (disk, reason, work) => exports.withoutDisk(disk, reason, work),

@@ -1,5 +1,5 @@
 import type { Refusal } from '@drover/contract';
-import type { DiskFacts, DiskFileReport, DiskPlan } from './pool.js';
+import type { DiskFacts, DiskFileReport, DiskPlan, RootGrowth } from './pool.js';
 
 /** What the control plane wants done to the disks of a site. The boot plane alone touches their files, so that a disk in use has one writer. */
 export type DiskWork =
@@ -30,6 +30,8 @@ export type DiskOrderReport =
 export interface DiskOrderResult {
   /** The disk behind it; null when it is gone, or as it was. */
   readonly facts: DiskFacts | null;
+  /** Of making it and of making it larger. */
+  readonly growth?: RootGrowth;
   /** Of a check. */
   readonly reports?: readonly DiskFileReport[];
 }

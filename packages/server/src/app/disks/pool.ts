@@ -13,7 +13,20 @@ export interface DiskPlan {
   /** Bytes, a multiple of 512 and at least those of the origin. */
   readonly size: number;
   readonly origin: DiskOrigin;
+  /** Number of the partition that is to fill a disk which is, or becomes, larger than its image. */
+  readonly rootPartition?: number;
 }
+
+/** How the root's partition follows the size of its disk. */
+export type RootGrowth =
+  /** There is nothing to do. */
+  | { readonly kind: 'none' }
+  /** Bytes of the partition. */
+  | { readonly kind: 'grown'; readonly partition: number; readonly before: number; readonly after: number }
+  /** Not while the disk is in use. */
+  | { readonly kind: 'later'; readonly partition: number }
+  /** It cannot be done; `why` is a clause. */
+  | { readonly kind: 'blocked'; readonly partition: number; readonly why: string };
 
 export interface DiskSnapshotFacts {
   readonly id: string;
@@ -67,6 +80,8 @@ export interface DiskPool {
   forgetSnapshot(disk: string, snapshot: string): Promise<void>;
   /** Bytes. Grows only. */
   resize(disk: string, size: number): Promise<void>;
+  /** Lets the partition that the disk was made for reach to its end. `evenInUse`: whoever has it open is known not to look at the table. Repeating it does nothing. */
+  growRoot(disk: string, options?: { evenInUse?: boolean }): Promise<RootGrowth>;
   /** Copies what frozen overlays hold into the disk, so that it depends on its image alone. */
   flatten(disk: string, options: FlattenProgress): Promise<void>;
   /** Reads all tables of the disk's files; changes nothing. */

@@ -41,7 +41,7 @@ export const createDiskJobs = (deps: DiskWorkDeps): JobHandler[] =>
       const work = workOf(context);
       const result = await place(deps, context, context.id, work);
       await deps.store.transaction((tx) => settle(deps, tx, work, result));
-      return success({ disk: diskOf(work), ...(result.reports === undefined ? {} : { files: result.reports }) });
+      return success({ disk: diskOf(work), ...said(result) });
     },
     undo: (context) => undo(deps, context),
     unwind: async (tx, context, { reason }) => {
@@ -49,6 +49,12 @@ export const createDiskJobs = (deps: DiskWorkDeps): JobHandler[] =>
       return undefined;
     },
   }));
+
+/** What of the result is for whoever asked for the work. */
+const said = ({ reports, growth }: DiskOrderResult): Record<string, unknown> => ({
+  ...(reports === undefined ? {} : { files: reports }),
+  ...(growth === undefined || growth.kind === 'none' ? {} : { growth }),
+});
 
 const place = ({ desk }: DiskWorkDeps, context: JobContext, id: string, work: DiskWork): Promise<DiskOrderResult> => {
   context.progress({ step: 'wait for the boot plane', done: 0, total: null, unit: 'bytes' });

@@ -3,7 +3,15 @@ import { basename, join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { checkQcow2, ImageError, mostLayers } from '@drover/disk-image';
 import type { ClusterCache } from '@drover/disk-image';
-import type { DiskFacts, DiskFileReport, DiskPlan, DiskPool, HeldDisk, HeldImage } from '../../../app/disks/pool.js';
+import type {
+  DiskFacts,
+  DiskFileReport,
+  DiskPlan,
+  DiskPool,
+  HeldDisk,
+  HeldImage,
+  RootGrowth,
+} from '../../../app/disks/pool.js';
 import type { Clock, Ids, Log } from '../../../app/ports.js';
 import { openBlockSource } from '../block-file.js';
 import { nameFrom } from '../disk-chain.js';
@@ -15,6 +23,7 @@ import { createManifestStore, overlaysOf, type Manifest, type ManifestStore } fr
 import { openDisk } from './open-disk.js';
 import { createOverlayFiles, type OverlayFiles } from './overlay-files.js';
 import { invalid, noSnapshot, notFound, refused } from './refusals.js';
+import { growRoot } from './root-growth.js';
 import { createTurns, type Turns } from './turns.js';
 
 export interface DiskPoolDeps {
@@ -59,6 +68,7 @@ export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
     forgetSnapshot: (disk, snapshot) =>
       inTurn(parts, disk, () => alone(parts, () => forgetSnapshot(parts, disk, snapshot))),
     resize: (disk, size) => inTurn(parts, disk, () => using(parts, disk, (opened) => opened.disk.resize(size))),
+    growRoot: (disk, options) => inTurn(parts, disk, () => grow(parts, disk, options?.evenInUse ?? false)),
     flatten: (disk, options) => flatten(parts, disk, options),
     check: (disk) => check(parts, disk),
     remove: (disk, options) =>
@@ -171,8 +181,16 @@ async function create(parts: Parts, plan: DiskPlan): Promise<void> {
     head,
     frozen: [...ground.frozen],
     base: ground.base,
+    ...(plan.rootPartition === undefined ? {} : { rootPartition: plan.rootPartition }),
     snapshots: {},
   });
+}
+
+async function grow(parts: Parts, disk: string, evenInUse: boolean): Promise<RootGrowth> {
+  const { rootPartition } = await find(parts, disk);
+  if (rootPartition === undefined) return { kind: 'none' };
+  const inUse = !evenInUse && parts.disks.isOpen(disk);
+  return using(parts, disk, (opened) => growRoot(opened, rootPartition, inUse));
 }
 
 /** Opens the disk unless it is, and lets it go. */

@@ -119,7 +119,7 @@ async function carryOut(
   switch (work.kind) {
     case 'create':
       await pool.create(work.plan);
-      return { facts: await pool.facts(work.plan.disk) };
+      return { growth: await pool.growRoot(work.plan.disk), facts: await pool.facts(work.plan.disk) };
     case 'snapshot':
       await pool.snapshot(work.disk, work.snapshot);
       return { facts: await pool.facts(work.disk) };
@@ -127,8 +127,10 @@ async function carryOut(
       await pool.forgetSnapshot(work.disk, work.snapshot);
       return { facts: await pool.facts(work.disk) };
     case 'resize':
+      // Ends what a crash may have left half done, while it can be found from the old end.
+      await pool.growRoot(work.disk);
       await pool.resize(work.disk, work.size);
-      return { facts: await pool.facts(work.disk) };
+      return { growth: await pool.growRoot(work.disk), facts: await pool.facts(work.disk) };
     case 'flatten':
       await pool.flatten(work.disk, options);
       return { facts: await pool.facts(work.disk) };
