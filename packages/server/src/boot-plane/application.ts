@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { BackendError, createBackendClient, createNeighbours, createPlaneMemory } from '../adapters/backend/index.js';
-import { createFsBlobStore, type FsBlobStore } from '../adapters/blobs/index.js';
+import { createFsBlobStore, uploadPath, type FsBlobStore } from '../adapters/blobs/index.js';
 import { createDiskExport, createImageExport, openLocalDisks } from '../adapters/disks/index.js';
 import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
@@ -62,7 +62,11 @@ export async function createBootApplication(
     if (path !== undefined) return path;
     throw new RefusedError(refusal('blob.not-found', `The image ${digest} that a disk lies on is not stored here.`));
   };
-  const pool = await openLocalDisks({ dataDir, blobPath, clock, ids, log });
+  const uploads = join(dataDir, 'uploads');
+  const pool = await openLocalDisks({
+    ...{ dataDir, blobPath, clock, ids, log },
+    uploadPath: (upload) => uploadPath(uploads, upload),
+  });
   const book = createBoardBook();
   const { sessionTtlSeconds } = boot;
 

@@ -44,6 +44,7 @@ const openPool = (bootId = 'boot-1', disks = 'disks'): Promise<DiskPool> =>
       if (asked === digest) return join(folder, 'blob');
       throw new RefusedError(refusal('blob.not-found', 'no such blob'));
     },
+    uploadPath: (upload) => join(folder, upload),
     clock: { now: () => Date.now() },
     ids,
     log: silentLog,

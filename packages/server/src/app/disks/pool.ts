@@ -1,3 +1,4 @@
+import type { BackupFormat } from '@drover/contract';
 import type { DiskView, Qcow2Disk, Qcow2Report } from '@drover/disk-image';
 
 /** What a new disk shows before anything is written to it. */
@@ -6,7 +7,18 @@ export type DiskOrigin =
   /** A whole image, by the digest of its blob. */
   | { readonly kind: 'image'; readonly digest: string }
   /** A state of another disk. */
-  | { readonly kind: 'snapshot'; readonly disk: string; readonly snapshot: string };
+  | { readonly kind: 'snapshot'; readonly disk: string; readonly snapshot: string }
+  /** The content of a backup, by the digest of its blob. It is copied. */
+  | { readonly kind: 'backup'; readonly digest: string; readonly format: BackupFormat }
+  /** The content of an upload. It is copied. */
+  | { readonly kind: 'upload'; readonly upload: string; readonly format: BackupFormat };
+
+/** What a file holds that a disk can be made of. */
+export interface DiskContent {
+  readonly format: BackupFormat;
+  /** Bytes of the disk, whole sectors. */
+  readonly size: number;
+}
 
 export interface DiskPlan {
   readonly disk: string;
@@ -67,8 +79,15 @@ export interface HeldImage {
  * blob.not-found, storage.full.
  */
 export interface DiskPool {
-  /** Takes milliseconds and next to no space. Repeating it does nothing. */
-  create(plan: DiskPlan): Promise<void>;
+  /** Takes milliseconds and next to no space, unless the content of a file is copied. Repeating it does nothing. */
+  create(plan: DiskPlan, options?: FlattenProgress): Promise<void>;
+  /**
+   * Copies the state that was last flushed, or later, into a file of its own, which lies on nothing (see backupPath in the adapter). Repeating it does nothing
+   * while the file is there. Should the disk lie on many states by then, it is flattened.
+   */
+  backup(disk: string, backup: string, format: BackupFormat, options: FlattenProgress): Promise<DiskContent>;
+  /** Removes what a backup that is not wanted has left. Repeating it does nothing. */
+  dropBackup(disk: string, backup: string): Promise<void>;
   hold(disk: string): Promise<HeldDisk>;
   /** An image by its digest. What many read is in memory once. */
   holdImage(digest: string): Promise<HeldImage>;

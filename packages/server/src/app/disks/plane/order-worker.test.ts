@@ -33,6 +33,11 @@ function world(over: Partial<DiskPool> = {}) {
     forgetSnapshot: note('forget'),
     resize: note('resize'),
     growRoot: async () => ({ kind: 'none' }),
+    backup: async (disk) => {
+      did.push(`backup ${disk}`);
+      return { format: 'qcow2', size: 1024 };
+    },
+    dropBackup: note('drop backup of'),
     flatten: note('flatten'),
     check: async () => [],
     remove: note('remove'),
