@@ -180,7 +180,12 @@ const startParts = async (
       ...{ uploads, clock, version },
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
-      provisioning: createProvisioning({ store, clock, prepare: createPrepare({ enqueue, clock, rootDisks }), defaultTenant }),
+      provisioning: createProvisioning({
+        store,
+        clock,
+        prepare: createPrepare({ enqueue, clock, rootDisks }),
+        defaultTenant,
+      }),
       disks,
       attachments: createAttachments({ store, enqueue, clock, defaultTenant }),
       backups: createBackups({ store, blobs, enqueue, clock, ids, defaultTenant }),
