@@ -73,6 +73,12 @@ const timelineOf = async (session: string | null): Promise<TimelineItem[]> => {
   return items;
 };
 
+/** What the board said of its root's file system. */
+const growthOf = async (session: string | null): Promise<string[]> =>
+  (await timelineOf(session)).flatMap(({ entry }) =>
+    entry.type === 'report' && entry.step === 'grow' ? [entry.message] : [],
+  );
+
 /** What Docker's overlay2 asks of a root: file types in folders, extended attributes, an overlay on it. */
 const overlayWorks = [
   'cd /root && mkdir -p l u w m && echo lower >l/file',
@@ -116,9 +122,14 @@ async function passOn(writer: Guest, reader: Guest): Promise<void> {
   await ask(reader, 'umount /root/m');
 }
 
+const GiB = 2 ** 30;
+/** Bytes of the guest's root, as its kernel tells. */
+const rootBytes = async (guest: Guest): Promise<number> =>
+  Number(await ask(guest, 'df -m / | tail -n 1 | awk "{print \\$2}"')) * 2 ** 20;
+
 test('two boards run one image, one from a disk of its own and one from the image itself', async () => {
   const [own, streamed] = [
-    await provisioned('own', '10000000d15c0001', 'nbd'),
+    await provisioned('own', '10000000d15c0001', 'nbd', { diskSize: 2 * GiB }),
     await provisioned('streamed', '10000000d15c0002', 'stream'),
   ];
   expect(await rootDisks()).toMatchObject([{ device: own.id, state: 'ready', role: 'root' }]);
@@ -128,6 +139,13 @@ test('two boards run one image, one from a disk of its own and one from the imag
   expect(await ask(guest, 'stat -f -c %T /; hostname')).toBe('ext2/ext3 own');
   expect(await ask(guest, overlayWorks)).toBe('character special file 0');
   await ask(guest, 'echo kept >/root-was-here; sync');
+  expect(await rootBytes(guest)).toBeGreaterThan(1.7 * GiB);
+  expect(await growthOf(first.lastSession)).toEqual([expect.stringContaining('has grown from')]);
+  // Larger while the board runs from it: the table is changed, and the file system grown, when it starts again.
+  const [disk] = await rootDisks();
+  await drover.client.call('updateDisk', { params: { ref: disk?.id ?? '' }, body: { size: 4 * GiB } });
+  await expect.poll(async () => (await rootDisks())[0]?.job, { timeout: 30_000 }).toBeNull();
+  expect(await rootBytes(guest)).toBeLessThan(2 * GiB);
 
   const other = await switchedOn(streamed);
   const { lastSession } = await untilUp('streamed');
@@ -145,9 +163,19 @@ test('two boards run one image, one from a disk of its own and one from the imag
   await guest.ended;
   running.delete(guest);
   const again = await switchedOn(own);
-  await untilUp('own', first.lastSession);
+  const second = await untilUp('own', first.lastSession);
+  // Up it was before with the same assignment. This report comes when the second start is over.
+  await expect
+    .poll(() => growthOf(second.lastSession), { timeout: bootMs })
+    .toEqual([expect.stringContaining('has grown from')]);
   await shellOf(again);
   expect(await ask(again, 'cat /root-was-here; hostname')).toBe('kept own');
+  expect(await timelineOf(second.lastSession)).toContainEqual(
+    expect.objectContaining({
+      entry: expect.objectContaining({ type: 'disk.grown', disk: disk?.id, partition: 2 }) as unknown,
+    }),
+  );
+  expect(await rootBytes(again)).toBeGreaterThan(3.6 * GiB);
 });
 
 test('a board goes on when the server was away for a minute, and shuts down in order', async () => {

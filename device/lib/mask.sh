@@ -4,10 +4,11 @@
 
 # Units that repartition or grow a card, make swap files on it, or ask a person something on the console. Names are those of
 # Raspberry Pi OS, Debian's Pi images, Ubuntu, DietPi and Armbian.
-mask_disk_units='rpi-resize.service rpi-resizerootfs.service resize2fs_once.service
-  systemd-growfs-root.service systemd-growfs@.service systemd-repart.service
-  dphys-swapfile.service rpi-setup-loop@.service rpi-resize-swap-file.service rpi-zram-writeback.service
+mask_growth_units='rpi-resize.service rpi-resizerootfs.service resize2fs_once.service
+  systemd-growfs-root.service systemd-repart.service
   dietpi-fs_partition_resize.service armbian-resize-filesystem.service'
+mask_disk_units="$mask_growth_units systemd-growfs@.service
+  dphys-swapfile.service rpi-setup-loop@.service rpi-resize-swap-file.service rpi-zram-writeback.service"
 mask_first_boot_units='userconfig.service systemd-firstboot.service
   regenerate_ssh_host_keys.service rpi-generate-ssh-host-keys.service dietpi-firstboot.service armbian-firstrun.service'
 mask_init_scripts='resize2fs_once dphys-swapfile regenerate_ssh_host_keys'
@@ -114,11 +115,12 @@ mask_disks() {
   mask_swap_file
 }
 
-# mask_other_disks: for a root whose own disk is there, over the network. Sets mask_lines, adds to masked.
+# mask_other_disks: for a root whose own disk is there, over the network. Partition and file system grow without the image's
+# programs (see grow-root), which look for a card, or restart the board when they are done. Sets mask_lines, adds to masked.
 mask_other_disks() {
   mask_lines=$(rewrite_table fstab)
   # shellcheck disable=SC2086
-  mask_units $mask_swap_units
+  mask_units $mask_swap_units $mask_growth_units
   mask_disk_waiters 'mmcblk|sd[a-z]|nvme|root'
   mask_swap_file
 }

@@ -42,6 +42,8 @@ export const errorTable = {
   'disk.not-attached': { status: 409, exit: 4, title: 'The disk is not attached there' },
   'disk.broken': { status: 422, exit: 1, title: 'The disk is damaged' },
   'disk.invalid': { status: 400, exit: 2, title: 'A disk cannot be like that' },
+  'backup.not-found': { status: 404, exit: 3, title: 'No such backup' },
+  'backup.not-ready': { status: 409, exit: 4, title: 'The backup is not ready' },
   'snapshot.not-found': { status: 404, exit: 3, title: 'No such snapshot' },
   'image.not-found': { status: 404, exit: 3, title: 'No such image' },
   'image.exists': { status: 409, exit: 4, title: 'An image of that name and version exists' },

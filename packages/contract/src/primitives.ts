@@ -17,10 +17,12 @@ export const JobId = id('job');
 export const UploadId = id('upl');
 export const DiskId = id('dsk');
 export const SnapshotId = id('snp');
+/** A copy of a disk's content that is kept apart from it. */
+export const BackupId = id('bak');
 /** A file of a disk: a qcow2 overlay. Never seen by clients. */
 export const OverlayId = id('ovl');
 export const RequestId = id('req');
-export const idPrefixes = ['ten', 'key', 'dev', 'img', 'asg', 'bs', 'job', 'upl', 'dsk', 'snp', 'ovl', 'req'] as const;
+export const idPrefixes = ['ten', 'key', 'dev', 'img', 'asg', 'bs', 'job', 'upl', 'dsk', 'snp', 'bak', 'ovl', 'req'] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 
 /** UTC, RFC 3339 with milliseconds. */

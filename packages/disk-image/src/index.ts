@@ -14,6 +14,8 @@ export {
 } from './source.js';
 export type { Partition, PartitionTable, PartitionTableOptions } from './partition/types.js';
 export { readPartitionTable } from './partition/table.js';
+export { planPartitionGrowth } from './partition/growth.js';
+export type { DiskWrite, PartitionGrowth } from './partition/growth-plan.js';
 export { openFat } from './fat/volume.js';
 export type { FatEntry, FatVolume } from './fat/types.js';
 export { openExt4 } from './ext4/volume.js';
@@ -40,6 +42,7 @@ export type { ResizeOptions } from './qcow2/resize.js';
 export type { CopyProgress, FlattenOptions } from './qcow2/flatten.js';
 export { mostLayers } from './qcow2/state.js';
 export { openLayer, type Layer, type OpenLayerOptions } from './qcow2/layer.js';
+export { copyToQcow2, copyToRaw, type CopyOptions } from './qcow2/copy.js';
 export { compactQcow2, type CompactOptions } from './qcow2/compact.js';
 export { checkQcow2, repairQcow2, type Qcow2Report } from './qcow2/check.js';
 export { findData, rawView, uncached, type FindDataOptions } from './qcow2/backing.js';

@@ -1,5 +1,6 @@
-import type { EventOf, Job, StreamOperation, Upload } from '@drover/contract';
+import type { BytesOperation, EventOf, Job, StreamOperation, Upload } from '@drover/contract';
 import { createCall, type Call, type CallOptions, type InputOf } from './call.js';
+import { download, type DownloadOptions } from './download.js';
 import { followStream, type StreamEvent, type StreamOptions } from './event-stream.js';
 import { waitForJob, type WaitOptions } from './jobs.js';
 import { eachItem, type ItemOf, type ListOperation } from './pages.js';
@@ -21,6 +22,12 @@ export interface Client extends Resources {
     options?: StreamOptions,
   ): AsyncIterable<StreamEvent<EventOf<O>>>;
   upload(source: UploadSource | Blob, options: UploadOptions): Promise<Upload>;
+  /** The bytes an operation answers with, across lost connections. */
+  download<O extends BytesOperation>(
+    operation: O,
+    input: InputOf<O>,
+    options?: DownloadOptions,
+  ): AsyncIterable<Uint8Array>;
   waitForJob(id: string, options?: WaitOptions): Promise<Job>;
 }
 
@@ -35,6 +42,7 @@ export const createClient = (options: ClientOptions): Client => {
     follow: (operation, input, streamOptions) => followStream(transport, operation, input, streamOptions),
     upload: (source, uploadOptions) =>
       uploadSource(transport, call, source instanceof Blob ? blobSource(source) : source, uploadOptions),
+    download: (operation, input, downloadOptions) => download(transport, operation, input, downloadOptions),
     waitForJob: (id, waitOptions) => waitForJob(transport, call, id, waitOptions),
   };
 };

@@ -1,5 +1,6 @@
 export { createClient, type Client } from './client.js';
 export type { CallOptions, InputOf } from './call.js';
+export type { DownloadOptions } from './download.js';
 export { DroverError } from './errors.js';
 export type { StreamEvent, StreamOptions } from './event-stream.js';
 export { resultOf, type WaitOptions } from './jobs.js';

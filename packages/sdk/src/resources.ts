@@ -36,6 +36,7 @@ const names = {
     takeSnapshot: 'createSnapshot',
     deleteSnapshot: 'deleteSnapshot',
   },
+  backups: { list: 'listBackups', create: 'createBackup', get: 'getBackup', delete: 'deleteBackup' },
   uploads: { create: 'createUpload', get: 'getUpload', delete: 'deleteUpload' },
   jobs: { list: 'listJobs', get: 'getJob', cancel: 'cancelJob', retry: 'retryJob' },
   blobs: { verify: 'verifyBlobs', collect: 'collectBlobs' },

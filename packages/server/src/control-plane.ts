@@ -1,3 +1,4 @@
+import { backupPath, readDiskContent } from './adapters/disks/index.js';
 import { createBackendServer } from './adapters/backend/index.js';
 import { createIds, systemClock } from './adapters/system/index.js';
 import { hashing } from './adapters/hashing/index.js';
@@ -8,6 +9,8 @@ import { createWatchTimelines } from './app/boot/watch-timelines.js';
 import { createCollectJob } from './app/blobs/collect-job.js';
 import { createVerifyJob } from './app/blobs/verify-job.js';
 import { createAttachments } from './app/disks/attachments.js';
+import { createBackupJob } from './app/disks/backup-job.js';
+import { createBackups } from './app/disks/backups.js';
 import { createDisks } from './app/disks/disks.js';
 import { createOrderDesk } from './app/disks/order-desk.js';
 import { createRootDisks } from './app/disks/root-disks.js';
@@ -130,6 +133,12 @@ const startParts = async (
   const boot = createBoot(settings, storage, { clock, ids, log, feed, defaultTenant, diskOrders, retire });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
 
+  const backupJob = createBackupJob({
+    ...{ store, blobs, desk, clock, enqueue },
+    digest: work.digest,
+    backupPath: (backup) => backupPath(settings.dataDir, backup),
+  });
+
   const begin = async (name: string, service: Service): Promise<void> => {
     running.push({ name, stop: () => service.stop() });
     await service.start(signal);
@@ -144,7 +153,12 @@ const startParts = async (
     'jobs',
     createJobRunner({
       ...{ store, clock, ids, log, progress },
-      handlers: [...work.jobs, ...blobJobs, ...createDiskJobs({ store, desk, clock, enqueue })],
+      handlers: [
+        ...work.jobs,
+        ...blobJobs,
+        ...createDiskJobs({ store, desk, clock, enqueue, uploads: files }),
+        backupJob,
+      ],
       concurrency: settings.jobs.concurrency,
       owner: storage.serverId,
       events: store.events,
@@ -153,7 +167,10 @@ const startParts = async (
 
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
-  const disks = createDisks({ store, enqueue, clock, ids, site: settings.site, defaultTenant });
+  const disks = createDisks({
+    ...{ store, enqueue, clock, ids, site: settings.site, defaultTenant },
+    readUpload: (upload) => readDiskContent(files.path(upload)),
+  });
   const images = createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant });
   const authentication = createAuthentication({ store, clock, hashing, log });
   const server = await createApiServer({
@@ -163,9 +180,15 @@ const startParts = async (
       ...{ uploads, clock, version },
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
-      provisioning: createProvisioning({ store, clock, prepare: createPrepare({ enqueue, clock, rootDisks }), defaultTenant }),
+      provisioning: createProvisioning({
+        store,
+        clock,
+        prepare: createPrepare({ enqueue, clock, rootDisks }),
+        defaultTenant,
+      }),
       disks,
       attachments: createAttachments({ store, enqueue, clock, defaultTenant }),
+      backups: createBackups({ store, blobs, enqueue, clock, ids, defaultTenant }),
       images,
       jobs: createJobs({ store, enqueue, importAgain: images.importAgain }),
       tenants: createTenants({ store, clock, ids }),

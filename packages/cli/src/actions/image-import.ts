@@ -1,14 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Image, ImageSource } from '@drover/contract';
-import { DroverError, type Client } from '@drover/sdk';
+import type { Client } from '@drover/sdk';
 import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
 import { followJob } from '../jobs.js';
 import { packFolder } from '../pack-folder.js';
 import { hint, show } from '../show.js';
 import { createProgressBar, type ProgressBar } from '../terminal/progress.js';
-import { createUploadNotes, openLocalFile, type LocalFile, type UploadNotes } from '../uploads.js';
+import { openFile, uploadFile, type Uploading } from '../upload-file.js';
+import { createUploadNotes, openLocalFile, type LocalFile } from '../uploads.js';
 import { imageText } from './image.js';
 
 /** `name:version` of an option, or made from the name of a file or URL: `2026-10-01-raspios-lite.img.xz` is `raspios-lite:2026-10-01`. */
@@ -35,13 +36,6 @@ export const nameOf = (given: string | undefined, source: string): { name: strin
   return { name, version: date ?? '1' };
 };
 
-interface Uploading {
-  readonly cli: Cli;
-  readonly client: Client;
-  readonly notes: UploadNotes;
-  readonly bar: ProgressBar;
-}
-
 const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() === true;
 
@@ -53,61 +47,13 @@ const noFolder = (path: string, kind: Wanted['kind']): UsageError =>
       : 'Name the file of an image; --boot takes a folder, together with --root.',
   );
 
-const openFile = async (path: string): Promise<LocalFile> => {
-  try {
-    return await openLocalFile(path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new UsageError(
-      code === 'ENOENT' ? `There is no file ${path}` : `${path} cannot be read (${code ?? 'unknown'})`,
-      'Name a file, an http(s) URL, or a path on the server with --path.',
-    );
-  }
-};
-
-/** The upload begun earlier for this very file, as long as the server still has it unfinished or whole. */
-const earlierUpload = async ({ client, notes, cli }: Uploading, file: LocalFile): Promise<string | undefined> => {
-  const id = notes.find(client.baseUrl, file);
-  if (id === undefined) return undefined;
-  try {
-    const upload = await client.uploads.get({ params: { id } }, { signal: cli.signal });
-    return upload.size === file.size ? id : undefined;
-  } catch (error) {
-    if (error instanceof DroverError && error.status === 404) return undefined;
-    throw error;
-  }
-};
-
-/** Uploads a file, or what is left of it, and gives the id of the upload. */
-const uploadFile = async (uploading: Uploading, file: LocalFile): Promise<string> => {
-  const { cli, client, notes, bar } = uploading;
-  const resume = await earlierUpload(uploading, file);
-  let resumed = resume !== undefined;
-  const upload = await client.upload(file, {
-    filename: basename(file.path).slice(0, 255),
-    resume,
-    signal: cli.signal,
-    onStart: ({ id }) => {
-      notes.put(client.baseUrl, file, id);
-    },
-    onProgress: (done, total) => {
-      if (resumed && done > 0) bar.note(`Going on where the upload was interrupted.`);
-      resumed = false;
-      bar.update({ label: 'uploading', done, total, unit: 'bytes' });
-    },
-    onWaiting: () => {
-      bar.note('The server does not answer; waiting for it.');
-    },
-  });
-  return upload.id;
-};
-
 /** The files to upload; a boot folder becomes a tar first. */
 const openFiles = async ({ cli }: Uploading, { kind, paths }: Wanted): Promise<LocalFile[]> => {
   const files: LocalFile[] = [];
   try {
     for (const [index, path] of paths.entries()) {
-      if (!(await isFolder(path))) files.push(await openFile(path));
+      if (!(await isFolder(path)))
+        files.push(await openFile(path, 'Name a file, an http(s) URL, or a path on the server with --path.'));
       else if (kind === 'tars' && index === 0) files.push(await openFolder(path, cli.signal));
       else throw noFolder(path, kind);
     }

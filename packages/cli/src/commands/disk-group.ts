@@ -4,7 +4,7 @@ import { page, wait } from './options.js';
 /** Commands about disks, in the order help shows them. */
 export const disk: GroupSpec = {
   name: 'disk',
-  summary: 'disks: make, attach, grow, snapshot, clone, check, delete',
+  summary: 'disks: make, attach, grow, snapshot, clone, back up, restore, check, delete',
   commands: [
     {
       usage: 'create',
@@ -101,6 +101,52 @@ export const disk: GroupSpec = {
       examples: ['drover disk check media'],
       options: wait,
       load: async () => (await import('../actions/disk.js')).check,
+    },
+    {
+      usage: 'backup <disk>',
+      summary: 'Copy the content of a disk as it is now into a file, also while it is in use',
+      examples: ['drover disk backup media', 'drover disk backup media -o media.qcow2'],
+      options: [
+        ['-o, --output <file>', 'fetch it into this file, and leave nothing on the server'],
+        ['--keep', 'with --output: leave it on the server as well'],
+        ['--format <format>', 'qcow2 (compact) or raw'],
+        ...wait,
+      ],
+      load: async () => (await import('../actions/disk-backup.js')).backup,
+    },
+    {
+      usage: 'backups [disk]',
+      summary: 'Backups on the server, newest first',
+      examples: ['drover disk backups', 'drover disk backups media'],
+      options: page,
+      load: async () => (await import('../actions/disk-backup.js')).backups,
+    },
+    {
+      usage: 'fetch-backup <backup>',
+      summary: 'Download a backup, and check its digest',
+      examples: ['drover disk fetch-backup bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N -o media.qcow2'],
+      options: [['-o, --output <file>', 'left out: named after the disk']],
+      load: async () => (await import('../actions/disk-backup.js')).fetchBackup,
+    },
+    {
+      usage: 'restore <source>',
+      summary: 'Make a disk with the content of a backup, or of a qcow2 or raw file of yours',
+      examples: [
+        'drover disk restore bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N --name media-2',
+        'drover disk restore media.qcow2 --size 32G',
+      ],
+      options: [
+        ['--name <name>', 'what the disk is called'],
+        ['--size <size>', '8G, 512M or bytes; left out: as large as it was'],
+        ...wait,
+      ],
+      load: async () => (await import('../actions/disk-backup.js')).restore,
+    },
+    {
+      usage: 'delete-backup <backup>',
+      summary: 'Delete a backup',
+      examples: ['drover disk delete-backup bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
+      load: async () => (await import('../actions/disk-backup.js')).deleteBackup,
     },
     {
       usage: 'delete <disk>',

@@ -110,6 +110,17 @@ export const describeEntry = (entry: TimelineEntry): Line => {
         what: 'disk',
         text: `${entry.disk} attached from ${entry.address}${entry.readOnly ? ', read only' : ''}`,
       };
+    case 'disk.grown':
+      return {
+        what: 'disk',
+        text: `partition ${entry.partition} of ${entry.disk} grown from ${bytesText(entry.before)} to ${bytesText(entry.after)}`,
+      };
+    case 'disk.not-grown':
+      return {
+        what: 'disk',
+        text: `partition ${entry.partition} of ${entry.disk} does not grow with its disk: ${safeText(entry.reason)}`,
+        style: 'yellow',
+      };
     case 'disk.detached':
       return detachedLine(entry);
     case 'boot.files':

@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { DeviceId, DiskId, ImageId, JobId, Name, SnapshotId, TenantId, Timestamp } from '../primitives.js';
+import {
+  BackupId,
+  DeviceId,
+  DiskId,
+  ImageId,
+  JobId,
+  Name,
+  SnapshotId,
+  TenantId,
+  Timestamp,
+  UploadId,
+} from '../primitives.js';
 
 export const diskStates = ['creating', 'ready', 'failed', 'deleting'] as const;
 export const DiskState = z.enum(diskStates);
@@ -73,6 +84,15 @@ export const DiskSnapshot = z.object({
 });
 export type DiskSnapshot = z.infer<typeof DiskSnapshot>;
 
+interface Origins {
+  readonly image?: string | undefined;
+  readonly snapshot?: string | undefined;
+  readonly backup?: string | undefined;
+  readonly upload?: string | undefined;
+}
+const originsOf = ({ image, snapshot, backup, upload }: Origins): string[] =>
+  [image, snapshot, backup, upload].filter((each) => each !== undefined);
+
 export const DiskCreate = z
   .object({
     /** Left out: made of the id. */
@@ -83,12 +103,16 @@ export const DiskCreate = z
     image: z.string().min(1).max(255).optional(),
     /** A snapshot by id. */
     snapshot: SnapshotId.optional(),
+    /** A backup by id: the disk gets its content. */
+    backup: BackupId.optional(),
+    /** A complete upload of a qcow2 or raw image, by id: the disk gets its content. */
+    upload: UploadId.optional(),
   })
-  .refine(({ image, snapshot }) => image === undefined || snapshot === undefined, {
-    path: ['snapshot'],
-    message: 'cannot be given together with an image',
+  .refine((wanted) => originsOf(wanted).length < 2, {
+    path: ['image'],
+    message: 'cannot be given together with a snapshot, a backup or an upload: a disk is made of one thing',
   })
-  .refine(({ size, image, snapshot }) => size !== undefined || image !== undefined || snapshot !== undefined, {
+  .refine((wanted) => wanted.size !== undefined || originsOf(wanted).length > 0, {
     path: ['size'],
     message: 'is needed for an empty disk',
   });

@@ -35,6 +35,8 @@ export const eventTypes = [
   'disk.detached',
   'disk.snapshot-taken',
   'disk.snapshot-deleted',
+  'disk.backup-made',
+  'disk.backup-deleted',
   'job.created',
   'job.progress',
   'job.ended',

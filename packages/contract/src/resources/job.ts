@@ -20,6 +20,7 @@ export const jobKinds = [
   'disk.detach',
   'disk.check',
   'disk.remove',
+  'disk.backup',
   'blob.verify',
   'blob.collect',
 ] as const;

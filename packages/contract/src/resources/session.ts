@@ -69,6 +69,23 @@ export const TimelineEntry = z.discriminatedUnion('type', [
   z.object({ type: z.literal('root.download'), ...at, ...transfer }),
   z.object({ type: z.literal('disk.attached'), ...at, disk: z.string(), address: z.string(), readOnly: z.boolean() }),
   z.object({
+    type: z.literal('disk.grown'),
+    ...at,
+    disk: z.string(),
+    partition: z.number().int(),
+    /** Bytes of the partition. */
+    before: z.number().int(),
+    after: z.number().int(),
+  }),
+  /** The disk became larger than what its partitions use, and stays so. */
+  z.object({
+    type: z.literal('disk.not-grown'),
+    ...at,
+    disk: z.string(),
+    partition: z.number().int(),
+    reason: z.string(),
+  }),
+  z.object({
     type: z.literal('disk.detached'),
     ...at,
     disk: z.string(),

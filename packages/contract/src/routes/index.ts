@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { LabelSelector } from '../primitives.js';
+import { backupsRoutes } from './backups.js';
 import { devicesRoutes } from './devices.js';
 import { disksRoutes } from './disks.js';
 import { imagesRoutes } from './images.js';
@@ -15,6 +16,7 @@ export const routes = {
   ...serverRoutes,
   ...devicesRoutes,
   ...disksRoutes,
+  ...backupsRoutes,
   ...imagesRoutes,
   ...jobsRoutes,
   ...sessionsRoutes,
@@ -35,6 +37,10 @@ export type EventOf<O extends OperationId> = Field<(typeof routes)[O], 'event', 
 /** Operations that answer with an event stream. */
 export type StreamOperation = {
   [O in OperationId]: (typeof routes)[O] extends { streams: 'events' } ? O : never;
+}[OperationId];
+/** Operations that answer with bytes. */
+export type BytesOperation = {
+  [O in OperationId]: (typeof routes)[O] extends { streams: 'answer-bytes' } ? O : never;
 }[OperationId];
 /** What a handler gets, parsed. */
 export type ParsedParamsOf<O extends OperationId> = Field<(typeof routes)[O], 'params', 'out'>;

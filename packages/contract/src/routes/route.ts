@@ -27,7 +27,7 @@ export interface Route {
   /** The answer holds a secret: it is not kept, and a repeated request is refused with answer.shown-once. */
   readonly shownOnce?: boolean;
   /** Body or answer is not JSON: bytes, or an event stream. */
-  readonly streams?: 'request-bytes' | 'events';
+  readonly streams?: 'request-bytes' | 'answer-bytes' | 'events';
   /** `data` of each message of an event stream. */
   readonly event?: z.ZodType;
 }

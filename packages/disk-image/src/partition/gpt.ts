@@ -11,13 +11,27 @@ const legacyBootable = 0b100;
 /** Logical block sizes in use; the header in block 1 tells which. */
 const sectorSizes = [512, 4096];
 
-interface Header {
+export interface GptHeader {
   diskId: string;
   sectorSize: number;
+  /** Bytes of the header, as far as its checksum covers it. */
+  size: number;
+  /** First sector that a partition may have. */
+  firstUsable: number;
+  /** Bytes from the start of the disk. */
   entriesAt: number;
   entryCount: number;
   entrySize: number;
   entriesCrc: number;
+}
+
+/** A whole GPT as stored: one of its two copies, with the right checksums. */
+export interface RawGpt {
+  copy: 'main' | 'backup';
+  header: GptHeader;
+  /** The sector of the header. */
+  block: Uint8Array;
+  entries: Uint8Array;
 }
 
 type Attempt<T> = { ok: true; value: T } | { ok: false; why: string };
@@ -25,7 +39,7 @@ type Attempt<T> = { ok: true; value: T } | { ok: false; why: string };
 const fail = (why: string): { ok: false; why: string } => ({ ok: false, why });
 
 /** Checks a header as UEFI 2.10, 5.3.2 asks: signature, its own CRC, its own place, sane entries. */
-function parseHeader(block: Uint8Array, lba: number, sectorSize: number): Attempt<Header> {
+function parseHeader(block: Uint8Array, lba: number, sectorSize: number): Attempt<GptHeader> {
   const view = viewOf(block);
   if (bufferOf(block).toString('latin1', 0, 8) !== signature) return fail('no signature');
   const size = view.getUint32(12, true);
@@ -44,6 +58,8 @@ function parseHeader(block: Uint8Array, lba: number, sectorSize: number): Attemp
     value: {
       diskId: formatGuid(block.subarray(56, 72)),
       sectorSize,
+      size,
+      firstUsable: getUint64(view, 40, 'The first usable sector of the GPT'),
       entriesAt: getUint64(view, 72, 'The place of the GPT entries') * sectorSize,
       entryCount,
       entrySize,
@@ -52,7 +68,7 @@ function parseHeader(block: Uint8Array, lba: number, sectorSize: number): Attemp
   };
 }
 
-async function readEntries(source: RandomAccess, header: Header): Promise<Attempt<Uint8Array>> {
+async function readEntries(source: RandomAccess, header: GptHeader): Promise<Attempt<Uint8Array>> {
   const length = header.entryCount * header.entrySize;
   if (header.entriesAt + length > source.size) return fail('its entries are past the end');
   const bytes = await source.read(header.entriesAt, length);
@@ -80,7 +96,7 @@ function parseEntry(bytes: Uint8Array, number: number, sectorSize: number): Part
   };
 }
 
-function parseEntries(header: Header, bytes: Uint8Array): Partition[] {
+function parseEntries(header: GptHeader, bytes: Uint8Array): Partition[] {
   const partitions: Partition[] = [];
   for (let i = 0; i < header.entryCount; i++) {
     const entry = bytes.subarray(i * header.entrySize, (i + 1) * header.entrySize);
@@ -90,38 +106,48 @@ function parseEntries(header: Header, bytes: Uint8Array): Partition[] {
   return partitions;
 }
 
-async function tryAt(source: RandomAccess, lba: number, sectorSize: number): Promise<Attempt<PartitionTable>> {
+async function tryAt(
+  source: RandomAccess,
+  { copy, lba, sectorSize }: { copy: RawGpt['copy']; lba: number; sectorSize: number },
+): Promise<Attempt<RawGpt>> {
   const at = lba * sectorSize;
   if (at <= 0 || at + sectorSize > source.size) return fail('past the end');
-  const header = parseHeader(await source.read(at, sectorSize), lba, sectorSize);
+  const block = await source.read(at, sectorSize);
+  const header = parseHeader(block, lba, sectorSize);
   if (!header.ok) return header;
   const entries = await readEntries(source, header.value);
   if (!entries.ok) return entries;
-  const partitions = parseEntries(header.value, entries.value);
-  return { ok: true, value: { scheme: 'gpt', diskId: header.value.diskId, sectorSize, partitions } };
+  return { ok: true, value: { copy, header: header.value, block, entries: entries.value } };
 }
 
 /**
- * Reads a GPT from its header in sector 1, or from the backup in the last sector when that one is damaged.
+ * Finds a GPT by its header in sector 1, or by the backup in the last sector when that one is damaged.
  * Throws `image.gpt.corrupt` when neither is whole.
  */
-export async function readGpt(source: RandomAccess): Promise<PartitionTable> {
+export async function readRawGpt(source: RandomAccess): Promise<RawGpt> {
   const reasons: string[] = [];
   const places = [
-    ...sectorSizes.map((sectorSize) => ({ name: 'main', sectorSize, lba: 1 })),
+    ...sectorSizes.map((sectorSize) => ({ copy: 'main' as const, sectorSize, lba: 1 })),
     ...sectorSizes.map((sectorSize) => ({
-      name: 'backup',
+      copy: 'backup' as const,
       sectorSize,
       lba: Math.floor(source.size / sectorSize) - 1,
     })),
   ];
-  for (const { name, sectorSize, lba } of places) {
-    const attempt = await tryAt(source, lba, sectorSize);
+  for (const place of places) {
+    const attempt = await tryAt(source, place);
     if (attempt.ok) return attempt.value;
-    reasons.push(`${name} header for ${sectorSize}-byte sectors: ${attempt.why}`);
+    reasons.push(`${place.copy} header for ${place.sectorSize}-byte sectors: ${attempt.why}`);
   }
   throw new ImageError('image.gpt.corrupt', `No GPT header is whole (${reasons.join('; ')})`, {
     at: 512,
     remedy: 'The image is damaged or cut short: download or copy it again.',
   });
+}
+
+/** Reads a GPT, from either copy. Throws `image.gpt.corrupt`. */
+export async function readGpt(source: RandomAccess): Promise<PartitionTable> {
+  const { header, entries } = await readRawGpt(source);
+  const { diskId, sectorSize } = header;
+  return { scheme: 'gpt', diskId, sectorSize, partitions: parseEntries(header, entries) };
 }

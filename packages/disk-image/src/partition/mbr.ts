@@ -3,7 +3,8 @@ import { ImageError } from '../errors.js';
 import type { RandomAccess } from '../source.js';
 import type { Partition } from './types.js';
 
-const entriesAt = 446;
+/** Of the four slots in a boot record, 16 bytes each. */
+export const entriesAt = 446;
 const signatureAt = 510;
 const maxLogical = 128;
 const extendedTypes = new Set([0x05, 0x0f, 0x85]);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { BackendError, createBackendClient, createNeighbours, createPlaneMemory } from '../adapters/backend/index.js';
-import { createFsBlobStore } from '../adapters/blobs/index.js';
+import { createFsBlobStore, uploadPath } from '../adapters/blobs/index.js';
 import { createDiskExport, createImageExport, openLocalDisks } from '../adapters/disks/index.js';
 import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
@@ -22,6 +22,7 @@ import { createTreeLoader } from '../app/boot/plane/trees.js';
 import { createBoardDisks } from '../app/disks/plane/board-disks.js';
 import { createExports, type Exports } from '../app/disks/plane/exports.js';
 import { createOrderWorker } from '../app/disks/plane/order-worker.js';
+import { createRootGrowth } from '../app/disks/plane/root-growth.js';
 import { pause } from '../app/jobs/pause.js';
 import type { Log, Service } from '../app/ports.js';
 import { backendSocket } from '../composition/paths.js';
@@ -64,7 +65,11 @@ export async function createBootApplication(
     if (path !== undefined) return path;
     throw new RefusedError(refusal('blob.not-found', `The image ${digest} that a disk lies on is not stored here.`));
   };
-  const pool = await openLocalDisks({ dataDir, blobPath, clock, ids, log });
+  const uploads = join(dataDir, 'uploads');
+  const pool = await openLocalDisks({
+    ...{ dataDir, blobPath, clock, ids, log },
+    uploadPath: (upload) => uploadPath(uploads, upload),
+  });
   const book = createBoardBook();
   const { sessionTtlSeconds } = boot;
 
@@ -110,7 +115,8 @@ export async function createBootApplication(
   const exports = createExports({
     book,
     bootKey,
-    openDisk: async (id, readOnly) => {
+    openDisk: async (id, { session, begins, readOnly }) => {
+      if (begins) await growRootOf(id, session);
       const held = await pool.hold(id);
       const facts = { label: id, release: () => held.release() };
       return readOnly ? createImageExport(held.disk, facts) : createDiskExport(held.disk, facts);
@@ -121,6 +127,7 @@ export async function createBootApplication(
     },
   });
   const boardDisks = createBoardDisks({ backend, book, exports, clock, log, pause, changed });
+  const growRootOf = createRootGrowth({ pool, note: (session, entry) => noteSession(session, entry), log });
   const diskWork = createOrderWorker({
     exchange: (known, reports, signal) => backend.diskOrders(known, reports, signal),
     withoutDisk: (disk, reason, work) => exports.withoutDisk(disk, reason, work),

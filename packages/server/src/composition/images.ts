@@ -5,7 +5,7 @@ import { createImageUnpacker } from '../adapters/import/unpack.js';
 import { createHelperStore, createInitramfsComposer, createInitramfsMaker } from '../adapters/initramfs/index.js';
 import { createRootPacker, createToolRunner } from '../adapters/tools/index.js';
 import type { Waiting } from '../app/devices/waiting.js';
-import type { InitramfsMaker } from '../app/images/ports.js';
+import type { ImageUnpacker, InitramfsMaker } from '../app/images/ports.js';
 import { createImportJob } from '../app/images/import-job.js';
 import { createBootJob, createRootJob } from '../app/images/root-job.js';
 import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
@@ -16,6 +16,7 @@ import type { Storage } from './storage.js';
 export interface ImageWork {
   readonly jobs: readonly JobHandler[];
   readonly initramfs: InitramfsMaker;
+  readonly digest: ImageUnpacker['digest'];
 }
 
 /** Scripts that run on a board, as they lie in this installation. */
@@ -34,15 +35,16 @@ export const createImageWork = (
   const packer = createRootPacker({ tools, openSource: openFileSource });
   const inspector = createImageInspector();
   const derive = { store, blobs, packer, initramfs, inspector, enqueue, clock, ...waiting };
+  const unpacker = createImageUnpacker({ mayReachLocal: settings.images.localUrls });
   const importJob = createImportJob({
     store,
     blobs,
     uploads,
-    unpacker: createImageUnpacker({ mayReachLocal: settings.images.localUrls }),
+    unpacker,
     inspector,
     initramfs,
     clock,
     limits: settings.images,
   });
-  return { jobs: [importJob, createRootJob(derive), createBootJob(derive)], initramfs };
+  return { jobs: [importJob, createRootJob(derive), createBootJob(derive)], initramfs, digest: unpacker.digest };
 };

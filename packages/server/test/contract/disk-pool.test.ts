@@ -44,6 +44,7 @@ const openPool = (bootId = 'boot-1', disks = 'disks'): Promise<DiskPool> =>
       if (asked === digest) return join(folder, 'blob');
       throw new RefusedError(refusal('blob.not-found', 'no such blob'));
     },
+    uploadPath: (upload) => join(folder, upload),
     clock: { now: () => Date.now() },
     ids,
     log: silentLog,
@@ -156,6 +157,74 @@ describe('a disk over an image', () => {
     const origin = { kind: 'image', digest: 'cd'.repeat(32) } as const;
     expect(await refusedWith(pool.create({ disk: newDisk(), size: MiB, origin }))).toBe('blob.not-found');
     expect(overlays()).toHaveLength(0);
+  });
+});
+
+describe('a disk with a root', () => {
+  const sfdisk = (script: string): void => {
+    execFileSync('sfdisk', ['-q', join(folder, 'blob')], { input: script });
+    image = readFileSync(join(folder, 'blob'));
+  };
+  const mbr = 'label: dos\nstart=1MiB, size=3MiB, type=c\nstart=4MiB, type=83\n';
+  /** Where the partitions of a disk end, as sfdisk reads them from our files. */
+  const endsOf = (disk: string): number[] => {
+    asQemuReads(disk);
+    const said = execFileSync('sfdisk', ['-J', join(folder, 'out.raw')]).toString();
+    const { partitions } = (JSON.parse(said) as { partitiontable: { partitions: { start: number; size: number }[] } })
+      .partitiontable;
+    return partitions.map(({ start, size }) => (start + size) * 512);
+  };
+  const grown = { kind: 'grown', partition: 2, before: 20 * MiB, after: 44 * MiB };
+
+  it('has it fill the disk when that is larger than the image, once', async () => {
+    sfdisk(mbr);
+    const disk = await made({ size: 48 * MiB, rootPartition: 2 });
+    expect(endsOf(disk)).toEqual([4 * MiB, imageSize]);
+    expect(await pool.growRoot(disk)).toEqual(grown);
+    expect(endsOf(disk)).toEqual([4 * MiB, 48 * MiB]);
+    expect(await pool.growRoot(disk)).toEqual({ kind: 'none' });
+    await pool.resize(disk, 64 * MiB);
+    expect(await pool.growRoot(disk)).toMatchObject({ kind: 'grown', before: 44 * MiB, after: 60 * MiB });
+    expect((await read(disk, 5 * MiB, MiB)).equals(image.subarray(5 * MiB, 6 * MiB))).toBe(true);
+  });
+
+  it('keeps a GPT whole', async () => {
+    sfdisk('label: gpt\nstart=1MiB, size=3MiB, type=uefi\nstart=4MiB, type=linux\n');
+    const disk = await made({ size: 48 * MiB, rootPartition: 2 });
+    expect(await pool.growRoot(disk)).toMatchObject({ kind: 'grown', after: 43 * MiB });
+    expect(endsOf(disk)).toEqual([4 * MiB, 47 * MiB]);
+    expect(execFileSync('sgdisk', ['--verify', join(folder, 'out.raw')]).toString()).toContain('No problems found.');
+  });
+
+  it('is let alone while somebody uses it, who is not known to have just begun', async () => {
+    sfdisk(mbr);
+    const disk = await made({ size: 48 * MiB, rootPartition: 2 });
+    await using(disk, async () => {
+      expect(await pool.growRoot(disk)).toEqual({ kind: 'later', partition: 2 });
+      expect(await pool.growRoot(disk, { evenInUse: true })).toEqual(grown);
+      expect(await pool.growRoot(disk)).toEqual({ kind: 'none' });
+    });
+    expect(endsOf(disk)).toEqual([4 * MiB, 48 * MiB]);
+  });
+
+  it('says why not, and stays as it is, when the root is not the last or the table makes no sense', async () => {
+    sfdisk('label: dos\nstart=1MiB, size=8MiB, type=83\nstart=9MiB, type=83\n');
+    const disk = await made({ size: 48 * MiB, rootPartition: 1 });
+    expect(await pool.growRoot(disk)).toEqual({ kind: 'blocked', partition: 1, why: 'partition 2 lies behind it' });
+    expect(endsOf(disk)).toEqual([9 * MiB, imageSize]);
+    await write(disk, 0, Buffer.alloc(512));
+    expect(await pool.growRoot(disk)).toMatchObject({
+      kind: 'blocked',
+      why: expect.stringContaining('cannot be read'),
+    });
+  });
+
+  it('writes nothing when the disk is as large as the image, or was not made for a root', async () => {
+    sfdisk(mbr);
+    for (const disk of [await made({ rootPartition: 2 }), await made({ size: 48 * MiB })]) {
+      expect(await pool.growRoot(disk)).toEqual({ kind: 'none' });
+      expect(endsOf(disk)).toEqual([4 * MiB, imageSize]);
+    }
   });
 });
 

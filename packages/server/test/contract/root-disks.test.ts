@@ -75,6 +75,9 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
   it('are as large as was asked for', async () => {
     const { world } = await running({ diskSize: 64 * MiB });
     expect((await disksOf(world))[0]).toMatchObject({ size: 64 * MiB, state: 'ready' });
+    // The image here is noise: that its table was looked at is what the job tells.
+    const [job] = valueOf(await world.jobs.list(admin, { kind: 'disk.create', limit: 1 })).items;
+    expect(job?.result).toMatchObject({ growth: { kind: 'blocked', partition: 2 } });
   });
 
   it('go with the release, also when a snapshot was taken', async () => {

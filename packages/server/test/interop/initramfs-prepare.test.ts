@@ -136,6 +136,23 @@ describe('systemd units', () => {
       expect(await isMasked(unit), unit).toBe(false);
   });
 
+  test('that grow a card or make swap on it are masked also where the root is a disk of its own', async () => {
+    await board.tree({
+      ...systemd,
+      'lib/systemd/system/rpi-resize.service': '',
+      'usr/lib/systemd/system/systemd-growfs-root.service': '',
+      'usr/lib/systemd/system/dphys-swapfile.service': '',
+      'usr/lib/systemd/system/systemd-growfs@.service': '',
+      'etc/init.d/resize2fs_once': '#!/bin/sh\n',
+    });
+    await prepare('/sbin/init', { mode: 'nbd' });
+    const masked = ['rpi-resize', 'systemd-growfs-root', 'dphys-swapfile', 'resize2fs_once', 'systemd-growfs@'];
+    expect(await Promise.all(masked.map((name) => isMasked(`${name}.service`)))).toEqual([
+      ...[true, true, true, true],
+      false,
+    ]);
+  });
+
   test('of any name that require a disk, mount one, or swap to a file', async () => {
     const device = 'dev-disk-by\\x2dpartuuid-00000a7f\\x2d02.device';
     await board.tree({

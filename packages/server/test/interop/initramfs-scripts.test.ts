@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBoardShell, deviceFolder, type BoardShell } from './initramfs-shell.js';
 
 const execute = promisify(execFile);
+const perlScripts = ['nbd-attach', 'grow-root'];
 const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? 1);
 
 let board: BoardShell;
@@ -16,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => board.dispose());
 
 const shellFiles = async (): Promise<string[]> => {
-  const others = ['fstab.awk', 'nbd-attach'];
+  const others = ['fstab.awk', ...perlScripts];
   const parts = (await readdir(join(deviceFolder, 'lib'))).filter((name) => !others.includes(name));
   return [join(deviceFolder, 'initramfs/init'), ...parts.map((name) => join(deviceFolder, 'lib', name))];
 };
@@ -41,9 +42,38 @@ describe('shellcheck', () => {
   });
 });
 
-test('perl reads its one script, without a word', async () => {
-  const { stderr } = await execute('perl', ['-Wc', join(deviceFolder, 'lib/nbd-attach')]);
-  expect(stderr).toMatch(/nbd-attach syntax OK\n$/);
+test.each(perlScripts)('perl reads %s, without a word', async (name) => {
+  const { stderr } = await execute('perl', ['-Wc', join(deviceFolder, 'lib', name)]);
+  expect(stderr).toBe(`${join(deviceFolder, 'lib', name)} syntax OK\n`);
+});
+
+describe('growing the root', () => {
+  const device = (): string => join(board.dir, 'root.ext4');
+  /** A folder that no file system of this machine is asked to grow at: the kernel's own. */
+  const grow = (on = device()) =>
+    execute('perl', [join(deviceFolder, 'lib/grow-root'), on, '/proc']).then(
+      ({ stdout }) => ({ stdout, stderr: '' }),
+      ({ stdout, stderr }: { stdout: string; stderr: string }) => ({ stdout, stderr }),
+    );
+
+  test.each(['ext2', 'ext4'])(
+    'asks nothing of a kernel when %s fills its device, but for less than 1 MiB',
+    async (kind) => {
+      await execute('mke2fs', ['-q', '-t', kind, device(), '20M']);
+      expect(await grow()).toEqual({ stdout: '', stderr: '' });
+      await truncate(device(), (20 << 20) + (1 << 20) - 1024);
+      expect(await grow()).toEqual({ stdout: '', stderr: '' });
+    },
+  );
+
+  test('tells why it cannot', async () => {
+    await execute('mke2fs', ['-q', '-t', 'ext4', device(), '20M']);
+    await truncate(device(), 64 << 20);
+    expect(await grow()).toEqual({ stdout: '', stderr: 'the kernel refuses: Inappropriate ioctl for device\n' });
+    await writeFile(device(), Buffer.alloc(8192));
+    expect(await grow()).toEqual({ stdout: '', stderr: `${device()}: no ext file system\n` });
+    expect((await grow('/nowhere')).stderr).toMatch(/^\/nowhere: No such file/);
+  });
 });
 
 describe('values from elsewhere', () => {

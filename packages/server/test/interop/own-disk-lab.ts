@@ -114,6 +114,7 @@ export async function startOwnDiskLab(files?: ReadonlyMap<string, Buffer>): Prom
     const pool = await openLocalDisks({
       dataDir: lab.dataDir,
       blobPath: async (digest) => blobs.localPath(digest) ?? '',
+      uploadPath: (upload) => join(lab.dataDir, upload),
       clock: systemClock,
       ids: createIds({ clock: systemClock }),
       log: silentLog,

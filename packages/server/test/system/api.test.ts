@@ -79,6 +79,11 @@ const requests: Record<
   listSnapshots: { params: { ref: 'none' }, answers: ['disk.not-found'] },
   createSnapshot: { params: { ref: 'none' }, body: {}, answers: ['disk.not-found'] },
   deleteSnapshot: { params: { ref: 'none', snapshot: 'none' }, answers: ['disk.not-found'] },
+  listBackups: { answers: [200] },
+  createBackup: { params: { ref: 'none' }, body: {}, answers: ['disk.not-found'] },
+  getBackup: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
+  getBackupContent: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
+  deleteBackup: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
   createUpload: { body: { filename: 'a.img', size: 1 }, answers: [201] },
   getUpload: { params: { id: 'upl_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['upload.not-found'] },
   appendUpload: {

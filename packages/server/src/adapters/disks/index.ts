@@ -1,4 +1,5 @@
 export { openBlockFile, openBlockSource, type BlockFileDeps, type OpenBlockFileOptions } from './block-file.js';
+export { readDiskContent } from './content.js';
 export { readBootId } from './boot-id.js';
 export { createDiskExport, createImageExport, type ExportFacts } from './disk-export.js';
 export type { DiskBase } from './disk-chain.js';
@@ -14,4 +15,4 @@ export {
   type OpenedDisk,
   type OverlayPlace,
 } from './opened-disk.js';
-export { openLocalDisks, type LocalDisksDeps } from './local-disks.js';
+export { backupPath, openLocalDisks, type LocalDisksDeps } from './local-disks.js';

@@ -12,6 +12,8 @@ export interface LocalDisksDeps {
   readonly dataDir: string;
   /** Path of an image's blob. */
   readonly blobPath: (digest: string) => Promise<string>;
+  /** Path of an upload. */
+  readonly uploadPath: (upload: string) => string;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -32,10 +34,22 @@ const after = (ms: number, run: () => void): (() => void) => {
   return () => clearTimeout(timer);
 };
 
+const disksFolder = (dataDir: string): string => join(dataDir, 'disks');
+
+/** Where the boot plane puts the file of a backup for the control plane to take. */
+export const backupPath = (dataDir: string, backup: string): string => join(disksFolder(dataDir), 'backups', backup);
+
 /** The disks in the data folder of this server. */
-export const openLocalDisks = async ({ dataDir, blobPath, clock, ids, log }: LocalDisksDeps): Promise<DiskPool> =>
+export const openLocalDisks = async ({
+  dataDir,
+  blobPath,
+  uploadPath,
+  clock,
+  ids,
+  log,
+}: LocalDisksDeps): Promise<DiskPool> =>
   createDiskPool({
-    folder: join(dataDir, 'disks'),
+    folder: disksFolder(dataDir),
     files: {
       files: { slow: createGate(slowCalls), lock: createFileLock(), puncher: createHolePuncher() },
       environment: {
@@ -47,5 +61,5 @@ export const openLocalDisks = async ({ dataDir, blobPath, clock, ids, log }: Loc
     },
     cache: createClusterCache({ bytes: imageBytes }),
     after,
-    ...{ blobPath, clock, ids, log },
+    ...{ blobPath, uploadPath, clock, ids, log },
   });

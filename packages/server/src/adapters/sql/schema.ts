@@ -1,8 +1,10 @@
 import type { Generated } from 'kysely';
 import type {
   DeviceState,
+  BackupFormat,
   DiskAccess,
   DiskAttachment,
+  DiskBackup,
   DiskRole,
   DiskState,
   EventType,
@@ -36,6 +38,7 @@ export interface Tables {
   disks: DiskRow;
   disk_attachments: DiskAttachmentRow;
   disk_snapshots: DiskSnapshotRow;
+  disk_backups: DiskBackupRow;
   devices: DeviceRow;
   identities: IdentityRow;
   device_labels: DeviceLabelRow;
@@ -185,6 +188,20 @@ export interface DiskSnapshotRow {
   size: number;
   state: DiskState;
   state_reason: string | null;
+  job: string | null;
+  created_at: string;
+}
+
+export interface DiskBackupRow {
+  id: string;
+  tenant: string;
+  disk: string;
+  disk_name: string;
+  format: BackupFormat;
+  size: number;
+  bytes: number | null;
+  digest: string | null;
+  state: DiskBackup['state'];
   job: string | null;
   created_at: string;
 }

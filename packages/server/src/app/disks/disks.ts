@@ -12,13 +12,15 @@ import {
 } from '@drover/contract';
 import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
 import { findImage } from '../images/refs.js';
+import { checkUpload } from '../images/upload-use.js';
 import type { EnqueueJob } from '../jobs/handler.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
+import { findReadyBackup } from './backups.js';
 import { beginWork } from './begin-work.js';
 import { findDisk, findSnapshot, presentDisk, refuseBusy, refuseUnready } from './find.js';
 import type { DiskWork } from './orders.js';
-import type { DiskOrigin } from './pool.js';
+import type { DiskContent, DiskOrigin } from './pool.js';
 import { refuseQuota } from './quota.js';
 import type { DiskFilter, DiskRecord } from './records.js';
 
@@ -29,6 +31,8 @@ export interface DisksDeps {
   readonly ids: Ids;
   readonly site: string;
   readonly defaultTenant: string;
+  /** What a complete upload holds. Throws RefusedError disk.invalid when no disk can be made of it. */
+  readonly readUpload: (upload: string) => Promise<DiskContent>;
 }
 
 /** What people and programs do with disks. The work itself is in jobs, which the boot plane carries out: see work-job. */
@@ -130,9 +134,14 @@ async function create(
 ): Promise<Result<Disk>> {
   const refused = refuseBelow(who, 'operator');
   if (refused !== undefined) return refused;
+  const uploaded = wanted.upload === undefined ? undefined : await contentOf(deps, who, wanted.upload);
+  if (uploaded?.ok === false) return uploaded;
   return deps.store.transaction(async (tx) => {
     const tenant = who.tenant ?? deps.defaultTenant;
-    const ground = await groundOf(tx, who, tenant, wanted);
+    const ground =
+      uploaded === undefined
+        ? await groundOf(tx, who, tenant, wanted)
+        : await uploadGround(tx, who, wanted.upload ?? '', uploaded.value);
     if (!ground.ok) return ground;
     const { origin, image, base, least, what } = ground.value;
     const size = wanted.size ?? least;
@@ -156,6 +165,7 @@ async function create(
       revision: 1,
     };
     if (!(await tx.disks.insert(disk))) return nameTaken(disk.name);
+    if (origin.kind === 'upload') await tx.uploads.update(origin.upload, { image: id });
     const begun = await beginWork(deps, tx, disk, { kind: 'create', plan: { disk: id, size, origin } });
     await announce(deps, tx, disk, 'disk.created', { size, image, job: begun.job });
     const answer = presentDisk(begun);
@@ -164,12 +174,37 @@ async function create(
   });
 }
 
+/** What an upload holds, once it is known that this caller may use it. */
+async function contentOf({ store, readUpload }: DisksDeps, who: Principal, id: string): Promise<Result<DiskContent>> {
+  const checked = await store.read((tx) => checkUpload(tx, who, 'upload', id));
+  return checked.ok ? success(await readUpload(id)) : checked;
+}
+
+async function uploadGround(
+  tx: Transaction,
+  who: Principal,
+  upload: string,
+  { format, size }: DiskContent,
+): Promise<Result<Ground>> {
+  const checked = await checkUpload(tx, who, 'upload', upload);
+  if (!checked.ok) return checked;
+  const what = `the disk in ${checked.value.filename}`;
+  return success({ origin: { kind: 'upload', upload, format }, image: null, base: null, least: size, what });
+}
+
 async function groundOf(
   tx: Transaction,
   who: Principal,
   tenant: string,
-  { image: ref, snapshot: snapshotId }: DiskCreate,
+  { image: ref, snapshot: snapshotId, backup: backupId }: DiskCreate,
 ): Promise<Result<Ground>> {
+  if (backupId !== undefined) {
+    const backup = await findReadyBackup(tx, who, backupId);
+    if (!backup.ok) return backup;
+    const { sha256: digest, format, size, diskName } = backup.value;
+    const origin = { kind: 'backup', digest, format } as const;
+    return success({ origin, image: null, base: null, least: size, what: `the backup of ${diskName}` });
+  }
   if (ref !== undefined) {
     const image = await findImage(tx, who.tenant ?? tenant, ref);
     if (!image.ok) return image;

@@ -1,5 +1,5 @@
-import type { Refusal } from '@drover/contract';
-import type { DiskFacts, DiskFileReport, DiskPlan } from './pool.js';
+import type { BackupFormat, Refusal } from '@drover/contract';
+import type { DiskContent, DiskFacts, DiskFileReport, DiskPlan, RootGrowth } from './pool.js';
 
 /** What the control plane wants done to the disks of a site. The boot plane alone touches their files, so that a disk in use has one writer. */
 export type DiskWork =
@@ -15,10 +15,15 @@ export type DiskWork =
   | { readonly kind: 'detach'; readonly disk: string; readonly device: string; readonly force: boolean }
   | { readonly kind: 'remove'; readonly disk: string };
 
+/** Copying a disk into a file, and removing what is left of that when it is not wanted any more. */
+export type BackupWork =
+  | { readonly kind: 'backup'; readonly disk: string; readonly backup: string; readonly format: BackupFormat }
+  | { readonly kind: 'drop-backup'; readonly disk: string; readonly backup: string };
+
 /** Stands until a report says that it is done; then, or when it is cancelled, it is no longer given out. Doing it twice is the same as doing it once. */
 export interface DiskOrder {
   readonly id: string;
-  readonly work: DiskWork;
+  readonly work: DiskWork | BackupWork;
 }
 
 /** Last word or progress on an order. */
@@ -30,6 +35,10 @@ export type DiskOrderReport =
 export interface DiskOrderResult {
   /** The disk behind it; null when it is gone, or as it was. */
   readonly facts: DiskFacts | null;
+  /** Of making it and of making it larger. */
+  readonly growth?: RootGrowth;
+  /** Of a backup. */
+  readonly content?: DiskContent;
   /** Of a check. */
   readonly reports?: readonly DiskFileReport[];
 }

@@ -1,3 +1,4 @@
+import type { BackupFormat } from '@drover/contract';
 import type { DiskView, Qcow2Disk, Qcow2Report } from '@drover/disk-image';
 
 /** What a new disk shows before anything is written to it. */
@@ -6,14 +7,38 @@ export type DiskOrigin =
   /** A whole image, by the digest of its blob. */
   | { readonly kind: 'image'; readonly digest: string }
   /** A state of another disk. */
-  | { readonly kind: 'snapshot'; readonly disk: string; readonly snapshot: string };
+  | { readonly kind: 'snapshot'; readonly disk: string; readonly snapshot: string }
+  /** The content of a backup, by the digest of its blob. It is copied. */
+  | { readonly kind: 'backup'; readonly digest: string; readonly format: BackupFormat }
+  /** The content of an upload. It is copied. */
+  | { readonly kind: 'upload'; readonly upload: string; readonly format: BackupFormat };
+
+/** What a file holds that a disk can be made of. */
+export interface DiskContent {
+  readonly format: BackupFormat;
+  /** Bytes of the disk, whole sectors. */
+  readonly size: number;
+}
 
 export interface DiskPlan {
   readonly disk: string;
   /** Bytes, a multiple of 512 and at least those of the origin. */
   readonly size: number;
   readonly origin: DiskOrigin;
+  /** Number of the partition that is to fill a disk which is, or becomes, larger than its image. */
+  readonly rootPartition?: number;
 }
+
+/** How the root's partition follows the size of its disk. */
+export type RootGrowth =
+  /** There is nothing to do. */
+  | { readonly kind: 'none' }
+  /** Bytes of the partition. */
+  | { readonly kind: 'grown'; readonly partition: number; readonly before: number; readonly after: number }
+  /** Not while the disk is in use. */
+  | { readonly kind: 'later'; readonly partition: number }
+  /** It cannot be done; `why` is a clause. */
+  | { readonly kind: 'blocked'; readonly partition: number; readonly why: string };
 
 export interface DiskSnapshotFacts {
   readonly id: string;
@@ -56,8 +81,15 @@ export interface HeldImage {
  * blob.not-found, storage.full.
  */
 export interface DiskPool {
-  /** Takes milliseconds and next to no space. Repeating it does nothing. */
-  create(plan: DiskPlan): Promise<void>;
+  /** Takes milliseconds and next to no space, unless the content of a file is copied. Repeating it does nothing. */
+  create(plan: DiskPlan, options?: FlattenProgress): Promise<void>;
+  /**
+   * Copies the state that was last flushed, or later, into a file of its own, which lies on nothing (see backupPath in the adapter). Repeating it does nothing
+   * while the file is there. Should the disk lie on many states by then, it is flattened.
+   */
+  backup(disk: string, backup: string, format: BackupFormat, options: FlattenProgress): Promise<DiskContent>;
+  /** Removes what a backup that is not wanted has left. Repeating it does nothing. */
+  dropBackup(disk: string, backup: string): Promise<void>;
   hold(disk: string): Promise<HeldDisk>;
   /** An image by its digest. What many read is in memory once. */
   holdImage(digest: string): Promise<HeldImage>;
@@ -69,6 +101,8 @@ export interface DiskPool {
   forgetSnapshot(disk: string, snapshot: string): Promise<void>;
   /** Bytes. Grows only. */
   resize(disk: string, size: number): Promise<void>;
+  /** Lets the partition that the disk was made for reach to its end. `evenInUse`: whoever has it open is known not to look at the table. Repeating it does nothing. */
+  growRoot(disk: string, options?: { evenInUse?: boolean }): Promise<RootGrowth>;
   /** Copies what frozen overlays hold into the disk, so that it depends on its image alone. */
   flatten(disk: string, options: FlattenProgress): Promise<void>;
   /** Reads all tables of the disk's files; changes nothing. */

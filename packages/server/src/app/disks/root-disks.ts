@@ -4,6 +4,7 @@ import type { ImageRecord } from '../images/ports.js';
 import type { Ids } from '../ports.js';
 import type { Transaction } from '../store/ports.js';
 import { beginWork, saveDisk, type BeginWorkDeps } from './begin-work.js';
+import type { DiskPlan } from './pool.js';
 import { refuseQuota } from './quota.js';
 import type { DiskRecord } from './records.js';
 
@@ -23,7 +24,7 @@ export interface RootDisks {
 
 export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
   make: async (tx, device, image, size) => {
-    const { digest, size: imageSize } = image;
+    const { digest, size: imageSize, facts } = image;
     if (digest === null || imageSize === null) throw new Error(`the image ${image.id} is not imported`);
     const id = deps.ids.next('dsk');
     const at = new Date(deps.clock.now()).toISOString();
@@ -39,7 +40,11 @@ export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
       ...{ ownBytes: null, state: 'creating', stateReason: null, job: null, createdAt: at, updatedAt: at, revision: 1 },
     };
     if (!(await tx.disks.insert(disk))) throw new Error(`there is a disk ${disk.name} already`);
-    const plan = { disk: id, size: disk.size, origin: { kind: 'image', digest } } as const;
+    const rootPartition = facts?.rootPartition ?? undefined;
+    const plan: DiskPlan = {
+      ...{ disk: id, size: disk.size, origin: { kind: 'image', digest } },
+      ...(rootPartition === undefined ? {} : { rootPartition }),
+    };
     return beginWork(deps, tx, disk, { kind: 'create', plan });
   },
   retire: async (tx, device, keep) => {

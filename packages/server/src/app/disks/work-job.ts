@@ -1,11 +1,13 @@
 import { success, type EventType, type JobKind } from '@drover/contract';
 import { changeDevice } from '../devices/change.js';
-import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
+import type { EnqueueJob, FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
+import type { UploadStore } from '../images/ports.js';
 import { beginWork, saveDisk } from './begin-work.js';
 import type { OrderDesk } from './order-desk.js';
 import type { DiskOrderResult, DiskWork } from './orders.js';
+import { placeOrder } from './place-order.js';
 import type { DiskChange, DiskRecord } from './records.js';
 
 export interface DiskWorkDeps {
@@ -13,6 +15,7 @@ export interface DiskWorkDeps {
   readonly desk: OrderDesk;
   readonly enqueue: EnqueueJob;
   readonly clock: Clock;
+  readonly uploads: Pick<UploadStore, 'delete'>;
 }
 
 const kinds = [
@@ -39,34 +42,30 @@ export const createDiskJobs = (deps: DiskWorkDeps): JobHandler[] =>
     kind,
     run: async (context) => {
       const work = workOf(context);
-      const result = await place(deps, context, context.id, work);
+      const result = await placeOrder(deps.desk, context, context.id, work);
       await deps.store.transaction((tx) => settle(deps, tx, work, result));
-      return success({ disk: diskOf(work), ...(result.reports === undefined ? {} : { files: result.reports }) });
+      return success({ disk: diskOf(work), ...said(result) });
     },
     undo: (context) => undo(deps, context),
-    unwind: async (tx, context, { reason }) => {
-      await giveUp(deps, tx, workOf(context), reason);
+    unwind: async (tx, context, end) => {
+      await giveUp(deps, tx, workOf(context), end);
       return undefined;
     },
+    tidy: (context) => dropUpload(deps, workOf(context)),
   }));
 
-const place = ({ desk }: DiskWorkDeps, context: JobContext, id: string, work: DiskWork): Promise<DiskOrderResult> => {
-  context.progress({ step: 'wait for the boot plane', done: 0, total: null, unit: 'bytes' });
-  return desk.place(
-    { id, work },
-    {
-      signal: context.signal,
-      progress: (done, total) => context.progress({ step: work.kind, done, total, unit: 'bytes' }),
-    },
-  );
-};
+/** What of the result is for whoever asked for the work. */
+const said = ({ reports, growth }: DiskOrderResult): Record<string, unknown> => ({
+  ...(reports === undefined ? {} : { files: reports }),
+  ...(growth === undefined || growth.kind === 'none' ? {} : { growth }),
+});
 
 /** Takes back what makes something new: the boot plane may have been done with it when the job ended. */
 const undo = async (deps: DiskWorkDeps, context: JobContext): Promise<void> => {
   const back = backOf(workOf(context));
   if (back === undefined) return;
   const never = new AbortController();
-  await place(deps, { ...context, signal: never.signal }, `${context.id}-undo`, back);
+  await placeOrder(deps.desk, { ...context, signal: never.signal }, `${context.id}-undo`, back);
 };
 
 const backOf = (work: DiskWork): DiskWork | undefined => {
@@ -90,6 +89,7 @@ async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { fac
   switch (work.kind) {
     case 'create':
       await saveDisk(tx, disk, rest);
+      await endUpload(tx, work, false);
       await tell('disk.ready');
       return markDevice(tx, disk, at, undefined);
     case 'resize':
@@ -170,13 +170,34 @@ async function keepAttached(tx: Transaction, disk: DiskRecord, device: string): 
   if (kept !== undefined) await tx.disks.attach(disk.id, { ...kept, state: 'attached' });
 }
 
+const uploadOf = (work: DiskWork): string | undefined =>
+  work.kind === 'create' && work.plan.origin.kind === 'upload' ? work.plan.origin.upload : undefined;
+
+/** A disk that was made of an upload has its bytes. `isKept`: it may be tried again with them, until they expire as any upload does. */
+async function endUpload(tx: Transaction, work: DiskWork, isKept: boolean): Promise<void> {
+  const upload = uploadOf(work);
+  if (upload !== undefined) await (isKept ? tx.uploads.update(upload, { image: null }) : tx.uploads.delete(upload));
+}
+
+async function dropUpload({ store, uploads }: DiskWorkDeps, work: DiskWork): Promise<void> {
+  const upload = uploadOf(work);
+  if (upload !== undefined && (await store.read((tx) => tx.uploads.get(upload))) === undefined)
+    await uploads.delete(upload);
+}
+
 /** What the database says of work that did not come to its end. */
-async function giveUp(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, reason: string): Promise<void> {
+async function giveUp(
+  deps: DiskWorkDeps,
+  tx: Transaction,
+  work: DiskWork,
+  { reason, isGivenUp }: FailedEnd,
+): Promise<void> {
   const disk = await tx.disks.get(diskOf(work));
   if (disk === undefined) return;
   if (isRetired(disk, work)) return removeRetired(deps, tx, disk);
   // Its device was released: the disk is no longer this job's.
   if (work.kind === 'detach' && !disk.attachments.some(({ device }) => device === work.device)) return;
+  await endUpload(tx, work, isGivenUp);
   const at = new Date(deps.clock.now()).toISOString();
   const isMade = work.kind !== 'create';
   await saveDisk(tx, disk, {

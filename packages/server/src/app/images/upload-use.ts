@@ -21,7 +21,7 @@ export const namedUploads = (source: ImageSource): readonly (readonly [field: st
   ];
 };
 
-/** Why an upload may not be touched: an import reads it. undefined when none does. */
+/** Why an upload may not be touched: an import reads it, or a disk is made of it. undefined when none does. */
 export const usedByImport = async (
   tx: Transaction,
   { id, image }: UploadRecord,
@@ -29,9 +29,11 @@ export const usedByImport = async (
 ): Promise<Refusal | undefined> => {
   if (image === null) return undefined;
   const importing = await tx.images.get(image);
-  const ref = importing === undefined ? image : `${importing.name}:${importing.version}`;
-  return refusal('upload.in-use', `The upload ${id} is being imported as ${ref}.`, {
-    remedy: `Wait until that import ended, or stop it: drover job cancel ${importing?.job ?? ''}`,
+  const disk = importing === undefined ? await tx.disks.get(image) : undefined;
+  const ref = importing === undefined ? (disk?.name ?? image) : `${importing.name}:${importing.version}`;
+  const what = disk === undefined ? 'imported as' : 'made into the disk';
+  return refusal('upload.in-use', `The upload ${id} is being ${what} ${ref}.`, {
+    remedy: `Wait until that ended, or stop it: drover job cancel ${importing?.job ?? disk?.job ?? ''}`,
     conflicts: [ref],
     ...(errors === undefined ? {} : { errors }),
   });
@@ -46,13 +48,24 @@ export const checkUploads = async (
   if (source.kind === 'tars' && sha256 !== undefined) return noDigest();
   if (source.kind === 'tars' && source.boot === source.root) return sameTwice(source.boot);
   for (const [field, id] of namedUploads(source)) {
-    const upload = await tx.uploads.get(id);
-    if (upload === undefined || (who.tenant !== null && upload.tenant !== who.tenant)) return absent(field, id);
-    if (!upload.complete) return incomplete(field, upload);
-    const inUse = await usedByImport(tx, upload, [{ field, message: 'is used by another import' }]);
-    if (inUse !== undefined) return inUse;
+    const checked = await checkUpload(tx, who, field, id);
+    if (!checked.ok) return checked;
   }
   return success(null);
+};
+
+/** Whether this caller may have something made of an upload, which `field` names. */
+export const checkUpload = async (
+  tx: Transaction,
+  who: Principal,
+  field: string,
+  id: string,
+): Promise<Result<UploadRecord>> => {
+  const upload = await tx.uploads.get(id);
+  if (upload === undefined || (who.tenant !== null && upload.tenant !== who.tenant)) return absent(field, id);
+  if (!upload.complete) return incomplete(field, upload);
+  const inUse = await usedByImport(tx, upload, [{ field, message: 'is in use already' }]);
+  return inUse ?? success(upload);
 };
 
 const absent = (field: string, id: string) =>

@@ -1,5 +1,6 @@
 import type { BlobRepository } from '../blobs/ports.js';
 import type { DeviceRepository } from '../devices/ports.js';
+import type { BackupRepository } from '../disks/backup-records.js';
 import type { DiskRepository } from '../disks/records.js';
 import type { EventRepository } from '../events/ports.js';
 import type { ImageRepository, UploadRepository } from '../images/ports.js';
@@ -26,6 +27,7 @@ export interface Transaction {
   readonly uploads: UploadRepository;
   readonly devices: DeviceRepository;
   readonly disks: DiskRepository;
+  readonly backups: BackupRepository;
   readonly sessions: SessionRepository;
   readonly settings: SettingRepository;
 }

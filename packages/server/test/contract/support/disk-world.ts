@@ -4,10 +4,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClusterCache, createTableCache } from '@drover/disk-image';
 
-import { createFileLock, createGate, createHolePuncher } from '../../../src/adapters/disks/index.js';
+import { createFsBlobStore, createUploadStore } from '../../../src/adapters/blobs/index.js';
+import { createFileLock, createGate, createHolePuncher, readDiskContent } from '../../../src/adapters/disks/index.js';
 import { createDiskPool } from '../../../src/adapters/disks/pool/pool.js';
+import { createImageUnpacker } from '../../../src/adapters/import/unpack.js';
 import type { SqlStore } from '../../../src/adapters/sql/index.js';
 import { createAttachments } from '../../../src/app/disks/attachments.js';
+import { createBackupJob } from '../../../src/app/disks/backup-job.js';
+import { createBackups } from '../../../src/app/disks/backups.js';
 import { createDisks } from '../../../src/app/disks/disks.js';
 import { createOrderDesk, type OrderDesk } from '../../../src/app/disks/order-desk.js';
 import { createOrderWorker } from '../../../src/app/disks/plane/order-worker.js';
@@ -37,14 +41,13 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
   const log = createTestLog();
   const tenant = await makeTenant(store, 'default');
   const enqueue = createEnqueue({ clock: systemClock, ids: testIds });
+  const blobs = await createFsBlobStore(join(folder, 'blobs'));
+  const uploads = await createUploadStore(join(folder, 'uploads'));
   const disks = createDisks({
-    store,
-    enqueue,
-    clock: systemClock,
-    ids: testIds,
-    site: 'default',
-    defaultTenant: tenant,
+    ...{ store, enqueue, clock: systemClock, ids: testIds, site: 'default', defaultTenant: tenant },
+    readUpload: (upload) => readDiskContent(uploads.path(upload)),
   });
+  const backups = createBackups({ store, blobs, enqueue, clock: systemClock, ids: testIds, defaultTenant: tenant });
   const pool: DiskPool = await createDiskPool({
     folder: join(folder, 'disks'),
     files: {
@@ -59,8 +62,11 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
     cache: createClusterCache({ bytes: MiB }),
     blobPath: async (digest) => {
       if (digest === imageDigest) return join(folder, 'image');
+      const path = (await blobs.stat(digest)) === undefined ? undefined : blobs.localPath(digest);
+      if (path !== undefined) return path;
       throw new RefusedError(refusal('blob.not-found', 'It is not stored here.'));
     },
+    uploadPath: (upload) => uploads.path(upload),
     ...{ clock: systemClock, ids: testIds, log },
   });
   let desk: OrderDesk | undefined;
@@ -88,7 +94,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
     ...{ site: 'default', defaultTenant: tenant },
   });
   return {
-    ...{ disks, pool, tenant, log, store, rootDisks, boards },
+    ...{ disks, backups, blobs, uploads, pool, tenant, log, store, rootDisks, boards, folder },
     attachments: createAttachments({ store, enqueue, clock: systemClock, defaultTenant: tenant }),
     provisioning: createProvisioning({
       ...{ store, clock: systemClock, defaultTenant: tenant },
@@ -98,7 +104,13 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
     /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
     startControl: async () => {
       desk = createOrderDesk();
-      const handlers = createDiskJobs({ store, desk, enqueue, clock: systemClock });
+      const shared = { store, desk, enqueue, clock: systemClock };
+      const { digest } = createImageUnpacker({ mayReachLocal: false });
+      const backupPath = (backup: string): string => join(folder, 'disks/backups', backup);
+      const handlers = [
+        ...createDiskJobs({ ...shared, uploads }),
+        createBackupJob({ ...shared, blobs, digest, backupPath }),
+      ];
       const owner = testIds.randomHex(4);
       const stop = await run(
         createJobRunner({ store, timing, clock: systemClock, ids: testIds, log, handlers, concurrency: 4, owner }),
@@ -125,6 +137,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       ),
     close: async () => {
       await Promise.all(running.splice(0).map((service) => service.stop()));
+      await blobs.close();
     },
   };
 };

@@ -15,6 +15,8 @@ const Manifest = z.strictObject({
   head: OverlayId,
   frozen: Chain,
   base: Sha256.nullable(),
+  /** The partition that fills the disk when it is larger than its base. */
+  rootPartition: z.number().int().min(1).optional(),
   snapshots: z.record(
     SnapshotId,
     z.strictObject({ size: z.number().int().min(512), frozen: Chain.min(1), takenAt: Timestamp }),

@@ -1,9 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { refusal, RefusedError } from '@drover/contract';
+import { refusal, RefusedError, type BackupFormat } from '@drover/contract';
 import { checkQcow2, ImageError, mostLayers } from '@drover/disk-image';
 import type { ClusterCache } from '@drover/disk-image';
-import type { DiskFacts, DiskFileReport, DiskPlan, DiskPool, HeldDisk, HeldImage } from '../../../app/disks/pool.js';
+import type {
+  DiskContent,
+  DiskFacts,
+  DiskFileReport,
+  DiskPool,
+  FlattenProgress,
+  HeldDisk,
+  HeldImage,
+  RootGrowth,
+} from '../../../app/disks/pool.js';
 import type { Clock, Ids, Log } from '../../../app/ports.js';
 import { openBlockSource } from '../block-file.js';
 import { nameFrom } from '../disk-chain.js';
@@ -13,8 +22,19 @@ import { createShared, type Shared } from '../shared.js';
 import { openImage, type OpenImage } from './image.js';
 import { createManifestStore, overlaysOf, type Manifest, type ManifestStore } from './manifest.js';
 import { openDisk } from './open-disk.js';
+import {
+  createBackupFiles,
+  isRestore,
+  restoreFrom,
+  snapshotOf,
+  writeBackup,
+  type BackupFiles,
+  type CreatePlan,
+  type RestorePlan,
+} from './backups.js';
 import { createOverlayFiles, type OverlayFiles } from './overlay-files.js';
 import { invalid, noSnapshot, notFound, refused } from './refusals.js';
+import { growRoot } from './root-growth.js';
 import { createTurns, type Turns } from './turns.js';
 
 export interface DiskPoolDeps {
@@ -24,6 +44,8 @@ export interface DiskPoolDeps {
   readonly cache: ClusterCache;
   /** Path of an image's blob, which nobody changes. Throws RefusedError blob.not-found. */
   readonly blobPath: (digest: string) => Promise<string>;
+  /** Path of an upload that a disk is to be made of. */
+  readonly uploadPath: (upload: string) => string;
   /** Returns a function that undoes it. */
   readonly after: (ms: number, run: () => void) => () => void;
   readonly clock: Clock;
@@ -37,6 +59,7 @@ const imageLingerMs = 30_000;
 interface Parts extends DiskPoolDeps {
   readonly overlays: OverlayFiles;
   readonly manifests: ManifestStore;
+  readonly backups: BackupFiles;
   readonly turns: Turns;
   /** By the digest of their blob. */
   readonly images: Shared<OpenImage>;
@@ -47,10 +70,19 @@ interface Parts extends DiskPoolDeps {
 export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
   const [overlayFolder, manifestFolder] = [join(deps.folder, 'overlays'), join(deps.folder, 'manifests')];
   for (const folder of [overlayFolder, manifestFolder]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const parts = assemble(deps, createOverlayFiles(overlayFolder), createManifestStore(manifestFolder));
+  const backups = await createBackupFiles(join(deps.folder, 'backups'));
+  const parts = assemble(deps, createOverlayFiles(overlayFolder), createManifestStore(manifestFolder), backups);
   await sweep(parts, await parts.overlays.list());
   return {
-    create: (plan) => inTurn(parts, plan.disk, () => alone(parts, () => create(parts, plan))),
+    create: (plan, options = unwatched) =>
+      inTurn(parts, plan.disk, () =>
+        isRestore(plan) ? restore(parts, plan, options) : alone(parts, () => create(parts, plan as CreatePlan)),
+      ),
+    backup: (disk, backup, format, options) => makeBackup(parts, disk, { backup, format }, options),
+    dropBackup: async (disk, backup) => {
+      await parts.backups.remove(backup);
+      await dropState(parts, disk, backup);
+    },
     hold: (disk) => inTurn(parts, disk, () => hold(parts, disk)),
     holdImage: (digest) => holdImage(parts, digest),
     list: () => list(parts),
@@ -59,6 +91,7 @@ export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
     forgetSnapshot: (disk, snapshot) =>
       inTurn(parts, disk, () => alone(parts, () => forgetSnapshot(parts, disk, snapshot))),
     resize: (disk, size) => inTurn(parts, disk, () => using(parts, disk, (opened) => opened.disk.resize(size))),
+    growRoot: (disk, options) => inTurn(parts, disk, () => grow(parts, disk, options?.evenInUse ?? false)),
     flatten: (disk, options) => flatten(parts, disk, options),
     check: (disk) => check(parts, disk),
     remove: (disk, options) =>
@@ -70,7 +103,7 @@ export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
   };
 }
 
-function assemble(deps: DiskPoolDeps, overlays: OverlayFiles, manifests: ManifestStore): Parts {
+function assemble(deps: DiskPoolDeps, overlays: OverlayFiles, manifests: ManifestStore, backups: BackupFiles): Parts {
   const { after, log, cache, blobPath, files } = deps;
   const images = createShared<OpenImage>({
     open: async (digest) => openImage(digest, await blobPath(digest), cache),
@@ -87,7 +120,7 @@ function assemble(deps: DiskPoolDeps, overlays: OverlayFiles, manifests: Manifes
     onCloseFailed: (disk, error) => log.error({ err: error, disk }, 'a disk could not be closed in order'),
     after,
   });
-  return { ...deps, overlays, manifests, images, disks, turns: createTurns() };
+  return { ...deps, overlays, manifests, backups, images, disks, turns: createTurns() };
 }
 
 const inTurn = <T>({ turns }: Parts, disk: string, work: () => Promise<T>): Promise<T> =>
@@ -117,7 +150,49 @@ interface Ground {
   readonly below?: { readonly path: string; readonly format: 'raw' | 'qcow2' };
 }
 
-async function groundOf(parts: Parts, { origin }: DiskPlan): Promise<Ground> {
+const unwatched: FlattenProgress = { signal: new AbortController().signal, progress: () => undefined };
+
+/** A disk on nothing, with the content of a file. */
+async function restore(parts: Parts, plan: RestorePlan, options: FlattenProgress): Promise<void> {
+  const { manifests, overlays, ids, files } = parts;
+  if ((await manifests.find(plan.disk)) !== undefined) return;
+  const { origin } = plan;
+  const path = origin.kind === 'backup' ? await parts.blobPath(origin.digest) : parts.uploadPath(origin.upload);
+  const head = ids.next('ovl');
+  await restoreFrom({ path, format: origin.format }, overlays.path(head), plan.size, files, options);
+  await manifests.save({ version: 1, disk: plan.disk, head, frozen: [], base: null, snapshots: {} });
+}
+
+/** States below a disk from which on a backup flattens it: each backup leaves one. */
+const manyStates = 8;
+
+async function makeBackup(
+  parts: Parts,
+  disk: string,
+  { backup, format }: { backup: string; format: BackupFormat },
+  options: FlattenProgress,
+): Promise<DiskContent> {
+  const { backups } = parts;
+  if (!(await backups.isDone(backup))) {
+    const snapshot = snapshotOf(backup);
+    await inTurn(parts, disk, () => takeSnapshot(parts, disk, snapshot));
+    const what = { path: backups.path(backup), snapshot, format };
+    await writeBackup(parts, await find(parts, disk), what, options).catch((error: unknown) => {
+      throw refused(disk, error);
+    });
+  }
+  await dropState(parts, disk, backup);
+  if ((await find(parts, disk)).frozen.length >= manyStates) await flatten(parts, disk, options);
+  return backups.content(backup);
+}
+
+/** Lets the state go that a backup was copied from. */
+const dropState = async (parts: Parts, disk: string, backup: string): Promise<void> => {
+  if ((await parts.manifests.find(disk)) === undefined) return;
+  await inTurn(parts, disk, () => alone(parts, () => forgetSnapshot(parts, disk, snapshotOf(backup))));
+};
+
+async function groundOf(parts: Parts, { origin }: CreatePlan): Promise<Ground> {
   switch (origin.kind) {
     case 'empty':
       return { base: null, frozen: [], least: 512 };
@@ -142,7 +217,7 @@ async function groundOf(parts: Parts, { origin }: DiskPlan): Promise<Ground> {
   }
 }
 
-async function create(parts: Parts, plan: DiskPlan): Promise<void> {
+async function create(parts: Parts, plan: CreatePlan): Promise<void> {
   const { manifests, overlays, ids } = parts;
   if ((await manifests.find(plan.disk)) !== undefined) return;
   const ground = await groundOf(parts, plan);
@@ -171,8 +246,16 @@ async function create(parts: Parts, plan: DiskPlan): Promise<void> {
     head,
     frozen: [...ground.frozen],
     base: ground.base,
+    ...(plan.rootPartition === undefined ? {} : { rootPartition: plan.rootPartition }),
     snapshots: {},
   });
+}
+
+async function grow(parts: Parts, disk: string, evenInUse: boolean): Promise<RootGrowth> {
+  const { rootPartition } = await find(parts, disk);
+  if (rootPartition === undefined) return { kind: 'none' };
+  const inUse = !evenInUse && parts.disks.isOpen(disk);
+  return using(parts, disk, (opened) => growRoot(opened, rootPartition, inUse));
 }
 
 /** Opens the disk unless it is, and lets it go. */

@@ -3,10 +3,12 @@ import type { Traits } from '../traits.js';
 import { foundation } from './0001-foundation.js';
 import { upkeep } from './0002-upkeep.js';
 import { disks } from './0003-disks.js';
+import { backups } from './0005-backups.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0001-foundation': foundation(traits),
   '0002-upkeep': upkeep(traits),
   '0003-disks': disks(traits),
+  '0005-backups': backups(traits),
 });

@@ -19,6 +19,9 @@ const referenced = (eb: ExpressionBuilder<Tables, 'blobs'>) =>
       eb.selectFrom('derivatives').select('derivatives.image').whereRef('derivatives.blob', '=', 'blobs.digest'),
     ),
     eb.exists(eb.selectFrom('disks').select('disks.id').whereRef('disks.base', '=', 'blobs.digest')),
+    eb.exists(
+      eb.selectFrom('disk_backups').select('disk_backups.id').whereRef('disk_backups.digest', '=', 'blobs.digest'),
+    ),
   ]);
 
 export const createBlobRepository = ({ db }: Context): BlobRepository => ({
@@ -52,7 +55,9 @@ export const createBlobRepository = ({ db }: Context): BlobRepository => ({
     const made = await db.selectFrom('derivatives').select('image').where('blob', '=', digest).executeTakeFirst();
     if (made !== undefined) return true;
     const disk = await db.selectFrom('disks').select('id').where('base', '=', digest).executeTakeFirst();
-    return disk !== undefined;
+    if (disk !== undefined) return true;
+    const backup = await db.selectFrom('disk_backups').select('id').where('digest', '=', digest).executeTakeFirst();
+    return backup !== undefined;
   },
   unreferenced: async (before, limit) => {
     const rows = await db

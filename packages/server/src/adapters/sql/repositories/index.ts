@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../app/store/ports.js';
 import { createAuditRepository } from './audit.js';
+import { createBackupRepository } from './backups.js';
 import { createBlobRepository } from './blobs.js';
 import type { Context } from './context.js';
 import { createDeviceRepository } from './devices.js';
@@ -26,6 +27,7 @@ export const createRepositories = (context: Context): Transaction => ({
   uploads: createUploadRepository(context),
   devices: createDeviceRepository(context),
   disks: createDiskRepository(context),
+  backups: createBackupRepository(context),
   sessions: createSessionRepository(context),
   settings: createSettingRepository(context),
 });

@@ -17,6 +17,7 @@ const otherSession = 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9Q';
 
 function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access']) {
   const opened: string[] = [];
+  const begun: boolean[] = [];
   const closed: string[] = [];
   const ended: string[] = [];
   const exportOf = (label: string): DiskExport => ({
@@ -47,7 +48,8 @@ function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access'
   const exports = createExports({
     book: { bySession: (id) => boards.get(id) },
     bootKey: () => key,
-    openDisk: async (id, readOnly) => {
+    openDisk: async (id, { begins, readOnly }) => {
+      begun.push(begins);
       opened.push(readOnly ? `${id} to read` : id);
       return exportOf(id);
     },
@@ -66,7 +68,7 @@ function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access'
       connection: { id, end: (reason) => void ended.push(`${id} ${reason}`) },
     });
   };
-  return { opened, closed, ended, exports, open };
+  return { opened, begun, closed, ended, exports, open };
 }
 
 const nameOf = (what: string, of = session): string => exportName(key, of, what);
@@ -138,6 +140,16 @@ describe('an export', () => {
     expect(await open(`${name}.${moveSecret(key, session)}`, '10.0.0.10')).toMatchObject({ ok: true });
     expect(await open(name)).toMatchObject({ ok: false });
     expect(await open(name, '10.0.0.10')).toMatchObject({ ok: true });
+  });
+
+  it('is opened by a board that begins, or comes back: with the secret, or after it was there before', async () => {
+    const { open, begun } = world();
+    await open(nameOf(disk));
+    await open(nameOf(disk));
+    await open(`${nameOf(disk)}.${moveSecret(key, session)}`);
+    const restarted = world();
+    await restarted.open(`${nameOf(disk)}.${moveSecret(key, session)}`);
+    expect([...begun, ...restarted.begun]).toEqual([true, false, false, false]);
   });
 
   it('is not pinned by who was refused', async () => {

@@ -9,10 +9,18 @@ export interface ExportsDeps {
   /** Undefined until the control plane has told it once. */
   readonly bootKey: () => string | undefined;
   /** Opens what a board may have. Throws RefusedError. */
-  readonly openDisk: (disk: string, readOnly: boolean) => Promise<DiskExport>;
+  readonly openDisk: (disk: string, boot: DiskUse) => Promise<DiskExport>;
   readonly openImage: (digest: string) => Promise<DiskExport>;
   /** Most sessions whose address is remembered. */
   readonly mostPins?: number;
+}
+
+/** For which boot a disk is opened, and how. */
+export interface DiskUse {
+  readonly session: string;
+  /** The board begins: nothing of it has the disk in memory. Else it comes back after its connection was lost. */
+  readonly begins: boolean;
+  readonly readOnly: boolean;
 }
 
 export interface Exports extends ExportDirectory {
@@ -72,7 +80,7 @@ export function createExports(deps: ExportsDeps): Exports {
     const begun = { name, device, readOnly };
     opening.add(begun);
     try {
-      const opened = await openWhat(deps, board?.boot, name, readOnly);
+      const opened = await openWhat(deps, board?.boot, name, { begins: !name.mayMove && !pins.knows(name), readOnly });
       if (opened === undefined) return unknown;
       if (barred.has(name.what)) {
         await opened.close();
@@ -170,10 +178,10 @@ export function createExports(deps: ExportsDeps): Exports {
 const openWhat = async (
   { openDisk, openImage }: ExportsDeps,
   boot: CurrentBoot | null | undefined,
-  { what }: ExportName,
-  readOnly: boolean,
+  { session, what }: ExportName,
+  how: Omit<DiskUse, 'session'>,
 ): Promise<DiskExport | undefined> => {
-  if (what !== 'image') return openDisk(what, readOnly);
+  if (what !== 'image') return openDisk(what, { session, ...how });
   const image = boot?.plan?.image;
   return image == null ? undefined : openImage(image);
 };
@@ -205,6 +213,7 @@ function createPins(most: number) {
       if (pinned === undefined || pinned === address || mayMove) return undefined;
       return refused('policy', 'this export is in use from another address');
     },
+    knows: ({ session }: ExportName): boolean => pins.has(session),
     note: (session: string, address: string): void => {
       pins.delete(session);
       pins.set(session, address);

@@ -32,6 +32,12 @@ function world(over: Partial<DiskPool> = {}) {
     snapshot: note('snapshot'),
     forgetSnapshot: note('forget'),
     resize: note('resize'),
+    growRoot: async () => ({ kind: 'none' }),
+    backup: async (disk) => {
+      did.push(`backup ${disk}`);
+      return { format: 'qcow2', size: 1024 };
+    },
+    dropBackup: note('drop backup of'),
     flatten: note('flatten'),
     check: async () => [],
     remove: note('remove'),
@@ -96,7 +102,10 @@ describe('orders about disks', () => {
     const it_ = world();
     await it_.worker.start(new AbortController().signal);
     it_.give(resize('a'));
-    expect(await it_.lastWord('a')).toEqual({ order: 'a', state: 'done', result: { facts: facts('dsk_a') } });
+    expect(await it_.lastWord('a')).toEqual({
+      ...{ order: 'a', state: 'done' },
+      result: { facts: facts('dsk_a'), growth: { kind: 'none' } },
+    });
     it_.give(resize('b'));
     await it_.lastWord('b');
     expect(it_.did).toEqual(['resize dsk_a', 'resize dsk_b']);

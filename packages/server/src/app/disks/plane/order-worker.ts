@@ -1,6 +1,6 @@
 import { refusal, RefusedError } from '@drover/contract';
 import type { Log, Service } from '../../ports.js';
-import type { DiskOrder, DiskOrderReport, DiskOrderResult, DiskWork } from '../orders.js';
+import type { BackupWork, DiskOrder, DiskOrderReport, DiskOrderResult, DiskWork } from '../orders.js';
 import type { BoardDisks } from './board-disks.js';
 import type { Exports } from './exports.js';
 import type { DiskPool, FlattenProgress } from '../pool.js';
@@ -113,13 +113,13 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
 
 async function carryOut(
   { pool, withoutDisk, attachments }: OrderWorkerDeps,
-  work: DiskWork,
+  work: DiskWork | BackupWork,
   options: FlattenProgress,
 ): Promise<DiskOrderResult> {
   switch (work.kind) {
     case 'create':
-      await pool.create(work.plan);
-      return { facts: await pool.facts(work.plan.disk) };
+      await pool.create(work.plan, options);
+      return { growth: await pool.growRoot(work.plan.disk), facts: await pool.facts(work.plan.disk) };
     case 'snapshot':
       await pool.snapshot(work.disk, work.snapshot);
       return { facts: await pool.facts(work.disk) };
@@ -127,13 +127,22 @@ async function carryOut(
       await pool.forgetSnapshot(work.disk, work.snapshot);
       return { facts: await pool.facts(work.disk) };
     case 'resize':
+      // Ends what a crash may have left half done, while it can be found from the old end.
+      await pool.growRoot(work.disk);
       await pool.resize(work.disk, work.size);
-      return { facts: await pool.facts(work.disk) };
+      return { growth: await pool.growRoot(work.disk), facts: await pool.facts(work.disk) };
     case 'flatten':
       await pool.flatten(work.disk, options);
       return { facts: await pool.facts(work.disk) };
     case 'check':
       return { reports: await pool.check(work.disk), facts: await pool.facts(work.disk) };
+    case 'backup': {
+      const content = await pool.backup(work.disk, work.backup, work.format, options);
+      return { content, facts: await pool.facts(work.disk) };
+    }
+    case 'drop-backup':
+      await pool.dropBackup(work.disk, work.backup);
+      return { facts: null };
     case 'attach':
       await attachments.refresh(work.device);
       return { facts: null };
@@ -146,7 +155,7 @@ async function carryOut(
   }
 }
 
-function refusedReport(order: string, work: DiskWork, error: unknown, log: Log): DiskOrderReport {
+function refusedReport(order: string, work: DiskWork | BackupWork, error: unknown, log: Log): DiskOrderReport {
   if (error instanceof RefusedError) return { order, state: 'refused', refusal: error.refusal };
   log.error({ err: error, order, work: work.kind }, 'an order about a disk failed');
   const what = refusal('server.fault', `The disk could not be changed (${work.kind}).`, {

@@ -1,5 +1,6 @@
 import type {
   AnswerOf,
+  BytesOperation,
   EventOf,
   OperationId,
   ParsedBodyOf,
@@ -41,7 +42,7 @@ export type Handler<O extends OperationId> = (
 ) => Promise<Result<AnswerOf<O>>>;
 
 /** One handler for each row of the route table: a route without one does not compile. */
-export type Handlers = { readonly [O in OperationId]: Handler<O> };
+export type Handlers = { readonly [O in Exclude<OperationId, BytesOperation>]: Handler<O> };
 
 /** One server-sent event. `id` null: live only, nothing to resume from. */
 export interface StreamMessage<T> {
@@ -55,5 +56,24 @@ export type StreamHandler<O extends StreamOperation> = (
   context: RequestContext,
   request: RequestOf<O> & { readonly lastEventId: string | undefined },
 ) => Promise<Result<AsyncIterable<StreamMessage<EventOf<O>>>>>;
+
+/** A file to be sent: see answer-bytes. */
+export interface SentFile {
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  /** A suggestion for whoever keeps it. */
+  readonly filename: string;
+  /** `start` and `end` are the first and the last byte. */
+  stream(range?: { start: number; end: number }): AsyncIterable<Uint8Array>;
+}
+
+/** Finds the file that one operation answers with. */
+export type BytesHandler<O extends BytesOperation> = (
+  context: RequestContext,
+  request: RequestOf<O>,
+) => Promise<Result<SentFile>>;
+
+export type BytesHandlers = { readonly [O in BytesOperation]: BytesHandler<O> };
 
 export type StreamHandlers = { readonly [O in StreamOperation]: StreamHandler<O> };

@@ -54,9 +54,14 @@ const refusals = (route: Route): Record<string, ReturnType<typeof problemRespons
   '5XX': problemResponse('A fault, or the server is busy: server.fault, server.busy, storage.full'),
 });
 
+const bytes = {
+  'application/octet-stream': { schema: z.any().meta({ type: 'string', format: 'binary' }) },
+};
+
 const answerOf = (route: Route) => {
   if (route.status === 204) return z.null().describe('Done');
   const json = { 'application/json': { schema: route.answer } };
+  if (route.streams === 'answer-bytes') return { description: route.summary, content: bytes };
   if (route.event === undefined) return { description: route.summary, content: json };
   const events = { 'text/event-stream': { schema: route.event } };
   return {

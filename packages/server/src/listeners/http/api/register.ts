@@ -2,6 +2,7 @@ import { apiBase, routes, type OperationId, type Route } from '@drover/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { faultRefusal, sendProblem } from '../problem.js';
+import { answerBytes } from './answer-bytes.js';
 import { answerOperation } from './answer-operation.js';
 import { answerStream, type StreamCount } from './answer-stream.js';
 import { schemaOf } from './openapi.js';
@@ -18,7 +19,7 @@ const fastifyPath = (route: Route): string => apiBase + route.path.replace(/\{(\
 
 const registerOperation = (app: FastifyInstance, operation: Operation, count: StreamCount): void => {
   const { id, route } = operation;
-  const answer = answerOperation(operation);
+  const answer = route.streams === 'answer-bytes' ? answerBytes(operation) : answerOperation(operation);
   const stream = answerStream(operation, count);
   app.route({
     method: route.method,

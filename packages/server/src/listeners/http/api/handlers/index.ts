@@ -1,5 +1,6 @@
-import type { Handlers, StreamHandlers } from '../handlers.js';
+import type { BytesHandlers, Handlers, StreamHandlers } from '../handlers.js';
 import type { Events } from '../../../../app/events/events.js';
+import { backupHandlers, type BackupUseCases } from './backups.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { diskHandlers, type DiskUseCases } from './disks.js';
 import { eventHandlers } from './events.js';
@@ -10,12 +11,15 @@ import { tenantHandlers, type TenantUseCases } from './tenants.js';
 
 /** The use cases behind the API. */
 export interface UseCases
-  extends DeviceUseCases, DiskUseCases, ImageUseCases, JobUseCases, SessionUseCases, TenantUseCases {
+  extends BackupUseCases, DeviceUseCases, DiskUseCases, ImageUseCases, JobUseCases, SessionUseCases, TenantUseCases {
   readonly events: Events;
 }
 
 /** A handler for every operation of the route table. */
-export const createHandlers = (useCases: UseCases): { handlers: Handlers; streams: StreamHandlers } => {
+export const createHandlers = (
+  useCases: UseCases,
+): { handlers: Handlers; streams: StreamHandlers; bytes: BytesHandlers } => {
+  const backups = backupHandlers(useCases);
   const events = eventHandlers(useCases.events);
   const sessions = sessionHandlers(useCases);
   return {
@@ -23,11 +27,13 @@ export const createHandlers = (useCases: UseCases): { handlers: Handlers; stream
       ...tenantHandlers(useCases),
       ...deviceHandlers(useCases),
       ...diskHandlers(useCases),
+      ...backups.handlers,
       ...imageHandlers(useCases),
       ...jobHandlers(useCases),
       ...events.handlers,
       ...sessions.handlers,
     },
     streams: { ...events.streams, ...sessions.streams },
+    bytes: backups.bytes,
   };
 };

@@ -1,0 +1,15 @@
+import type { DiskBackup, Page } from '@drover/contract';
+
+export type BackupChange = Partial<Pick<DiskBackup, 'size' | 'bytes' | 'sha256' | 'state' | 'job'>>;
+
+export interface BackupRepository {
+  insert(backup: DiskBackup): Promise<void>;
+  get(id: string): Promise<DiskBackup | undefined>;
+  /** Newest first. */
+  list(
+    filter: { readonly tenant?: string; readonly disk?: string },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<DiskBackup>>;
+  update(id: string, change: BackupChange): Promise<void>;
+  delete(id: string): Promise<void>;
+}
