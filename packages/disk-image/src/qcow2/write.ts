@@ -159,14 +159,13 @@ async function fillPlacement(active: Active, placement: Placement, offset: numbe
   const to = Math.min(end, offset + bytes.length);
   let place = placement.first * clusterSize;
   const pieces: Uint8Array[] = [];
+  const { before, after } = await oldAround(active, { start, from, to, end });
   if (from > start) {
-    const before = await oldBytes(active, start, from);
     if (before.length === 0 && placement.clean) place += from - start;
     else pieces.push(...before, zeros(from - start - lengthOf(before)));
   }
   pieces.push(bytes.subarray(from - offset, to - offset));
   if (to < end) {
-    const after = await oldBytes(active, to, end);
     pieces.push(...after);
     if (!placement.clean) pieces.push(zeros(end - to - lengthOf(after)));
   }
@@ -177,6 +176,22 @@ async function fillPlacement(active: Active, placement: Placement, offset: numbe
 }
 
 const lengthOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
+/** What the disk holds around a request, with one read where both are in one cluster. */
+async function oldAround(
+  active: Active,
+  { start, from, to, end }: { start: number; from: number; to: number; end: number },
+): Promise<{ before: Uint8Array[]; after: Uint8Array[] }> {
+  if (from > start && to < end && end - start === active.geometry.clusterSize) {
+    const [old] = await oldBytes(active, start, end);
+    if (old === undefined) return { before: [], after: [] };
+    return { before: [old.subarray(0, from - start)], after: [old.subarray(to - start)] };
+  }
+  return {
+    before: from > start ? await oldBytes(active, start, from) : [],
+    after: to < end ? await oldBytes(active, to, end) : [],
+  };
+}
 
 /** What the disk holds there, as one piece, without zeros up to the end; nothing when all is zero. */
 async function oldBytes({ view }: Active, start: number, end: number): Promise<Uint8Array[]> {
