@@ -24,14 +24,23 @@ export function movesClusters({ pending, geometry }: Active, start: number, end:
 }
 
 /** Writes over clusters that have their place. */
-export async function writeInPlace(active: Active, offset: number, bytes: Uint8Array): Promise<void> {
+export function writeInPlace(active: Active, offset: number, bytes: Uint8Array): Promise<void> {
   const { geometry, file, pending } = active;
   const { clusterSize } = geometry;
   const first = Math.floor(offset / clusterSize);
   const last = Math.floor((offset + bytes.length - 1) / clusterSize);
-  if (first === last && isData(pending.lookup(first))) {
-    return file.write(pending.lookup(first) * clusterSize + (offset % clusterSize), bytes);
-  }
+  const mapping = first === last ? pending.lookup(first) : missing;
+  if (isData(mapping)) return file.write(mapping * clusterSize + (offset % clusterSize), bytes);
+  return writeRuns(active, first, last, offset, bytes);
+}
+
+async function writeRuns(
+  active: Active,
+  first: number,
+  last: number,
+  offset: number,
+  bytes: Uint8Array,
+): Promise<void> {
   await loadTables(active, first, last);
   const writes: Promise<void>[] = [];
   for (let cluster = first; cluster <= last;) {
