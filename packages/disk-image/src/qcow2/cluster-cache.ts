@@ -40,13 +40,16 @@ const mostPerRead = 16;
 /**
  * Keeps clusters of base images, whoever reads them. A cluster that is being read is waited for, so that a hundred disks that want the same one cost
  * one read. While there is room, all that is read is kept. Then a cluster takes the place of the one that was used least recently if it was asked
- * for more often (as in TinyLFU, Einziger and Friedman 2014); otherwise just the bytes asked for are read, and the cache stays as it is. So a
- * board that reads through gigabytes does not push out what a hundred boards boot from, and costs no more than a read of the file.
+ * for twice more at least (after TinyLFU, Einziger and Friedman 2014), or when two want it at the same time; otherwise just the bytes asked for are
+ * read, and the cache stays as it is. So a board that reads through gigabytes does not push out what a hundred boards boot from, and costs no more
+ * than a read of the file.
  */
 export function createClusterCache({ bytes: limit, clusterSize = 65536 }: ClusterCacheOptions): ClusterCache {
   const clusters = new Map<number, Cluster>();
   const files = new Map<string, number>();
   const counts = { held: 0, hits: 0, misses: 0, readBytes: 0 };
+  /** Clusters of which something is being read that is not kept, with the number of such reads. */
+  const passing = new Map<number, number>();
   const frequency = createFrequency(Math.ceil(limit / clusterSize));
 
   const numberOf = (digest: string): number => {
@@ -72,7 +75,8 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
   const victimFor = (key: number): number | undefined => {
     for (const [oldest, cluster] of clusters) {
       if (cluster instanceof Promise) continue;
-      return frequency.of(key) > frequency.of(oldest) ? oldest : undefined;
+      if (passing.has(key)) return oldest;
+      return frequency.of(key) > frequency.of(oldest) + 1 ? oldest : undefined;
     }
     return undefined;
   };
@@ -127,21 +131,45 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
 
     const keeps = (index: number): boolean => reserve(base + index, lengthOf(index));
 
-    const readDirectly = (offset: number, length: number): Promise<Uint8Array> => {
-      const target = Buffer.allocUnsafeSlow(length);
-      return readFile(offset, target, length).then(() => target);
+    /** Reads what is not kept. */
+    const pass = (offset: number, target: Uint8Array): Promise<Uint8Array> => {
+      const first = base + Math.floor(offset / clusterSize);
+      const last = base + Math.floor((offset + target.length - 1) / clusterSize);
+      for (let key = first; key <= last; key++) passing.set(key, (passing.get(key) ?? 0) + 1);
+      const leave = (): void => {
+        for (let key = first; key <= last; key++) {
+          const others = (passing.get(key) ?? 1) - 1;
+          if (others === 0) passing.delete(key);
+          else passing.set(key, others);
+        }
+      };
+      return readFile(offset, target, target.length).then(
+        () => {
+          leave();
+          return target;
+        },
+        (error: unknown) => {
+          leave();
+          throw error;
+        },
+      );
     };
 
     const readMissing = (index: number, offset: number, length: number): Promise<Uint8Array> => {
       counts.misses += 1;
-      if (!keeps(index)) return readDirectly(offset, length);
+      if (!keeps(index)) return pass(offset, Buffer.allocUnsafeSlow(length));
       const within = offset - index * clusterSize;
       const loading = load(index, 1)[0] as Promise<Uint8Array>;
       return loading.then((bytes) => bytes.subarray(within, within + length));
     };
 
     /** The part of a request that falls on these clusters. */
-    const partOf = (first: number, end: number, offset: number, target: Uint8Array): { at: number; part: Uint8Array } => {
+    const partOf = (
+      first: number,
+      end: number,
+      offset: number,
+      target: Uint8Array,
+    ): { at: number; part: Uint8Array } => {
       const from = Math.max(offset, first * clusterSize);
       const to = Math.min(offset + target.length, end * clusterSize);
       return { at: from, part: target.subarray(from - offset, to - offset) };
@@ -187,7 +215,7 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
         if (isKept) load(first, count).forEach((cluster, each) => take(cluster, first + each));
         else {
           const { at, part } = partOf(first, first + count, offset, target);
-          waits.push(readFile(at, part, part.length));
+          waits.push(pass(at, part).then(() => undefined));
         }
         index += count;
       }

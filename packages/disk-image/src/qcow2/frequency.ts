@@ -8,7 +8,8 @@ export interface Frequency {
 const countersPerEntry = 8;
 /** Touches for each such thing after which all counters are halved, so that what was wanted once does not stay for ever. */
 const touchesPerEntry = 10;
-const mostCounted = 255;
+/** Low, so that what was wanted by many makes room soon for what others want now. */
+const mostCounted = 7;
 
 /** For a cache of so many entries (TinyLFU, Einziger and Friedman 2014, with one hash). */
 export function createFrequency(entries: number): Frequency {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
+import { createClusterCache, type ClusterCache } from '@drover/disk-image';
 import { BackendError, createBackendClient, createNeighbours, createPlaneMemory } from '../adapters/backend/index.js';
 import { createFsBlobStore, type FsBlobStore } from '../adapters/blobs/index.js';
 import { createDiskExport, createImageExport, openLocalDisks } from '../adapters/disks/index.js';
@@ -33,6 +34,8 @@ export interface BootApplication {
   readonly leases: PlaneLeases;
   readonly telemetry: TelemetryQueue;
   readonly blobs: FsBlobStore;
+  /** What boards read of images. */
+  readonly imageCache: ClusterCache;
   /** Disks and images that boards attach. */
   readonly exports: Exports;
   /** Puts an entry on the timeline of a session. */
@@ -60,7 +63,8 @@ export async function createBootApplication(
     if (path !== undefined) return path;
     throw new RefusedError(refusal('blob.not-found', `The image ${digest} that a disk lies on is not stored here.`));
   };
-  const pool = await openLocalDisks({ dataDir, blobPath, clock, ids, log });
+  const imageCache = createClusterCache({ bytes: boot.nbd.imageCache });
+  const pool = await openLocalDisks({ dataDir, blobPath, imageCache, clock, ids, log });
   const book = createBoardBook();
   const { sessionTtlSeconds } = boot;
 
@@ -141,7 +145,7 @@ export async function createBootApplication(
     }),
     exports,
     note: noteSession,
-    ...{ leases, telemetry, blobs },
+    ...{ leases, telemetry, blobs, imageCache },
     services: [state, telemetry, leases, diskWork],
     close: async () => {
       backend.close();

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createClusterCache, createTableCache } from '@drover/disk-image';
+import { createTableCache, type ClusterCache } from '@drover/disk-image';
 import type { DiskPool } from '../../app/disks/pool.js';
 import type { Clock, Ids, Log } from '../../app/ports.js';
 import { readBootId } from './boot-id.js';
@@ -12,14 +12,15 @@ export interface LocalDisksDeps {
   readonly dataDir: string;
   /** Path of an image's blob. */
   readonly blobPath: (digest: string) => Promise<string>;
+  /** For parts of images that many disks read. */
+  readonly imageCache: ClusterCache;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
 }
 
-/** Memory for tables of disks, and for parts of images that many disks read. */
+/** Memory for tables of disks. */
 const tableBytes = 64 << 20;
-const imageBytes = 256 << 20;
 /** libuv has four threads; syncs and truncates take at most half of them, so that reads are not kept waiting. */
 const slowCalls = 2;
 
@@ -33,7 +34,14 @@ const after = (ms: number, run: () => void): (() => void) => {
 };
 
 /** The disks in the data folder of this server. */
-export const openLocalDisks = async ({ dataDir, blobPath, clock, ids, log }: LocalDisksDeps): Promise<DiskPool> =>
+export const openLocalDisks = async ({
+  dataDir,
+  blobPath,
+  imageCache,
+  clock,
+  ids,
+  log,
+}: LocalDisksDeps): Promise<DiskPool> =>
   createDiskPool({
     folder: join(dataDir, 'disks'),
     files: {
@@ -45,7 +53,7 @@ export const openLocalDisks = async ({ dataDir, blobPath, clock, ids, log }: Loc
       },
       lockWaitMs,
     },
-    cache: createClusterCache({ bytes: imageBytes }),
+    cache: imageCache,
     after,
     ...{ blobPath, clock, ids, log },
   });
