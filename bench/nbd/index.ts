@@ -9,7 +9,7 @@ import { startDrover, startNbdkit, startQemuNbd, type DiskServer } from './serve
 const serverCore = 0;
 const clientCore = 1;
 /** Fewer for the peer no limit is set for. Before them one that does not count: servers run for months, with a warm page cache and compiler. */
-const rounds: Readonly<Record<string, number>> = { Drover: 5, 'qemu-nbd': 5, 'nbdkit cow': 2 };
+const rounds: Readonly<Record<string, number>> = { Drover: 3, 'qemu-nbd': 3, 'nbdkit cow': 2 };
 /** CPU per MB at most so many times that of a peer, by the issue. */
 const limits: Readonly<Record<string, number>> = { 'qemu-nbd': 1.5 };
 
