@@ -60,8 +60,8 @@ const listener = createNbdListener({
     open: async ({ name }) => {
       const made = disks.get(name);
       if (made === undefined) return { ok: false, reason: 'unknown', message: 'there is no such disk' };
-      const { disk, release } = await pool.hold(made.id);
-      return { ok: true, export: createDiskExport(disk, { label: name, release }) };
+      const held = await pool.hold(made.id);
+      return { ok: true, export: createDiskExport(held.disk, { label: name, release: () => held.release() }) };
     },
   },
   timers: systemTimers,

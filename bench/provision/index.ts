@@ -55,10 +55,10 @@ async function measure(say: Say, server: BenchServer, copiers: readonly Copier[]
     const own = await provision(server, round);
     tell('Drover', round, own);
     if (round > 0) ours.push(own);
-    for (const { name, copy } of copiers) {
-      const measured = await copy();
-      tell(name, round, measured);
-      if (round > 0) theirs.get(name)?.push(measured);
+    for (const copier of copiers) {
+      const measured = await copier.copy();
+      tell(copier.name, round, measured);
+      if (round > 0) theirs.get(copier.name)?.push(measured);
     }
   }
   const rows = (metric: string, value: (of: Measured) => number, most: typeof limits): Row[] =>

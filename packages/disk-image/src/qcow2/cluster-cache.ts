@@ -37,27 +37,13 @@ const clustersPerFile = 2 ** 32;
 /** Clusters that are read into the cache in one go. */
 const mostPerRead = 16;
 
-/**
- * Keeps clusters of base images, whoever reads them. A cluster that is being read is waited for, so that a hundred disks that want the same one cost
- * one read. While there is room, all that is read is kept. Then a cluster takes the place of the one that was used least recently if it was asked
- * for twice more at least (after TinyLFU, Einziger and Friedman 2014), or when two want it at the same time; otherwise just the bytes asked for are
- * read, and the cache stays as it is. So a board that reads through gigabytes does not push out what a hundred boards boot from, and costs no more
- * than a read of the file.
- */
-export function createClusterCache({ bytes: limit, clusterSize = 65536 }: ClusterCacheOptions): ClusterCache {
+/** Which clusters are in memory, by their key, and which of them stay. */
+function createKept(limit: number, clusterSize: number) {
   const clusters = new Map<number, Cluster>();
-  const files = new Map<string, number>();
-  const counts = { held: 0, hits: 0, misses: 0, readBytes: 0 };
+  const counts = { held: 0, hits: 0 };
   /** Clusters of which something is being read that is not kept, with the number of such reads. */
   const passing = new Map<number, number>();
   const frequency = createFrequency(Math.ceil(limit / clusterSize));
-
-  const numberOf = (digest: string): number => {
-    const known = files.get(digest);
-    if (known !== undefined) return known;
-    files.set(digest, files.size + 1);
-    return files.size;
-  };
 
   /** Marks it as used just now. */
   const find = (key: number): Cluster | undefined => {
@@ -100,6 +86,28 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
     clusters.delete(key);
     if (isRead) clusters.set(key, bytes);
     else counts.held -= bytes.length;
+  };
+
+  return { clusters, passing, frequency, counts, find, hasRoom, reserve, loaded };
+}
+
+/**
+ * Keeps clusters of base images, whoever reads them. A cluster that is being read is waited for, so that a hundred disks that want the same one cost
+ * one read. While there is room, all that is read is kept. Then a cluster takes the place of the one that was used least recently if it was asked
+ * for twice more at least (after TinyLFU, Einziger and Friedman 2014), or when two want it at the same time; otherwise just the bytes asked for are
+ * read, and the cache stays as it is. So a board that reads through gigabytes does not push out what a hundred boards boot from, and costs no more
+ * than a read of the file.
+ */
+export function createClusterCache({ bytes: limit, clusterSize = 65536 }: ClusterCacheOptions): ClusterCache {
+  const { clusters, passing, frequency, find, hasRoom, reserve, loaded, ...kept } = createKept(limit, clusterSize);
+  const files = new Map<string, number>();
+  const counts = { misses: 0, readBytes: 0 };
+
+  const numberOf = (digest: string): number => {
+    const known = files.get(digest);
+    if (known !== undefined) return known;
+    files.set(digest, files.size + 1);
+    return files.size;
   };
 
   const open = (digest: string, source: BlockSource): CachedFile => {
@@ -243,10 +251,10 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
   return {
     open,
     get bytes() {
-      return counts.held;
+      return kept.counts.held;
     },
     get hits() {
-      return counts.hits;
+      return kept.counts.hits;
     },
     get misses() {
       return counts.misses;

@@ -36,10 +36,10 @@ async function openFleet(folder: string, image: Buffer, cacheBytes: number) {
       const id = disks.get(name);
       if (id === undefined) {
         const held = await pool.holdImage(digest);
-        return { ok: true, export: createImageExport(held.view, { label: name, release: held.release }) };
+        return { ok: true, export: createImageExport(held.view, { label: name, release: () => held.release() }) };
       }
       const held = await pool.hold(id);
-      return { ok: true, export: createDiskExport(held.disk, { label: name, release: held.release }) };
+      return { ok: true, export: createDiskExport(held.disk, { label: name, release: () => held.release() }) };
     },
   };
   const nbd = await startNbd({}, { connectionsPerAddress: 2 * boards, handshakesPerAddress: boards }, { exports });
