@@ -6,6 +6,8 @@ import type { Benchmark, Row } from './row.js';
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   tftp: async () => (await import('./tftp/index.js')).tftpBenchmark,
   http: async () => (await import('./http/index.js')).httpBenchmark,
+  nbd: async () => (await import('./nbd/index.js')).nbdBenchmark,
+  provision: async () => (await import('./provision/index.js')).provisionBenchmark,
   import: async () => (await import('./import/index.js')).importBenchmark,
 };
 

@@ -63,7 +63,7 @@ export const createBootPlane = ({
       const first = servedAddresses(settings.boot.interfaces, networkInterfaces());
       const app = await createBootApplication(settings, log, () => http?.port() ?? 0);
       running.push({ stop: () => app.close() });
-      counters.watch(app.telemetry);
+      counters.watch(app.telemetry, app.imageCache);
       for (const service of app.services) await begin(service, signal);
       const nbd = createNbd({
         settings: settings.boot.nbd,

@@ -28,7 +28,7 @@ export interface Checkpointer {
   /** Resolves when everything that was written before the call is durable. Callers that come together share one checkpoint. */
   readonly flush: () => Promise<void>;
   /** Something was written to the file. */
-  wrote(): void;
+  readonly wrote: () => void;
   /** As `CountWriter.write`. */
   readonly writeCounts: () => Promise<void>;
   /** Syncs the file. When that fails nobody knows what is durable: no later change is accepted. */
@@ -127,7 +127,9 @@ export function createCheckpointer(deps: CheckpointDeps): Checkpointer {
       queued ??= queue();
       return queued;
     },
-    wrote: () => (written += 1),
+    wrote: () => {
+      written += 1;
+    },
     writeCounts: counts.write,
     sync,
     get failure() {

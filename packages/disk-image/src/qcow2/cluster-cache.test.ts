@@ -57,17 +57,78 @@ describe('the cache of base clusters', () => {
     expect(source.reads).toBe(2);
   });
 
-  it('keeps what was used last, within its bound', async () => {
+  it('keeps what is used again and again, within its bound, whatever is read once', async () => {
     const source = new MemoryFile(patternOf(size));
     const cache = createClusterCache({ bytes: 200 * kib });
     const file = cache.open('a', source);
     await file.read(0, 1);
     for (let at = 64 * kib; at < size; at += 64 * kib) {
-      await file.read(at, 1);
+      await file.read(at, 100 * kib < size - at ? 100 * kib : 1);
       expect(file.read(0, 1)).toBeInstanceOf(Uint8Array);
       expect(cache.bytes).toBeLessThanOrEqual(200 * kib);
     }
-    expect(file.read(64 * kib, 1)).toBeInstanceOf(Promise);
+  });
+
+  it('reads no more than was asked for of what it does not keep', async () => {
+    const source = new MemoryFile(patternOf(size));
+    const cache = createClusterCache({ bytes: 200 * kib });
+    const file = cache.open('a', source);
+    for (let at = 0; at < size; at += 64 * kib) await file.read(at, 512);
+    expect(cache.readBytes).toBe(3 * 64 * kib + (Math.ceil(size / (64 * kib)) - 3) * 512);
+  });
+
+  it('keeps what several want at the same time, also when it is full', async () => {
+    const source = new MemoryFile(patternOf(size));
+    const cache = createClusterCache({ bytes: 200 * kib });
+    const file = cache.open('a', source);
+    for (const at of [0, 64 * kib, 128 * kib]) for (let times = 0; times < 20; times++) await file.read(at, 1);
+    const before = cache.readBytes;
+    const reads = Array.from({ length: 100 }, async () => file.read(640 * kib + 100, 4096));
+    for (const bytes of await Promise.all(reads)) {
+      expect(isSame(bytes, source.bytes.subarray(640 * kib + 100, 640 * kib + 4196))).toBe(true);
+    }
+    expect(cache.readBytes - before).toBe(4096 + 64 * kib);
+    expect(cache.bytes).toBeLessThanOrEqual(200 * kib);
+  });
+
+  it('makes room for what is wanted more often than what it has', async () => {
+    const cache = createClusterCache({ bytes: 200 * kib });
+    const file = cache.open('a', new MemoryFile(patternOf(size)));
+    for (const at of [0, 64 * kib, 128 * kib]) await file.read(at, 1);
+    for (let times = 0; times < 3; times++) expect(file.read(640 * kib, 1)).toBeInstanceOf(Promise);
+    await file.read(640 * kib, 1);
+    expect(file.read(640 * kib, 1)).toBeInstanceOf(Uint8Array);
+    expect(file.read(64 * kib, 1)).toBeInstanceOf(Uint8Array);
+    expect(file.read(0, 1)).toBeInstanceOf(Promise);
+  });
+
+  it('changes nothing for one who reads everything over and over', async () => {
+    const cache = createClusterCache({ bytes: 200 * kib });
+    const file = cache.open('a', new MemoryFile(patternOf(size)));
+    const scan = async (): Promise<number> => {
+      const before = cache.readBytes;
+      for (let at = 0; at < size; at += 64 * kib) await file.read(at, 512);
+      return cache.readBytes - before;
+    };
+    await scan();
+    for (let times = 0; times < 200; times++) expect(await scan()).toBe((Math.ceil(size / (64 * kib)) - 3) * 512);
+  });
+
+  it('forgets what was wanted long ago', async () => {
+    const cache = createClusterCache({ bytes: 200 * kib });
+    const file = cache.open('a', new MemoryFile(patternOf(size)));
+    for (const at of [0, 64 * kib, 128 * kib]) for (let times = 0; times < 300; times++) await file.read(at, 1);
+    for (let times = 0; times < 10_000; times++) await file.read(640 * kib, 1);
+    expect(file.read(640 * kib, 1)).toBeInstanceOf(Uint8Array);
+  });
+
+  it('holds its bound also while everything is on its way', async () => {
+    const cache = createClusterCache({ bytes: 200 * kib });
+    const file = cache.open('a', new MemoryFile(patternOf(size)));
+    const reads = [0, 3, 6, 9].map((index) => file.read(index * 64 * kib, 128 * kib));
+    expect(cache.bytes).toBeLessThanOrEqual(200 * kib);
+    await Promise.all(reads);
+    expect(cache.bytes).toBeLessThanOrEqual(200 * kib);
   });
 
   it('tells files with different digests apart, and not those with the same', async () => {

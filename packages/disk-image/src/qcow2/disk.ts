@@ -101,21 +101,20 @@ function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
   };
 
   const change = async (
-    range: Extent,
+    { offset, length }: Extent,
     options: WriteOptions | undefined,
     moves: () => boolean,
     work: (active: Active, moves: boolean) => Promise<void>,
   ): Promise<void> => {
-    requireRange(range.offset, range.length);
+    requireRange(offset, length);
     requireSound(state.active);
-    if (range.length > 0) {
-      const request = { start: range.offset, end: range.offset + range.length };
-      await state.requests.run(request, moves, async (doesMove) => {
+    if (length > 0) {
+      await state.requests.run({ start: offset, end: offset + length }, moves, (doesMove) => {
         const { active } = state;
+        const { size } = active.view;
         // The disk may have become smaller while this waited.
-        if (request.end > active.view.size) throw outside(range.offset, range.length, active.view.size);
-        await work(active, doesMove);
-        active.checkpoints.wrote();
+        if (offset + length > size) return Promise.reject(outside(offset, length, size));
+        return work(active, doesMove).then(active.checkpoints.wrote);
       });
     }
     if (options?.fua === true) await state.active.checkpoints.flush();

@@ -36,6 +36,15 @@ function inTheWay(earlier: Entry, later: Entry): boolean {
   return earlier.start < later.end && later.start < earlier.end;
 }
 
+/** Work that throws counts as work that rejects. */
+function begin<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
 export function createRequests(clusterSize: number): Requests {
   const entries: Entry[] = [];
 
@@ -58,13 +67,18 @@ export function createRequests(clusterSize: number): Requests {
     }
   };
 
-  const carryOut = async <T>(entry: Entry, work: (moves: boolean) => Promise<T>): Promise<T> => {
-    try {
-      return await work(entry.exclusive);
-    } finally {
-      leave(entry);
-    }
-  };
+  /** Without `async` and `finally`, which cost each write three promises more. */
+  const carryOut = <T>(entry: Entry, work: (moves: boolean) => Promise<T>): Promise<T> =>
+    begin(() => work(entry.exclusive)).then(
+      (value) => {
+        leave(entry);
+        return value;
+      },
+      (error: unknown) => {
+        leave(entry);
+        throw error;
+      },
+    );
 
   return {
     run: ({ start, end }, moves, work) => {

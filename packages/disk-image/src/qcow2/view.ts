@@ -39,9 +39,21 @@ export function createView(image: Mapped): DiskView {
       image.leave(ticket);
       throw error;
     }
-    if (result instanceof Promise) return result.finally(() => image.leave(ticket));
-    image.leave(ticket);
-    return result;
+    if (!(result instanceof Promise)) {
+      image.leave(ticket);
+      return result;
+    }
+    // Each read passes here, and `finally` costs four promises.
+    return result.then(
+      (value) => {
+        image.leave(ticket);
+        return value;
+      },
+      (error: unknown) => {
+        image.leave(ticket);
+        throw error;
+      },
+    );
   };
 
   const segmentsOf = (below: Below, offset: number, length: number): Segment[] | Promise<Segment[]> => {

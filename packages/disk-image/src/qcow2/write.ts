@@ -24,14 +24,23 @@ export function movesClusters({ pending, geometry }: Active, start: number, end:
 }
 
 /** Writes over clusters that have their place. */
-export async function writeInPlace(active: Active, offset: number, bytes: Uint8Array): Promise<void> {
+export function writeInPlace(active: Active, offset: number, bytes: Uint8Array): Promise<void> {
   const { geometry, file, pending } = active;
   const { clusterSize } = geometry;
   const first = Math.floor(offset / clusterSize);
   const last = Math.floor((offset + bytes.length - 1) / clusterSize);
-  if (first === last && isData(pending.lookup(first))) {
-    return file.write(pending.lookup(first) * clusterSize + (offset % clusterSize), bytes);
-  }
+  const mapping = first === last ? pending.lookup(first) : missing;
+  if (isData(mapping)) return file.write(mapping * clusterSize + (offset % clusterSize), bytes);
+  return writeRuns(active, first, last, offset, bytes);
+}
+
+async function writeRuns(
+  active: Active,
+  first: number,
+  last: number,
+  offset: number,
+  bytes: Uint8Array,
+): Promise<void> {
   await loadTables(active, first, last);
   const writes: Promise<void>[] = [];
   for (let cluster = first; cluster <= last;) {
@@ -159,14 +168,13 @@ async function fillPlacement(active: Active, placement: Placement, offset: numbe
   const to = Math.min(end, offset + bytes.length);
   let place = placement.first * clusterSize;
   const pieces: Uint8Array[] = [];
+  const { before, after } = await oldAround(active, { start, from, to, end });
   if (from > start) {
-    const before = await oldBytes(active, start, from);
     if (before.length === 0 && placement.clean) place += from - start;
     else pieces.push(...before, zeros(from - start - lengthOf(before)));
   }
   pieces.push(bytes.subarray(from - offset, to - offset));
   if (to < end) {
-    const after = await oldBytes(active, to, end);
     pieces.push(...after);
     if (!placement.clean) pieces.push(zeros(end - to - lengthOf(after)));
   }
@@ -177,6 +185,22 @@ async function fillPlacement(active: Active, placement: Placement, offset: numbe
 }
 
 const lengthOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
+/** What the disk holds around a request, with one read where both are in one cluster. */
+async function oldAround(
+  active: Active,
+  { start, from, to, end }: { start: number; from: number; to: number; end: number },
+): Promise<{ before: Uint8Array[]; after: Uint8Array[] }> {
+  if (from > start && to < end && end - start === active.geometry.clusterSize) {
+    const [old] = await oldBytes(active, start, end);
+    if (old === undefined) return { before: [], after: [] };
+    return { before: [old.subarray(0, from - start)], after: [old.subarray(to - start)] };
+  }
+  return {
+    before: from > start ? await oldBytes(active, start, from) : [],
+    after: to < end ? await oldBytes(active, to, end) : [],
+  };
+}
 
 /** What the disk holds there, as one piece, without zeros up to the end; nothing when all is zero. */
 async function oldBytes({ view }: Active, start: number, end: number): Promise<Uint8Array[]> {

@@ -1,5 +1,7 @@
 /** Loops take their count and seed from the environment, so that the soak runs the same tests longer. */
 const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? '1');
+/** What takes long is done for a sample in the gate and for everything in the soak. */
+export const isSoak = factor >= 20;
 export const seed = Number(process.env['DROVER_TEST_SEED'] ?? '20231114');
 
 /** How long a loop may take, in milliseconds: far more than it needs on a machine that does nothing else. */

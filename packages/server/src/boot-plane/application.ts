@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
+import { createClusterCache, type ClusterCache } from '@drover/disk-image';
 import { BackendError, createBackendClient, createNeighbours, createPlaneMemory } from '../adapters/backend/index.js';
 import { createFsBlobStore, uploadPath } from '../adapters/blobs/index.js';
 import { createDiskExport, createImageExport, openLocalDisks } from '../adapters/disks/index.js';
@@ -38,6 +39,8 @@ export interface BootApplication {
   readonly telemetry: TelemetryQueue;
   /** Where the bytes of a blob, or of a copy of what lies on a disk, are on this machine. */
   readonly localPath: (digest: string) => string | undefined;
+  /** What boards read of images. */
+  readonly imageCache: ClusterCache;
   /** Disks and images that boards attach. */
   readonly exports: Exports;
   /** Puts an entry on the timeline of a session. */
@@ -66,8 +69,9 @@ export async function createBootApplication(
     throw new RefusedError(refusal('blob.not-found', `The image ${digest} that a disk lies on is not stored here.`));
   };
   const uploads = join(dataDir, 'uploads');
+  const imageCache = createClusterCache({ bytes: boot.nbd.imageCache });
   const pool = await openLocalDisks({
-    ...{ dataDir, blobPath, clock, ids, log },
+    ...{ dataDir, blobPath, imageCache, clock, ids, log },
     uploadPath: (upload) => uploadPath(uploads, upload),
   });
   const book = createBoardBook();
@@ -166,7 +170,7 @@ export async function createBootApplication(
     exports,
     note: noteSession,
     localPath: (digest) => ownFiles.bytes.localPath(digest),
-    ...{ leases, telemetry },
+    ...{ leases, telemetry, imageCache },
     services: [state, telemetry, leases, diskWork],
     close: async () => {
       backend.close();

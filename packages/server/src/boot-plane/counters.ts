@@ -1,3 +1,4 @@
+import type { ClusterCache } from '@drover/disk-image';
 import type { TransferEnd } from '../app/boot/plane/ports.js';
 import type { NbdClosedEvent } from '../listeners/nbd/index.js';
 import type { TelemetryQueue } from '../app/boot/plane/telemetry.js';
@@ -8,9 +9,11 @@ export interface CounterValue {
   readonly value: number;
 }
 
+type CacheCounts = Pick<ClusterCache, 'hits' | 'misses' | 'readBytes'>;
+
 export interface Counters {
   read(): readonly CounterValue[];
-  watch(telemetry: TelemetryQueue): void;
+  watch(telemetry: TelemetryQueue, imageCache: CacheCounts): void;
   /** A TFTP request is over. */
   readonly ended: (outcome: TransferEnd['outcome'] | 'absent', bytes: number) => void;
   /** A connection to a disk is over. */
@@ -24,9 +27,11 @@ export function createCounters(): Counters {
   let bytes = 0;
   let [diskRead, diskWritten] = [0, 0];
   let queue: TelemetryQueue | undefined;
+  let cache: CacheCounts = { hits: 0, misses: 0, readBytes: 0 };
   return {
-    watch: (telemetry) => {
+    watch: (telemetry, imageCache) => {
       queue = telemetry;
+      cache = imageCache;
     },
     ended: (outcome, sent) => {
       requests.set(outcome, (requests.get(outcome) ?? 0) + 1);
@@ -50,6 +55,9 @@ export function createCounters(): Counters {
         ...[...detachments].map(([by, value]) => one('drover_nbd_connections_total', { end: by }, value)),
         one('drover_nbd_bytes_total', { direction: 'read' }, diskRead),
         one('drover_nbd_bytes_total', { direction: 'written' }, diskWritten),
+        one('drover_image_cache_clusters_total', { found: 'yes' }, cache.hits),
+        one('drover_image_cache_clusters_total', { found: 'no' }, cache.misses),
+        one('drover_image_cache_read_bytes_total', {}, cache.readBytes),
         one('drover_boot_telemetry_total', { state: 'sent' }, sent),
         one('drover_boot_telemetry_total', { state: 'dropped' }, dropped),
       ];

@@ -91,6 +91,9 @@ const nbd = z
       .describe('Addresses boards attach disks at (NBD). The port of the first is the one they are told.'),
     maxConnections: whole(1, 100_000).default(4096).describe('Connections of all boards at once.'),
     maxConnectionsPerAddress: whole(1, 10_000).default(64).describe('Connections one address may have at once.'),
+    imageCache: Size.default(256 * 1024 ** 2).describe(
+      'Memory for what boards read of images, so that a hundred that boot from one cost one read of it.',
+    ),
   })
   .prefault({});
 

@@ -1,3 +1,4 @@
+import { createClusterCache } from '@drover/disk-image';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -115,6 +116,7 @@ export async function startOwnDiskLab(files?: ReadonlyMap<string, Buffer>): Prom
       dataDir: lab.dataDir,
       blobPath: async (digest) => blobs.localPath(digest) ?? '',
       uploadPath: (upload) => join(lab.dataDir, upload),
+      imageCache: createClusterCache({ bytes: 1 << 20 }),
       clock: systemClock,
       ids: createIds({ clock: systemClock }),
       log: silentLog,

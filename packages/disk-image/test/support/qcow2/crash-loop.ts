@@ -21,9 +21,10 @@ export interface CrashLoopResult {
 export interface CrashLoopOptions {
   seed: number;
   moments: number;
-  /** Called with the world after each crash, before anything is repaired, and again when the disk is open. */
+  /** Called with the world after each crash, before anything is repaired; when the disk is open again; and when it was closed in order. */
   afterCrash?: (world: CrashWorld, moment: number) => Promise<void>;
   afterRepair?: (world: CrashWorld, moment: number) => Promise<void>;
+  afterClose?: (world: CrashWorld, moment: number) => Promise<void>;
 }
 
 /** Crashes in the life of one disk. */
@@ -303,6 +304,7 @@ export class Life {
     const kept = world.model.answered();
     await world.settle(disk.close());
     world.model.flushed(kept);
+    await this.options.afterClose?.(world, this.result.moments);
     const opened = await world.settle(world.open());
     if (opened.recovery !== 'clean') throw new Error(`after it was closed, the disk is ${opened.recovery}`);
     await world.compare(opened, (index, id) => {

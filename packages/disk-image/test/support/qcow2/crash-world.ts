@@ -64,7 +64,7 @@ export class CrashWorld {
   current = 'overlay-0';
   private readonly logs = new Map<string, Disk>();
   private sessions = 0;
-  private overlays = 1;
+  private made = 1;
 
   constructor(options: WorldOptions) {
     const { chance, size, baseSize } = options;
@@ -125,7 +125,7 @@ export class CrashWorld {
   }
 
   async snapshot(disk: Qcow2Disk): Promise<void> {
-    const name = `overlay-${this.overlays++}`;
+    const name = `overlay-${this.made++}`;
     const fresh = this.machine.create();
     this.names.set(name, fresh);
     const log = this.options.withLog ? this.machine.open(this.logOf(name)) : undefined;
@@ -154,10 +154,14 @@ export class CrashWorld {
     return watched;
   }
 
-  /** The files as they are, to be judged without changing them. */
-  images(): { name: string; bytes: Uint8Array }[] {
-    const found: { name: string; bytes: Uint8Array }[] = [];
-    for (const [name, disk] of this.names) if (disk.size > 0) found.push({ name, bytes: disk.content() });
+  /** The overlays that make up the disk as they are in their files, the uppermost first, to be judged without changing them. */
+  async overlays(): Promise<Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    for (let name: string | undefined = this.current; name !== undefined && name !== baseName;) {
+      const bytes = this.disk(name).content();
+      found.push(bytes);
+      name = (await readQcow2Header(new MemoryFile(bytes))).backing?.name;
+    }
     return found;
   }
 

@@ -98,10 +98,11 @@ function createBlockFile(path: string, fd: number, initialSize: number, { slow, 
       return size;
     },
     readInto: (offset, target) => calls.run(() => readFully(fd, offset, target)),
-    write: async (offset, bytes) => {
-      const end = await change(() => writeFully(fd, offset, bytes));
-      if (end > size) size = end;
-    },
+    write: (offset, bytes) =>
+      change(async () => {
+        const end = await writeFully(fd, offset, bytes);
+        if (end > size) size = end;
+      }),
     datasync: () => change(() => slow.run(() => callFile((done) => fdatasync(fd, done)))),
     truncate: async (length) => {
       await change(() => slow.run(() => callFile((done) => ftruncate(fd, length, done))));

@@ -9,6 +9,15 @@ export interface Calls {
   end(): Promise<void>;
 }
 
+/** A call that throws counts as one that rejects. */
+function begin<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return call();
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
 export function createCalls(path: string): Calls {
   let running = 0;
   let ended = false;
@@ -20,14 +29,20 @@ export function createCalls(path: string): Calls {
   };
 
   return {
-    run: async (call) => {
-      if (ended) throw Object.assign(new Error(`${path} is closed`), { code: 'EBADF' });
+    // Without `async` and `finally`: all that disks read and write passes here, and they cost three promises more.
+    run: (call) => {
+      if (ended) return Promise.reject(Object.assign(new Error(`${path} is closed`), { code: 'EBADF' }));
       running += 1;
-      try {
-        return await call();
-      } finally {
-        leave();
-      }
+      return begin(call).then(
+        (value) => {
+          leave();
+          return value;
+        },
+        (error: unknown) => {
+          leave();
+          throw error;
+        },
+      );
     },
     end: async () => {
       if (ended) throw Object.assign(new Error(`${path} is closed`), { code: 'EBADF' });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createClusterCache, createTableCache } from '@drover/disk-image';
+import { createTableCache, type ClusterCache } from '@drover/disk-image';
 import type { DiskPool } from '../../app/disks/pool.js';
 import type { Clock, Ids, Log } from '../../app/ports.js';
 import { readBootId } from './boot-id.js';
@@ -14,14 +14,15 @@ export interface LocalDisksDeps {
   readonly blobPath: (digest: string) => Promise<string>;
   /** Path of an upload. */
   readonly uploadPath: (upload: string) => string;
+  /** For parts of images that many disks read. */
+  readonly imageCache: ClusterCache;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
 }
 
-/** Memory for tables of disks, and for parts of images that many disks read. */
+/** Memory for tables of disks. */
 const tableBytes = 64 << 20;
-const imageBytes = 256 << 20;
 /** libuv has four threads; syncs and truncates take at most half of them, so that reads are not kept waiting. */
 const slowCalls = 2;
 
@@ -44,6 +45,7 @@ export const openLocalDisks = async ({
   dataDir,
   blobPath,
   uploadPath,
+  imageCache,
   clock,
   ids,
   log,
@@ -59,7 +61,7 @@ export const openLocalDisks = async ({
       },
       lockWaitMs,
     },
-    cache: createClusterCache({ bytes: imageBytes }),
+    cache: imageCache,
     after,
     ...{ blobPath, uploadPath, clock, ids, log },
   });

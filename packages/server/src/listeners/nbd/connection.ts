@@ -6,6 +6,7 @@ import type { ListenerLog } from '../udp/log.js';
 import { exportInfo } from './export-info.js';
 import type { FailureLog } from './failure-log.js';
 import type { PayloadBudget } from './payload-budget.js';
+import type { PayloadPool } from './payload-pool.js';
 import type { NbdSettings } from './settings.js';
 import type { SlabPool } from './slab-pool.js';
 import { Transmission } from './transmission.js';
@@ -19,6 +20,7 @@ export interface ConnectionDeps {
   readonly exports: ExportDirectory;
   readonly budget: PayloadBudget;
   readonly slabs: SlabPool;
+  readonly payloads: PayloadPool;
   readonly log: ListenerLog;
   readonly failures: FailureLog;
   now(): number;
@@ -241,9 +243,9 @@ export class Connection {
   private serve(session: NbdSession, rest: Uint8Array): void {
     const { opened, stream } = this;
     if (!opened) throw new Error('no export is open');
-    const { settings, budget, slabs, failures, id, peer } = this.deps;
+    const { settings, budget, slabs, payloads, failures, id, peer } = this.deps;
     const transmission = new Transmission({
-      ...{ socket: stream, session, disk: opened.disk, settings, budget, slabs },
+      ...{ socket: stream, session, disk: opened.disk, settings, budget, slabs, payloads },
       onFault: (reason) => this.cutOff(reason),
       onDiskFault: (error) =>
         failures.warn(

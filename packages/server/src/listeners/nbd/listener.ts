@@ -4,12 +4,14 @@ import { createConnectionAdmission, type ConnectionAdmission } from './admission
 import { Connection } from './connection.js';
 import { createFailureLog, type FailureLog } from './failure-log.js';
 import { createPayloadBudget, type PayloadBudget } from './payload-budget.js';
+import { createPayloadPool, type PayloadPool } from './payload-pool.js';
 import { createSlabPool, type SlabPool } from './slab-pool.js';
 import { createTlsUpgrade, type TlsUpgrade } from './tls.js';
 import type { NbdListener, NbdListenerDeps, NbdPeer } from './types.js';
 
 const slabBytes = 64 << 10;
 const keptSlabs = 64;
+const keptPayloadBytes = 32 << 20;
 /** Precision of time-outs in milliseconds. */
 const tickMs = 1_000;
 
@@ -26,6 +28,7 @@ class Listener implements NbdListener {
   private readonly admission: ConnectionAdmission;
   private readonly budget: PayloadBudget;
   private readonly slabs: SlabPool = createSlabPool(slabBytes, keptSlabs);
+  private readonly payloads: PayloadPool = createPayloadPool(keptPayloadBytes);
   private readonly failures: FailureLog;
   private readonly tls: TlsUpgrade | undefined;
   private readonly servers: Server[] = [];
@@ -123,7 +126,7 @@ class Listener implements NbdListener {
     this.lastId += 1;
     const connection = new Connection({
       ...{ id: this.lastId, socket, peer, settings, exports, log },
-      ...{ budget: this.budget, slabs: this.slabs, failures: this.failures },
+      ...{ budget: this.budget, slabs: this.slabs, payloads: this.payloads, failures: this.failures },
       now: () => timers.now(),
       secure: (raw) => this.tls?.secure(raw) ?? Promise.resolve(undefined),
       onServing: () => admitted.served(),

@@ -6,6 +6,7 @@ import { createMemoryDisk, errorWith, type MemoryDisk, type MemoryDiskOptions } 
 import { createReplyReader, type Expected, type Reply } from '../../../test/nbd/replies.js';
 import { exportInfo } from './export-info.js';
 import { createPayloadBudget, type PayloadBudget } from './payload-budget.js';
+import { createPayloadPool } from './payload-pool.js';
 import { createSlabPool } from './slab-pool.js';
 import { Transmission } from './transmission.js';
 
@@ -73,6 +74,7 @@ class Bench {
       ...{ socket: this.socket, session, disk: this.disk, budget: this.budget },
       settings: { requestsInFlight, bytesInFlight },
       slabs: createSlabPool(64 << 10, 4),
+      payloads: createPayloadPool(1 << 20),
       onFault: (reason) => this.events.push(`fault: ${reason}`),
       onDiskFault: (cause) => this.events.push(`disk: ${String(cause)}`),
       onDisconnect: () => this.events.push('disconnect'),

@@ -14,6 +14,7 @@ import type { DiskContent, DiskExport, Soon } from '../../app/disks/ports.js';
 import { diskFailure } from './disk-errors.js';
 import { Outbox } from './outbox.js';
 import type { PayloadBudget } from './payload-budget.js';
+import type { PayloadPool } from './payload-pool.js';
 import { Replier } from './replier.js';
 import type { NbdSettings } from './settings.js';
 import type { SlabPool } from './slab-pool.js';
@@ -26,6 +27,7 @@ export interface TransmissionDeps {
   readonly settings: Pick<NbdSettings, 'requestsInFlight' | 'bytesInFlight'>;
   readonly budget: PayloadBudget;
   readonly slabs: SlabPool;
+  readonly payloads: PayloadPool;
   /** The client speaks no NBD; the connection is to be cut. */
   onFault(reason: string): void;
   /** An operation failed in a way it should not. */
@@ -38,8 +40,6 @@ export interface TransmissionDeps {
 
 /** What a connection may have of the shared budget when that is used up. */
 const entitledBytes = 1 << 20;
-
-const allocate = (length: number): Uint8Array => Buffer.allocUnsafeSlow(length);
 
 /**
  * The transmission phase of one connection: requests in, operations of the disk, replies out, in any order.
@@ -146,7 +146,7 @@ export class Transmission {
       case 'request':
         return this.takeUp();
       case 'payload':
-        this.write(this.parser.payload());
+        this.write(this.parser.payload(), true);
         return true;
       case 'skipped':
         if (this.pendingRefusal) this.answerRefused(this.pendingRefusal);
@@ -234,8 +234,8 @@ export class Transmission {
       return this.read(offset, length, (flags & commandFlag.df) !== 0, cookieHigh, cookieLow);
     }
     if (type !== command.write) return this.carryOutOther(type, flags, offset, length, cookieHigh, cookieLow);
-    const payload = parser.takePayload(allocate);
-    if (payload) this.write(payload);
+    const payload = parser.takePayload(this.deps.payloads.take);
+    if (payload) this.write(payload, false);
   }
 
   private carryOutOther(
@@ -308,8 +308,8 @@ export class Transmission {
     }
   }
 
-  /** Carries out the WRITE whose header is in the parser. */
-  private write(payload: Uint8Array): void {
+  /** Carries out the WRITE whose header is in the parser. `isOurs`: the payload is memory of the pool. */
+  private write(payload: Uint8Array, isOurs: boolean): void {
     const { offset, flags, cookieHigh, cookieLow } = this.parser;
     const { length } = payload;
     this.traffic.writeRequests += 1;
@@ -320,9 +320,12 @@ export class Transmission {
     } catch (error) {
       return this.failed(error, length, cookieHigh, cookieLow);
     }
-    if (done instanceof Promise) return this.doneLater(done, length, cookieHigh, cookieLow);
+    // After a failure it is not known whether the disk is done with it.
+    const given = isOurs ? payload : undefined;
+    if (done instanceof Promise) return this.doneLater(done, length, cookieHigh, cookieLow, given);
     this.replier.done(cookieHigh, cookieLow);
     this.outbox.endReply(length);
+    if (given) this.deps.payloads.give(given);
   }
 
   /** An operation without payload in either direction. */
@@ -339,10 +342,17 @@ export class Transmission {
     this.outbox.endReply(0);
   }
 
-  private doneLater(done: Promise<void>, cost: number, cookieHigh: number, cookieLow: number): void {
+  private doneLater(
+    done: Promise<void>,
+    cost: number,
+    cookieHigh: number,
+    cookieLow: number,
+    payload?: Uint8Array,
+  ): void {
     this.later(
       done,
       () => {
+        if (payload) this.deps.payloads.give(payload);
         this.replier.done(cookieHigh, cookieLow);
         this.outbox.endReply(cost);
       },

@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inputs } from '../../e2e/inputs/index.js';
+import { pairedRow, type Benchmark, type Row, type Say } from '../row.js';
+import { startBenchServer, type BenchServer } from '../server.js';
+import { openCopiers, type Copier, type Measured } from './copies.js';
+
+/** Before them one that does not count. */
+const rounds = 3;
+/** At most so much of the time of rsync, by the issue: 500 times faster. */
+const limits: Readonly<Record<string, number>> = { 'rsync -xa': 1 / 500 };
+const pollMs = 5;
+
+const bytesOf = (path: string): number => {
+  const said = execFileSync('du', ['-s', '-B1', path], { encoding: 'utf8' });
+  return Number(said.split('\t')[0]);
+};
+
+async function importImage({ client }: BenchServer, path: string): Promise<void> {
+  const image = await client.call('createImage', {
+    body: { name: 'bench', version: '1', source: { kind: 'path', path } },
+  });
+  const job = await client.waitForJob(image.job ?? '');
+  if (job.state !== 'succeeded') throw new Error(`the image is not usable: ${job.error?.detail ?? job.state}`);
+}
+
+/** One more device, from the request until its disk is there and it may boot. */
+async function provision({ client, dataDir }: BenchServer, round: number): Promise<Measured> {
+  const name = `board-${round}`;
+  await client.call('createDevice', { body: { name, bootPrefix: `be9c00${10 + round}`, model: 'pi4' } });
+  const disks = join(dataDir, 'disks');
+  const before = bytesOf(disks);
+  const started = process.hrtime.bigint();
+  await client.call('provision', { body: { image: 'bench:1', device: name, rootMode: 'nbd' } });
+  for (;;) {
+    const { state } = await client.call('getDevice', { params: { ref: name } });
+    if (state === 'in-use') break;
+    if (state !== 'preparing') throw new Error(`the device is ${state}`);
+    await sleep(pollMs);
+  }
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  const { items } = await client.call('listDisks', { query: { role: 'root' } });
+  if (items.filter(({ state }) => state === 'ready').length !== round + 1) throw new Error('the disk is not ready');
+  return { seconds, bytes: bytesOf(disks) - before };
+}
+
+async function measure(say: Say, server: BenchServer, copiers: readonly Copier[]): Promise<Row[]> {
+  const ours: Measured[] = [];
+  const theirs = new Map(copiers.map(({ name }) => [name, [] as Measured[]]));
+  const tell = (name: string, round: number, { seconds, bytes }: Measured): void =>
+    say(`round ${round}, ${name}: ${(seconds * 1000).toFixed(1)} ms, ${bytes} bytes`);
+  for (let round = 0; round <= rounds; round += 1) {
+    const own = await provision(server, round);
+    tell('Drover', round, own);
+    if (round > 0) ours.push(own);
+    for (const copier of copiers) {
+      const measured = await copier.copy();
+      tell(copier.name, round, measured);
+      if (round > 0) theirs.get(copier.name)?.push(measured);
+    }
+  }
+  const rows = (metric: string, value: (of: Measured) => number, most: typeof limits): Row[] =>
+    copiers.map(({ name }) => {
+      const limit = most[name];
+      const what = { case: 'one more device', metric, peer: name, ...(limit === undefined ? {} : { limit }) };
+      return pairedRow(what, ours.map(value), (theirs.get(name) ?? []).map(value));
+    });
+  return [...rows('wall s', ({ seconds }) => seconds, limits), ...rows('storage KiB', ({ bytes }) => bytes / 1024, {})];
+}
+
+/**
+ * One more device over an image of a whole Debian: Drover's own answer to `provision --root nbd` until the disk is ready, beside copies of the image's
+ * mounted root. Needs root, for the mounts.
+ */
+export const provisionBenchmark: Benchmark = async (say) => {
+  const { path } = await inputs.full();
+  const folder = mkdtempSync('/var/tmp/drover-bench-provision-');
+  const tree = join(folder, 'root');
+  mkdirSync(tree);
+  const table = execFileSync('sfdisk', ['--json', path], { encoding: 'utf8' });
+  const { partitions } = (JSON.parse(table) as { partitiontable: { partitions: { start: number }[] } }).partitiontable;
+  execFileSync('mount', ['-o', `ro,noload,loop,offset=${(partitions[1]?.start ?? 0) * 512}`, path, tree]);
+  let copiers: readonly Copier[] = [];
+  let server: BenchServer | undefined;
+  try {
+    copiers = await openCopiers(tree, folder);
+    server = await startBenchServer({ base: '/var/tmp', settings: { images: { importFrom: [dirname(path)] } } });
+    await importImage(server, path);
+    return await measure(say, server, copiers);
+  } finally {
+    await server?.stop();
+    for (const copier of copiers) await copier.dispose();
+    execFileSync('umount', [tree]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
