@@ -434,6 +434,10 @@ describe('what a disk can go through', () => {
     pool = await openPool();
     expect(overlays()).toHaveLength(2);
     expect(await refusedWith(pool.hold(disk))).toBe('disk.broken');
+    const other = await made();
+    expect((await pool.facts(other)).ownBytes).toBeGreaterThan(0);
+    await pool.remove(other);
+    expect(overlays()).toHaveLength(3);
     writeFileSync(manifest, text);
     pool = await openPool();
     expect(overlays()).toHaveLength(1);

@@ -11,18 +11,18 @@ import {
   type SnapshotCreate,
 } from '@drover/contract';
 import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
-import { findImage } from '../images/refs.js';
 import { checkUpload } from '../images/upload-use.js';
 import type { EnqueueJob } from '../jobs/handler.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
-import { findReadyBackup } from './backups.js';
 import { beginWork } from './begin-work.js';
-import { findDisk, findSnapshot, presentDisk, refuseBusy, refuseUnready } from './find.js';
+import { findDisk, presentDisk, refuseBusy, refuseUnready } from './find.js';
+import { groundOf, uploadGround } from './ground.js';
 import type { DiskWork } from './orders.js';
-import type { DiskContent, DiskOrigin } from './pool.js';
+import type { DiskContent } from './pool.js';
 import { refuseQuota } from './quota.js';
 import type { DiskFilter, DiskRecord } from './records.js';
+import { forgetSnapshot, takeSnapshot } from './snapshots.js';
 
 export interface DisksDeps {
   readonly store: Store;
@@ -117,15 +117,6 @@ const change = (
     return result.ok ? success(presentDisk(result.value)) : result;
   });
 
-/** What a disk is made of, as the database knows it. */
-interface Ground {
-  readonly origin: DiskOrigin;
-  readonly image: string | null;
-  readonly base: string | null;
-  readonly least: number;
-  readonly what: string;
-}
-
 async function create(
   deps: DisksDeps,
   who: Principal,
@@ -178,58 +169,6 @@ async function create(
 async function contentOf({ store, readUpload }: DisksDeps, who: Principal, id: string): Promise<Result<DiskContent>> {
   const checked = await store.read((tx) => checkUpload(tx, who, 'upload', id));
   return checked.ok ? success(await readUpload(id)) : checked;
-}
-
-async function uploadGround(
-  tx: Transaction,
-  who: Principal,
-  upload: string,
-  { format, size }: DiskContent,
-): Promise<Result<Ground>> {
-  const checked = await checkUpload(tx, who, 'upload', upload);
-  if (!checked.ok) return checked;
-  const what = `the disk in ${checked.value.filename}`;
-  return success({ origin: { kind: 'upload', upload, format }, image: null, base: null, least: size, what });
-}
-
-async function groundOf(
-  tx: Transaction,
-  who: Principal,
-  tenant: string,
-  { image: ref, snapshot: snapshotId, backup: backupId }: DiskCreate,
-): Promise<Result<Ground>> {
-  if (backupId !== undefined) {
-    const backup = await findReadyBackup(tx, who, backupId);
-    if (!backup.ok) return backup;
-    const { sha256: digest, format, size, diskName } = backup.value;
-    const origin = { kind: 'backup', digest, format } as const;
-    return success({ origin, image: null, base: null, least: size, what: `the backup of ${diskName}` });
-  }
-  if (ref !== undefined) {
-    const image = await findImage(tx, who.tenant ?? tenant, ref);
-    if (!image.ok) return image;
-    const { digest, size, state, name, version, id } = image.value;
-    if (state !== 'ready' || digest === null || size === null)
-      return refusal('image.not-ready', `The image ${name}:${version} is ${state}.`, {
-        remedy: 'Wait for its import.',
-      });
-    return success({
-      origin: { kind: 'image', digest },
-      ...{ image: id, base: digest, least: size, what: `the image ${name}:${version}` },
-    });
-  }
-  if (snapshotId === undefined)
-    return success({ origin: { kind: 'empty' }, image: null, base: null, least: 0, what: 'nothing' });
-  const snapshot = await tx.disks.snapshot(snapshotId);
-  const of = snapshot === undefined ? undefined : await tx.disks.get(snapshot.disk);
-  if (snapshot === undefined || of === undefined || of.tenant !== tenant || snapshot.state !== 'ready')
-    return refusal('snapshot.not-found', `There is no snapshot ${snapshotId} that is ready.`, {
-      remedy: 'See `drover disk snapshots`.',
-    });
-  return success({
-    origin: { kind: 'snapshot', disk: of.id, snapshot: snapshotId },
-    ...{ image: of.image, base: of.base, least: snapshot.size, what: `the snapshot ${snapshot.name}` },
-  });
 }
 
 const tooSmall = (size: number, least: number, what: string) =>
@@ -310,49 +249,6 @@ async function plainWork(
 ): Promise<Result<DiskRecord>> {
   const refused = refuseUnready(disk);
   return refused ?? success(await beginWork(deps, tx, disk, work));
-}
-
-async function takeSnapshot(
-  deps: DisksDeps,
-  tx: Transaction,
-  disk: DiskRecord,
-  wanted: SnapshotCreate,
-): Promise<Result<DiskSnapshot>> {
-  const refused = refuseUnready(disk);
-  if (refused !== undefined) return refused;
-  const id = deps.ids.next('snp');
-  const name = wanted.name ?? `state-${id.slice(-8).toLowerCase()}`;
-  const snapshot: DiskSnapshot = {
-    ...{ id, name, disk: disk.id, tenant: disk.tenant, size: disk.size },
-    state: 'creating',
-    stateReason: null,
-    job: null,
-    createdAt: moment(deps),
-  };
-  if (!(await tx.disks.insertSnapshot(snapshot)))
-    return refusal('disk.exists', `${disk.name} has a snapshot ${name} already.`, {
-      remedy: 'Choose another name, or leave it out.',
-      errors: [{ field: 'name', message: 'is taken' }],
-    });
-  const { job } = await beginWork(deps, tx, disk, { kind: 'snapshot', disk: disk.id, snapshot: id });
-  await tx.disks.updateSnapshot(id, { job });
-  return success({ ...snapshot, job });
-}
-
-async function forgetSnapshot(
-  deps: DisksDeps,
-  tx: Transaction,
-  disk: DiskRecord,
-  ref: string,
-): Promise<Result<DiskSnapshot>> {
-  const found = await findSnapshot(tx, disk, ref);
-  if (!found.ok) return found;
-  const refused = refuseBusy(disk);
-  if (refused !== undefined) return refused;
-  const work: DiskWork = { kind: 'forget-snapshot', disk: disk.id, snapshot: found.value.id };
-  const { job } = await beginWork(deps, tx, disk, work);
-  await tx.disks.updateSnapshot(found.value.id, { job, state: 'deleting' });
-  return success({ ...found.value, job, state: 'deleting' });
 }
 
 const announce = (
