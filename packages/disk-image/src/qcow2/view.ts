@@ -169,17 +169,7 @@ export function createView(image: Mapped): DiskView {
     fromBase: (offset, length) =>
       guarded(async (below) => {
         if (below === undefined || offset + length > below.size) return false;
-        const range = { from: offset, to: offset + length };
-        const segments: Segment[] = [];
-        while (range.from < range.to) {
-          range.from = resolve(image, clusterSize, below, range, segments, 1);
-          if (segments.some(({ from }) => from !== 'below')) return false;
-          if (range.from === range.to) break;
-          const cluster = Math.floor(range.from / clusterSize);
-          if (image.lookup(cluster) !== missing) return false;
-          await image.load(cluster);
-        }
-        return below.fromBase(offset, length);
+        return (await isBelow(image, below, offset, length)) && below.fromBase(offset, length);
       }),
     knownZero: (offset, length) => {
       const { below } = image;
@@ -192,6 +182,22 @@ export function createView(image: Mapped): DiskView {
       });
     },
   };
+}
+
+/** Whether the image itself holds nothing of a range. */
+async function isBelow(image: Mapped, below: DiskView, offset: number, length: number): Promise<boolean> {
+  const { clusterSize } = image;
+  const range = { from: offset, to: offset + length };
+  const segments: Segment[] = [];
+  while (range.from < range.to) {
+    range.from = resolve(image, clusterSize, below, range, segments, 1);
+    if (segments.some(({ from }) => from !== 'below')) return false;
+    if (range.from === range.to) break;
+    const cluster = Math.floor(range.from / clusterSize);
+    if (image.lookup(cluster) !== missing) return false;
+    await image.load(cluster);
+  }
+  return true;
 }
 
 /** Waits for all, also when one fails: nothing may still be writing into memory that the caller takes back. */

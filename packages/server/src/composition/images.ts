@@ -46,5 +46,9 @@ export const createImageWork = (
     clock,
     limits: settings.images,
   });
-  return { jobs: [importJob, createRootJob(derive), createBootJob(derive)], initramfs, digest: unpacker.digest };
+  return {
+    jobs: [importJob, createRootJob(derive), createBootJob(derive)],
+    initramfs,
+    digest: (path, options) => unpacker.digest(path, options),
+  };
 };

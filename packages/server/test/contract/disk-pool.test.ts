@@ -3,14 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { refusal, RefusedError } from '@drover/contract';
-import { createClusterCache, createTableCache } from '@drover/disk-image';
+import { RefusedError } from '@drover/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFileLock, createGate, createHolePuncher } from '../../src/adapters/disks/index.js';
-import { createDiskPool } from '../../src/adapters/disks/pool/pool.js';
 import { createIds } from '../../src/adapters/system/ids.js';
 import type { DiskPlan, DiskPool, HeldDisk } from '../../src/app/disks/pool.js';
-import { silentLog } from '../boot/log.js';
+import { openTestPool } from './support/pool.js';
 
 const MiB = 1 << 20;
 const imageSize = 24 * MiB;
@@ -24,31 +21,7 @@ let image: Buffer;
 let pool: DiskPool;
 
 const openPool = (bootId = 'boot-1', disks = 'disks'): Promise<DiskPool> =>
-  createDiskPool({
-    folder: join(folder, disks),
-    files: {
-      files: { slow: createGate(4), lock: createFileLock(), puncher: createHolePuncher() },
-      environment: {
-        tables: createTableCache({ bytes: 4 * MiB }),
-        bootId,
-        randomHex: (bytes) => randomBytes(bytes).toString('hex'),
-      },
-      lockWaitMs: 300,
-    },
-    after: (ms, run) => {
-      const timer = setTimeout(run, ms);
-      return () => clearTimeout(timer);
-    },
-    cache: createClusterCache({ bytes: 16 * MiB }),
-    blobPath: async (asked) => {
-      if (asked === digest) return join(folder, 'blob');
-      throw new RefusedError(refusal('blob.not-found', 'no such blob'));
-    },
-    uploadPath: (upload) => join(folder, upload),
-    clock: { now: () => Date.now() },
-    ids,
-    log: silentLog,
-  });
+  openTestPool({ folder, bootId, disks, digest });
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-pool-'));
@@ -215,7 +188,7 @@ describe('a disk with a root', () => {
     await write(disk, 0, Buffer.alloc(512));
     expect(await pool.growRoot(disk)).toMatchObject({
       kind: 'blocked',
-      why: expect.stringContaining('cannot be read'),
+      why: expect.stringContaining('cannot be read') as string,
     });
   });
 

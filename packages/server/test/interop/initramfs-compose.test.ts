@@ -384,7 +384,7 @@ describe('helpers', () => {
         helpers: expect.arrayContaining([
           expect.objectContaining({ name: 'busybox', package: 'busybox-static', version: '1:2' }),
           expect.objectContaining({ name: 'libcrypt.so.1', package: 'libcrypt1', version: '1:2' }),
-        ]),
+        ]) as unknown,
       });
     },
   );

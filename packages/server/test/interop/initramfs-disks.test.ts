@@ -58,8 +58,10 @@ const did = async () => {
 };
 const links = async (): Promise<Record<string, string>> => {
   const folder = join(board.dir, 'dev/disk/by-id');
-  const names = await readdir(folder).catch(() => []);
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readlink(join(folder, name))])));
+  const names = await readdir(folder).catch((): string[] => []);
+  const found: Record<string, string> = {};
+  for (const name of names) found[name] = await readlink(join(folder, name));
+  return found;
 };
 
 describe('a list of disks', () => {

@@ -3,7 +3,7 @@
  * of that make V8 mark its whole heap: most of what large writes cost.
  */
 export interface PayloadPool {
-  take(length: number): Uint8Array;
+  readonly take: (length: number) => Uint8Array;
   /** What `take` gave, and only when nobody uses it any more. */
   give(payload: Uint8Array): void;
 }

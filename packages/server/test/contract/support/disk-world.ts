@@ -105,11 +105,14 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
     startControl: async () => {
       desk = createOrderDesk();
       const shared = { store, desk, enqueue, clock: systemClock };
-      const { digest } = createImageUnpacker({ mayReachLocal: false });
+      const unpacker = createImageUnpacker({ mayReachLocal: false });
       const backupPath = (backup: string): string => join(folder, 'disks/backups', backup);
       const handlers = [
         ...createDiskJobs({ ...shared, uploads }),
-        createBackupJob({ ...shared, blobs, digest, backupPath }),
+        createBackupJob({
+          ...{ ...shared, blobs, backupPath },
+          digest: (path, options) => unpacker.digest(path, options),
+        }),
       ];
       const owner = testIds.randomHex(4);
       const stop = await run(

@@ -118,10 +118,9 @@ const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' 
       return complete(context, rows);
     },
     usage: async (tenant) => {
-      const { count, sum } = db.fn;
       const row = await db
         .selectFrom('disks')
-        .select([count('id').as('disks'), sum('size').as('bytes')])
+        .select([db.fn.count('id').as('disks'), db.fn.sum('size').as('bytes')])
         .where('tenant', '=', tenant)
         .executeTakeFirstOrThrow();
       return { disks: Number(row.disks), bytes: Number(row.bytes ?? 0) };
