@@ -1,16 +1,16 @@
 # shellcheck shell=sh
 # Data disks of a board that is up: what the server lists is attached and linked as /dev/disk/by-id/drover-NAME, what it wants back is
-# let go. Uses $run (a folder of its own with `has`, `names` and `queue`), $lib, $sys, $dev, $session and http.sh.
+# let go. Uses $run (a folder of its own with `has`, `names` and `queue`), $state, $lib, $sys, $dev, $session and http.sh.
 # has/ID holds `INDEX PID`: the device's number and the process that keeps it attached. names/nbdINDEX holds the disk's name.
 
 disks_most=15
 
-# disks_follow: for ever. The server holds each question until it has news.
+# disks_follow: as long as the runtime is there. The server holds each question until it has news.
 disks_follow() {
   disks_known=''
   disks_busy=''
   disks_failures=0
-  while :; do
+  while [ -e "$state" ]; do
     if http GET "/device/v1/sessions/$session/disks?known=$disks_known&has=$(disks_had)&busy=$disks_busy"; then
       if disks_apply "$run/http.body"; then
         disks_failures=0

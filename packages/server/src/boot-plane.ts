@@ -13,6 +13,7 @@ import {
   type ServedAddress,
 } from './boot-plane/settings.js';
 import { createNbd } from './boot-plane/nbd.js';
+import { readNbdTls } from './boot-plane/nbd-tls.js';
 import { wireTftp } from './boot-plane/tftp.js';
 import type { Settings } from './config.js';
 import { createDhcpListener, systemTimers } from './listeners/dhcp/index.js';
@@ -67,6 +68,7 @@ export const createBootPlane = ({
       for (const service of app.services) await begin(service, signal);
       const nbd = createNbd({
         settings: settings.boot.nbd,
+        tls: await readNbdTls(settings.boot.nbd.tls),
         ...{ exports: app.exports, note: app.note, counted: counters.detached, log },
       });
       await begin(nbd, signal);

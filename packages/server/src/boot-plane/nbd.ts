@@ -9,10 +9,12 @@ import {
   type NbdClosedEvent,
   type NbdListener,
   type NbdListenerDeps,
+  type NbdTlsSettings,
 } from '../listeners/nbd/index.js';
 
 interface NbdDeps {
   readonly settings: Settings['boot']['nbd'];
+  readonly tls: NbdTlsSettings | undefined;
   readonly exports: Exports;
   /** Puts an entry on the timeline of a session. */
   readonly note: (session: string, entry: NewEntry) => void;
@@ -22,7 +24,7 @@ interface NbdDeps {
 }
 
 /** Joins the listener for block devices to the disks boards may have, and to the timelines of their boots. */
-export function createNbd({ settings, exports, note, counted, log }: NbdDeps): NbdListener {
+export function createNbd({ settings, tls, exports, note, counted, log }: NbdDeps): NbdListener {
   /** By connection: whose boot it belongs to. */
   const sessions = new Map<number, string>();
   const opened: NbdListenerDeps['onOpened'] = ({ connection, peer, export: disk }) => {
@@ -48,6 +50,7 @@ export function createNbd({ settings, exports, note, counted, log }: NbdDeps): N
     settings: {
       ...defaultNbdSettings,
       listen: settings.listen,
+      ...(tls === undefined ? {} : { tls }),
       connections: settings.maxConnections,
       connectionsPerAddress: settings.maxConnectionsPerAddress,
     },

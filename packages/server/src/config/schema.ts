@@ -82,6 +82,8 @@ const tftp = z
   })
   .prefault({});
 
+const PemPath = z.string().startsWith('/', 'is not an absolute path');
+
 const nbd = z
   .strictObject({
     listen: z
@@ -94,6 +96,18 @@ const nbd = z
     imageCache: Size.default(256 * 1024 ** 2).describe(
       'Memory for what boards read of images, so that a hundred that boot from one cost one read of it.',
     ),
+    tls: z
+      .strictObject({
+        certificate: PemPath.describe('Certificate of the server, with those between it and its root, in PEM.'),
+        key: PemPath.describe('Its private key in PEM.'),
+        clientCa: PemPath.optional().describe('Only clients with a certificate of this authority may use TLS.'),
+        required: z
+          .boolean()
+          .default(false)
+          .describe('Refuse clients without TLS. Boards attach disks without: their kernels know no TLS.'),
+      })
+      .optional()
+      .describe('TLS for clients of block devices that ask for it (NBD_OPT_STARTTLS). Unset: none is offered.'),
   })
   .prefault({});
 

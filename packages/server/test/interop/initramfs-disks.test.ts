@@ -19,6 +19,7 @@ afterEach(() => board.dispose());
 
 const kernel = `
 dev=$run/../dev
+state=$run/queue
 session=bs_1
 reporting=''
 nbd_start() {

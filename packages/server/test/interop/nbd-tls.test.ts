@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientFlags, infoData, option, request } from '../../../protocols/test/support/nbd-client.js';
+import { readNbdTls } from '../../src/boot-plane/nbd-tls.js';
 import type { NbdTlsSettings } from '../../src/listeners/nbd/index.js';
 import { makeCertificates, type Certificates } from '../nbd/certificates.js';
 import { createMemoryDisk, type MemoryDisk } from '../nbd/memory-disk.js';
@@ -202,4 +203,31 @@ it('is shut down in order when the server stops', async () => {
   await lab.stop();
   await ended;
   expect(lab.closed).toMatchObject([{ by: 'ended', tls: true, traffic: { readRequests: 1 } }]);
+});
+
+describe('certificates from the settings', () => {
+  const wanted = (change: object = {}) => ({
+    certificate: join(made.folder, 'server-cert.pem'),
+    key: join(made.folder, 'server-key.pem'),
+    required: false,
+    ...change,
+  });
+
+  it('are read from their files, and serve', async () => {
+    const tls = await readNbdTls(wanted());
+    const { lab } = await serve(false, tls?.options);
+    expect(await runWell('nbdinfo', '--size', secureUri(lab))).toBe('8388608\n');
+    expect(await readNbdTls(undefined)).toBeUndefined();
+  });
+
+  it.each([
+    ['certificate', { certificate: '/nowhere/cert.pem' }, 'ENOENT'],
+    ['certificate', { certificate: '/etc/hostname' }, ''],
+    ['key', { key: '/etc/hostname' }, ''],
+    ['clientCa', { clientCa: '/etc/hostname' }, ''],
+  ])('that cannot be used are told with setting and file: %s, %j', async (setting, change, why) => {
+    const told = await readNbdTls(wanted(change)).catch((error: unknown) => String(error));
+    expect(told).toContain(`boot.nbd.tls.${setting}: ${Object.values(change)[0] ?? ''} cannot be used: `);
+    expect(told).toContain(why);
+  });
 });
