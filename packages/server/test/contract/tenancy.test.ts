@@ -155,6 +155,13 @@ describe.each(adapters())('tenants and the audit on $name', ({ create }) => {
     const { tenants } = setUp(store);
     expect(codeOf(await tenants.create(who(null), { name: 'lab' }))).toBe('ok');
     expect(codeOf(await tenants.create(who(null), { name: 'lab' }))).toBe('tenant.exists');
+    const mine = valueOf(await tenants.update(who(null), 'lab', { quota: { disks: 3 } }));
+    expect(mine.quota).toEqual({ disks: 3, diskBytes: null });
+    const both = valueOf(await tenants.update(who(null), mine.id, { quota: { diskBytes: 5e12 } }));
+    expect(both.quota).toEqual({ disks: 3, diskBytes: 5e12 });
+    expect(valueOf(await tenants.update(who(null), 'lab', { quota: { disks: null } })).quota.disks).toBeNull();
+    expect(codeOf(await tenants.update(who(null), 'nobody', { quota: {} }))).toBe('tenant.not-found');
+    expect(codeOf(await tenants.update(who(mine.id), 'lab', { quota: { disks: 9 } }))).toBe('auth.forbidden');
     const raced = await Promise.all(Array.from({ length: 8 }, () => tenants.create(who(null), { name: 'race' })));
     expect(raced.filter((result) => result.ok)).toHaveLength(1);
   });
