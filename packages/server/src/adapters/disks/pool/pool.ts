@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
-import { checkQcow2, ImageError } from '@drover/disk-image';
+import { checkQcow2, ImageError, readQcow2Header } from '@drover/disk-image';
 import type {
   DiskFacts,
   DiskFileReport,
@@ -64,10 +64,22 @@ export async function createDiskPool(deps: DiskPoolDeps): Promise<DiskPool> {
 }
 
 async function grow(parts: Parts, disk: string, evenInUse: boolean): Promise<RootGrowth> {
-  const { rootPartition } = await find(parts, disk);
+  const { rootPartition, head, base } = await find(parts, disk);
   if (rootPartition === undefined) return { kind: 'none' };
+  // Most disks are as large as their image, and to see that costs less than to open one. Before a boot nothing is taken on trust.
+  if (!evenInUse && !parts.disks.isOpen(disk) && !(await isLarger(parts, head, base))) return { kind: 'none' };
   const inUse = !evenInUse && parts.disks.isOpen(disk);
   return using(parts, disk, (opened) => growRoot(opened, rootPartition, inUse));
+}
+
+async function isLarger({ overlays, blobPath }: Parts, head: string, base: string | null): Promise<boolean> {
+  if (base === null) return false;
+  const [overlay, image] = [await openBlockSource(overlays.path(head)), await stat(await blobPath(base))];
+  try {
+    return (await readQcow2Header(overlay)).size > image.size;
+  } finally {
+    await overlay.close();
+  }
 }
 
 async function hold(parts: Parts, disk: string): Promise<HeldDisk> {
