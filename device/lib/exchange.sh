@@ -46,8 +46,9 @@ parse_block_device() {
   nbd_export=$(value_of nbdExport "$1")
   [ -n "$nbd_export" ] || return 1
   exchange_wrong=nbdSecret
-  nbd_secret=$(value_of nbdSecret "$1")
-  is_hex 32 "$nbd_secret" || return 1
+  # Only a server that ties an export to an address needs one.
+  nbd_secret=$(value_of nbdSecret "$1") || nbd_secret=''
+  [ -z "$nbd_secret" ] || is_hex 32 "$nbd_secret" || return 1
   exchange_wrong=nbdPartition
   nbd_partition=$(value_of nbdPartition "$1")
   is_number "$nbd_partition" || return 1
