@@ -22,7 +22,21 @@ export const BackupId = id('bak');
 /** A file of a disk: a qcow2 overlay. Never seen by clients. */
 export const OverlayId = id('ovl');
 export const RequestId = id('req');
-export const idPrefixes = ['ten', 'key', 'dev', 'img', 'asg', 'bs', 'job', 'upl', 'dsk', 'snp', 'bak', 'ovl', 'req'] as const;
+export const idPrefixes = [
+  'ten',
+  'key',
+  'dev',
+  'img',
+  'asg',
+  'bs',
+  'job',
+  'upl',
+  'dsk',
+  'snp',
+  'bak',
+  'ovl',
+  'req',
+] as const;
 export type IdPrefix = (typeof idPrefixes)[number];
 
 /** UTC, RFC 3339 with milliseconds. */
