@@ -18,7 +18,7 @@ const noPi = process.argv.includes('--no-pi');
 const once_ = process.argv.includes('--once');
 
 /** The boot is what is watched here: the server speaks up only when something is wrong. Without a Pi its log is all there is to see. */
-const environment = noPi ? process.env : { DROVER_LOG_LEVEL: 'warn', ...process.env };
+const environment = noPi ? { ...process.env } : { DROVER_LOG_LEVEL: 'warn', ...process.env };
 
 const say = (text: string): void => console.log(`\n\u25b8 ${text}`);
 const apiUrl = 'http://127.0.0.1:8080';
@@ -55,7 +55,10 @@ async function localClient(): Promise<Client> {
   for await (const chunk of settings.stdout) text += String(chunk);
   const rows = JSON.parse(text) as { key: string; value: unknown }[];
   const dataDir = String(rows.find((row) => row.key === 'dataDir')?.value);
-  return createClient({ baseUrl: apiUrl, key: (await readFile(`${dataDir}/admin.key`, 'utf8')).trim() });
+  const key = (await readFile(`${dataDir}/admin.key`, 'utf8')).trim();
+  // The command line may know another server by this address, from before.
+  Object.assign(environment, { DROVER_SERVER: apiUrl, DROVER_KEY: key });
+  return createClient({ baseUrl: apiUrl, key });
 }
 
 async function importImage(client: Client, version: string, path: string): Promise<string> {
