@@ -54,6 +54,7 @@ test('the adverse vendor image comes up from a disk of its own, and from the ima
     comesUp('stream', '10000000ad5e0003', 1),
   ]);
   expect(streamed).not.toMatch(trouble);
-  // On a disk of its own a partition that fstab names may yet come: the system looks for it a while, and goes on.
-  expect(own).not.toMatch(/emergency mode/);
+  // A partition that fstab names and the image has not may yet come to a disk of its own: the system looks for that one a while, and goes on.
+  const rest = own.split('\n').filter((line) => !line.includes('00000a7f-03'));
+  expect(rest.join('\n')).not.toMatch(trouble);
 });
