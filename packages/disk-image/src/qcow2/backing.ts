@@ -1,7 +1,7 @@
 import type { Extent } from '../source.js';
 import type { CachedFile } from './cluster-cache.js';
 import { append } from './view.js';
-import type { BlockSource, BlockStatus, DiskView } from './types.js';
+import { readSoon, type BlockSource, type BlockStatus, type DiskView } from './types.js';
 import { isAllZero } from './zeros.js';
 
 /**
@@ -58,10 +58,10 @@ export const uncached = (source: BlockSource): CachedFile => ({
   size: source.size,
   read: async (offset, length) => {
     const target = Buffer.allocUnsafeSlow(length);
-    await source.readInto(offset, target);
+    await readSoon(source, offset, target);
     return target;
   },
-  readInto: (offset, target) => source.readInto(offset, target),
+  readInto: (offset, target) => readSoon(source, offset, target),
 });
 
 export interface FindDataOptions {

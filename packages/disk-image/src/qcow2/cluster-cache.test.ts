@@ -48,6 +48,22 @@ describe('the cache of base clusters', () => {
     expect(disks[0]?.read(80 * kib, 4096)).toBeInstanceOf(Uint8Array);
   });
 
+  it('takes what it does not keep from what the file has in memory', async () => {
+    const source = new MemoryFile(patternOf(size));
+    const cache = createClusterCache({ bytes: 64 * kib });
+    const file = cache.open('a', source);
+    for (let twice = 0; twice < 3; twice++) await file.read(0, 4096);
+    source.isInMemory = () => true;
+    const found = file.read(200 * kib, 4096);
+    expect(found).toBeInstanceOf(Uint8Array);
+    expect(isSame(await found, source.bytes.subarray(200 * kib, 204 * kib))).toBe(true);
+    const target = new Uint8Array(100 * kib);
+    expect(file.readInto(200 * kib, target)).toBe(undefined);
+    expect(isSame(target, source.bytes.subarray(200 * kib, 300 * kib))).toBe(true);
+    expect(cache.readBytes).toBe((64 + 4 + 100) * kib);
+    expect(source.reads).toBe(1);
+  });
+
   it('reads neighbours in one go', async () => {
     const source = new MemoryFile(patternOf(size));
     const file = createClusterCache({ bytes: 4096 * kib }).open('a', source);

@@ -1,4 +1,5 @@
 import { createFrequency } from './frequency.js';
+import { createReadMemory } from './read-memory.js';
 import type { BlockSource } from './types.js';
 import { settle } from './view.js';
 
@@ -88,7 +89,19 @@ function createKept(limit: number, clusterSize: number) {
     else counts.held -= bytes.length;
   };
 
-  return { clusters, passing, frequency, counts, find, hasRoom, reserve, loaded };
+  /** Marks clusters as read without being kept, until what it returns is called. */
+  const passBy = (first: number, last: number): (() => void) => {
+    for (let key = first; key <= last; key++) passing.set(key, (passing.get(key) ?? 0) + 1);
+    return () => {
+      for (let key = first; key <= last; key++) {
+        const others = (passing.get(key) ?? 1) - 1;
+        if (others === 0) passing.delete(key);
+        else passing.set(key, others);
+      }
+    };
+  };
+
+  return { clusters, passBy, frequency, counts, find, hasRoom, reserve, loaded };
 }
 
 /**
@@ -99,9 +112,10 @@ function createKept(limit: number, clusterSize: number) {
  * than a read of the file.
  */
 export function createClusterCache({ bytes: limit, clusterSize = 65536 }: ClusterCacheOptions): ClusterCache {
-  const { clusters, passing, frequency, find, hasRoom, reserve, loaded, ...kept } = createKept(limit, clusterSize);
+  const { clusters, passBy, frequency, find, hasRoom, reserve, loaded, ...kept } = createKept(limit, clusterSize);
   const files = new Map<string, number>();
   const counts = { misses: 0, readBytes: 0 };
+  const memory = createReadMemory();
 
   const numberOf = (digest: string): number => {
     const known = files.get(digest);
@@ -139,18 +153,20 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
 
     const keeps = (index: number): boolean => reserve(base + index, lengthOf(index));
 
+    const readNow = (offset: number, target: Uint8Array): boolean => {
+      if (source.readNow?.(offset, target) !== true) return false;
+      counts.readBytes += target.length;
+      return true;
+    };
+
     /** Reads what is not kept. */
-    const pass = (offset: number, target: Uint8Array): Promise<Uint8Array> => {
+    const pass = (offset: number, target: Uint8Array): Cluster =>
+      readNow(offset, target) ? target : passLater(offset, target);
+
+    const passLater = (offset: number, target: Uint8Array): Promise<Uint8Array> => {
       const first = base + Math.floor(offset / clusterSize);
       const last = base + Math.floor((offset + target.length - 1) / clusterSize);
-      for (let key = first; key <= last; key++) passing.set(key, (passing.get(key) ?? 0) + 1);
-      const leave = (): void => {
-        for (let key = first; key <= last; key++) {
-          const others = (passing.get(key) ?? 1) - 1;
-          if (others === 0) passing.delete(key);
-          else passing.set(key, others);
-        }
-      };
+      const leave = passBy(first, last);
       return readFile(offset, target, target.length).then(
         () => {
           leave();
@@ -163,9 +179,9 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
       );
     };
 
-    const readMissing = (index: number, offset: number, length: number): Promise<Uint8Array> => {
+    const readMissing = (index: number, offset: number, length: number): Cluster => {
       counts.misses += 1;
-      if (!keeps(index)) return pass(offset, Buffer.allocUnsafeSlow(length));
+      if (!keeps(index)) return pass(offset, memory(length));
       const within = offset - index * clusterSize;
       const loading = load(index, 1)[0] as Promise<Uint8Array>;
       return loading.then((bytes) => bytes.subarray(within, within + length));
@@ -223,7 +239,8 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
         if (isKept) load(first, count).forEach((cluster, each) => take(cluster, first + each));
         else {
           const { at, part } = partOf(first, first + count, offset, target);
-          waits.push(pass(at, part).then(() => undefined));
+          const passed = pass(at, part);
+          if (passed instanceof Promise) waits.push(passed.then(() => undefined));
         }
         index += count;
       }
@@ -240,7 +257,7 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
         if (cluster instanceof Promise) return cluster.then((bytes) => bytes.subarray(within, within + length));
         return cluster.subarray(within, within + length);
       }
-      const target = Buffer.allocUnsafeSlow(length);
+      const target = memory(length);
       const wait = readInto(offset, target);
       return wait instanceof Promise ? wait.then(() => target) : target;
     };

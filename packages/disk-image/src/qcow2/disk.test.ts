@@ -46,6 +46,29 @@ describe('a qcow2 disk', () => {
     expect(disk.read(8192, 4096)).toBeInstanceOf(Uint8Array);
   });
 
+  it('gives at once what its file has in memory, and waits for the rest', async () => {
+    const world = await makeDisk(1024 * kib, { base: 300 * kib });
+    const disk = await openDisk(world);
+    for (const [at, length] of [
+      [10 * kib, 5000],
+      [130 * kib, 70 * kib],
+      [700 * kib, 3],
+    ] as const)
+      await fill(disk, world, at, length, at);
+    const { file } = world;
+    file.isInMemory = () => true;
+    expect(disk.read(11 * kib, 512)).toBeInstanceOf(Uint8Array);
+    expect(isSame(await contentOf(disk), world.expected)).toBe(true);
+    file.isInMemory = () => false;
+    expect(disk.read(11 * kib, 512)).toBeInstanceOf(Promise);
+    expect(isSame(await contentOf(disk), world.expected)).toBe(true);
+    let each = 0;
+    file.isInMemory = () => (each += 1) % 3 === 0;
+    const kept: [number, Uint8Array][] = [];
+    for (let at = 0; at + 700 <= disk.size; at += 700) kept.push([at, await disk.read(at, 700)]);
+    expect(kept.every(([at, bytes]) => isSame(bytes, world.expected.subarray(at, at + 700)))).toBe(true);
+  });
+
   it('makes whole clusters and parts of them read as zeros', async () => {
     const world = await makeDisk(512 * kib, { base: 512 * kib });
     const disk = await openDisk(world);

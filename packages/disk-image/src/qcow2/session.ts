@@ -92,17 +92,20 @@ function createLogged({ header, bootId, randomHex, checkpoint }: SessionDeps, fi
     state = 'good';
   };
 
+  const recordFirst = async (records: readonly LogRecord[]): Promise<void> => {
+    starting ??= begin();
+    return (await starting).append(records);
+  };
+
+  const broken = (): Promise<void> => {
+    state = 'broken';
+    return checkpoint();
+  };
+
   return {
-    record: async (records) => {
+    record: (records) => {
       if (state !== 'good') return checkpoint();
-      try {
-        if (log !== undefined) return await log.append(records);
-        starting ??= begin();
-        await (await starting).append(records);
-      } catch {
-        state = 'broken';
-        return checkpoint();
-      }
+      return (log?.append(records) ?? recordFirst(records)).catch(broken);
     },
     nextGeneration: () => {
       log?.nextGeneration();

@@ -22,7 +22,15 @@ export interface BlockSource {
   readonly size: number;
   /** Fills the target, or the targets one after the other, from `offset` on. What is behind the end of the file reads as zeros. */
   readInto(offset: number, target: Uint8Array | readonly Uint8Array[]): Promise<void>;
+  /**
+   * As `readInto`, at once: false when that is not possible without waiting, and then some of the target may be filled. Absent where the system cannot.
+   */
+  readNow?(offset: number, target: Uint8Array): boolean;
 }
+
+/** Fills the target, at once where that is possible without waiting. */
+export const readSoon = (file: BlockSource, offset: number, target: Uint8Array): void | Promise<void> =>
+  file.readNow?.(offset, target) === true ? undefined : file.readInto(offset, target);
 
 /** A stretch of a disk of which one thing is true. */
 export interface BlockStatus {

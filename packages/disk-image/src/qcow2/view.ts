@@ -1,8 +1,9 @@
 import { bufferOf } from '../bytes.js';
 import { inflateCluster } from './compressed.js';
 import { isData, isZero, missing, unallocated, type L2Entry } from './format.js';
+import { createReadMemory } from './read-memory.js';
 import { resolve, type Lookup, type Segment } from './segments.js';
-import type { BlockSource, BlockStatus, DiskView } from './types.js';
+import { readSoon, type BlockSource, type BlockStatus, type DiskView } from './types.js';
 import { zeros } from './zeros.js';
 
 /** An image whose clusters are found through tables. */
@@ -28,6 +29,7 @@ type Below = DiskView | undefined;
 /** Reads a mapped image. */
 export function createView(image: Mapped): DiskView {
   const { clusterSize } = image;
+  const memory = createReadMemory();
 
   /** Calls `leave` when the work is done, which is now or later. What lies below stays the same for all of it. */
   const guarded = <T>(work: (below: Below) => T | Promise<T>): T | Promise<T> => {
@@ -74,7 +76,7 @@ export function createView(image: Mapped): DiskView {
   const fill = (below: Below, segment: Segment, target: Uint8Array): void | Promise<void> => {
     switch (segment.from) {
       case 'file':
-        return image.file.readInto(segment.place, target);
+        return readSoon(image.file, segment.place, target);
       case 'below':
         return (below as DiskView).readInto(segment.offset, target);
       case 'zero':
@@ -117,7 +119,7 @@ export function createView(image: Mapped): DiskView {
       if (only.from === 'zero') return zeros(length);
       if (only.from === 'below') return (below as DiskView).read(offset, length);
     }
-    const target = Buffer.allocUnsafeSlow(length);
+    const target = memory(length);
     const wait = fillAll(below, segments, offset, target);
     return wait instanceof Promise ? wait.then(() => target) : target;
   };
@@ -132,8 +134,9 @@ export function createView(image: Mapped): DiskView {
   const readOne = (below: Below, offset: number, length: number): Uint8Array | Promise<Uint8Array> => {
     const mapping = image.lookup(Math.floor(offset / clusterSize));
     if (isData(mapping)) {
-      const target = Buffer.allocUnsafeSlow(length);
-      return image.file.readInto(mapping * clusterSize + (offset % clusterSize), target).then(() => target);
+      const target = memory(length);
+      const wait = readSoon(image.file, mapping * clusterSize + (offset % clusterSize), target);
+      return wait instanceof Promise ? wait.then(() => target) : target;
     }
     if (isZero(mapping)) return zeros(length);
     if (mapping === unallocated && below !== undefined && offset + length <= below.size)

@@ -90,10 +90,42 @@ interface Placement extends Allocation {
  * Writes to clusters of which some have no place yet. Those are filled up with what was there before and written whole, to free clusters;
  * only then do look-ups find them.
  */
-export async function writeMoving(active: Active, offset: number, bytes: Uint8Array): Promise<void> {
+export function writeMoving(active: Active, offset: number, bytes: Uint8Array): Promise<void> {
   const { clusterSize } = active.geometry;
   const first = Math.floor(offset / clusterSize);
   const last = Math.floor((offset + bytes.length - 1) / clusterSize);
+  return (
+    (first === last ? moveOne(active, first, offset, bytes) : undefined) ?? moveMany(active, first, last, offset, bytes)
+  );
+}
+
+/** The usual case, with few promises. Undefined when it is none: the table is not in memory, or there is no free cluster. */
+function moveOne(active: Active, cluster: number, offset: number, bytes: Uint8Array): Promise<void> | undefined {
+  const { pending, allocator } = active;
+  const old = pending.lookup(cluster);
+  if (old === missing || isData(old)) return undefined;
+  const found = allocator.allocate(1);
+  if (found === undefined) return undefined;
+  const filled = attempt(() => fillPlacement(active, { cluster, ...found }, offset, bytes));
+  return filled.then(
+    () => remember(active, [{ cluster, mapping: found.first, old }]),
+    (error: unknown) => {
+      allocator.release([found.first]);
+      throw error;
+    },
+  );
+}
+
+/** Work that throws counts as work that rejects. */
+function attempt(work: () => Promise<void>): Promise<void> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+async function moveMany(active: Active, first: number, last: number, offset: number, bytes: Uint8Array): Promise<void> {
   await loadTables(active, first, last);
   const placements: Placement[] = [];
   try {
@@ -118,7 +150,8 @@ export async function writeMoving(active: Active, offset: number, bytes: Uint8Ar
     for (const { first: host, count } of placements) active.allocator.release(hostsOf(host, count));
     throw error;
   }
-  await remember(active, changesOf(active, placements));
+  const changes = changesOf(active, placements);
+  if (changes.length > 0) await remember(active, changes);
 }
 
 function withoutPlace({ pending }: Active, cluster: number, last: number): number {
@@ -160,62 +193,94 @@ async function allocate({ allocator, checkpoints }: Active, count: number): Prom
 }
 
 /** Writes new clusters: what was there before in front of the request, the request, and what was there behind it. */
-async function fillPlacement(active: Active, placement: Placement, offset: number, bytes: Uint8Array): Promise<void> {
+function fillPlacement(active: Active, placement: Placement, offset: number, bytes: Uint8Array): Promise<void> {
   const { clusterSize } = active.geometry;
   const start = placement.cluster * clusterSize;
   const end = start + placement.count * clusterSize;
-  const from = Math.max(start, offset);
-  const to = Math.min(end, offset + bytes.length);
-  let place = placement.first * clusterSize;
+  const range = { start, from: Math.max(start, offset), to: Math.min(end, offset + bytes.length), end };
+  const part = bytes.subarray(range.from - offset, range.to - offset);
+  const old = oldAround(active, range);
+  if (old instanceof Promise) return old.then((found) => writeFilled(active, placement, range, part, found));
+  return writeFilled(active, placement, range, part, old);
+}
+
+/** A request for new clusters, within them. */
+interface Filling {
+  readonly start: number;
+  readonly from: number;
+  readonly to: number;
+  readonly end: number;
+}
+
+/** What was around it, without zeros. */
+interface Around {
+  readonly before: readonly Uint8Array[];
+  readonly after: readonly Uint8Array[];
+}
+
+function writeFilled(
+  { file, geometry }: Active,
+  { first, clean }: Placement,
+  { start, from, to, end }: Filling,
+  part: Uint8Array,
+  { before, after }: Around,
+): Promise<void> {
+  let place = first * geometry.clusterSize;
   const pieces: Uint8Array[] = [];
-  const { before, after } = await oldAround(active, { start, from, to, end });
-  if (from > start) {
-    if (before.length === 0 && placement.clean) place += from - start;
-    else pieces.push(...before, zeros(from - start - lengthOf(before)));
+  const add = (piece: Uint8Array): void => {
+    if (piece.length > 0) pieces.push(piece);
+  };
+  if (before.length === 0 && clean) place += from - start;
+  else {
+    before.forEach(add);
+    add(zeros(from - start - lengthOf(before)));
   }
-  pieces.push(bytes.subarray(from - offset, to - offset));
-  if (to < end) {
-    pieces.push(...after);
-    if (!placement.clean) pieces.push(zeros(end - to - lengthOf(after)));
-  }
-  await active.file.write(
-    place,
-    pieces.length === 1 ? (pieces[0] as Uint8Array) : pieces.filter(({ length }) => length > 0),
-  );
+  add(part);
+  after.forEach(add);
+  if (!clean) add(zeros(end - to - lengthOf(after)));
+  return file.write(place, pieces.length === 1 ? part : pieces);
 }
 
 const lengthOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
+const nothingAround: Around = { before: [], after: [] };
+
 /** What the disk holds around a request, with one read where both are in one cluster. */
-async function oldAround(
-  active: Active,
-  { start, from, to, end }: { start: number; from: number; to: number; end: number },
-): Promise<{ before: Uint8Array[]; after: Uint8Array[] }> {
+function oldAround(active: Active, { start, from, to, end }: Filling): Around | Promise<Around> {
+  if (from === start && to === end) return nothingAround;
   if (from > start && to < end && end - start === active.geometry.clusterSize) {
-    const [old] = await oldBytes(active, start, end);
-    if (old === undefined) return { before: [], after: [] };
-    return { before: [old.subarray(0, from - start)], after: [old.subarray(to - start)] };
+    const around = (old: Uint8Array | undefined): Around =>
+      old === undefined
+        ? nothingAround
+        : { before: [old.subarray(0, from - start)], after: [old.subarray(to - start)] };
+    const old = oldBytes(active, start, end);
+    return old instanceof Promise ? old.then(around) : around(old);
   }
-  return {
-    before: from > start ? await oldBytes(active, start, from) : [],
-    after: to < end ? await oldBytes(active, to, end) : [],
-  };
+  return oldSides(active, { start, from, to, end });
 }
 
-/** What the disk holds there, as one piece, without zeros up to the end; nothing when all is zero. */
-async function oldBytes({ view }: Active, start: number, end: number): Promise<Uint8Array[]> {
+async function oldSides(active: Active, { start, from, to, end }: Filling): Promise<Around> {
+  const before = from > start ? await oldBytes(active, start, from) : undefined;
+  const after = to < end ? await oldBytes(active, to, end) : undefined;
+  return { before: before === undefined ? [] : [before], after: after === undefined ? [] : [after] };
+}
+
+/** What the disk holds there, without zeros up to the end; undefined when all is zero. */
+function oldBytes({ view }: Active, start: number, end: number): Uint8Array | undefined | Promise<Uint8Array> {
   const to = Math.min(end, view.size);
-  if (start >= to || view.knownZero(start, to - start)) return [];
-  const bytes = view.read(start, to - start);
-  return [bytes instanceof Promise ? await bytes : bytes];
+  return start >= to || view.knownZero(start, to - start) ? undefined : view.read(start, to - start);
 }
 
 /** Makes new mappings known, and resolves when the end of the process would not lose them. */
-async function remember(active: Active, changes: readonly Change[]): Promise<void> {
-  const { pending, session, checkpoints } = active;
-  if (changes.length === 0) return;
+function remember(active: Active, changes: readonly Change[]): Promise<void> {
+  const { pending, session } = active;
   for (const { cluster, mapping, old } of changes) pending.set(cluster, mapping, old);
-  await session.record(changes);
+  const recorded = session.record(changes);
+  return pending.size < startCheckpointAt ? recorded : recorded.then(() => relieve(active));
+}
+
+/** Many mappings wait for a checkpoint. */
+async function relieve({ pending, checkpoints }: Active): Promise<void> {
   if (pending.size >= waitForCheckpointAt) await checkpoints.flush();
   else if (pending.size >= startCheckpointAt) checkpoints.flush().catch(() => undefined);
 }
@@ -233,7 +298,7 @@ export async function discardClusters(active: Active, first: number, end: number
     await remember(active, changes);
     changes = [];
   }
-  await remember(active, changes);
+  if (changes.length > 0) await remember(active, changes);
 }
 
 /** The mapping that a cluster gets when it is discarded; undefined when it stays as it is. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -37,6 +38,44 @@ const read = async (file: Pick<BlockFile, 'readInto'>, offset: number, length: n
 const allocated = (path: string): number => statSync(path).blocks * 512;
 
 describe('a block file', () => {
+  it('gives at once what the kernel has in memory', async () => {
+    const file = await freshFile();
+    const content = randomBytes(300 << 10);
+    await file.write(0, content);
+    for (const [offset, length] of [
+      [0, 1],
+      [4095, 4098],
+      [10_000, 256 << 10],
+    ] as const) {
+      const target = Buffer.alloc(length, 0xee);
+      expect(file.readNow?.(offset, target)).toBe(true);
+      expect(target.equals(content.subarray(offset, offset + length))).toBe(true);
+    }
+  });
+
+  it('does not give at once what is behind its end, much, or in a closed file', async () => {
+    const path = freshPath();
+    writeFileSync(path, Buffer.alloc(1 << 20, 7));
+    const file = await openBlockSource(path);
+    expect(file.readNow?.((1 << 20) - 10, Buffer.alloc(11))).toBe(false);
+    expect(file.readNow?.(0, Buffer.alloc((256 << 10) + 1))).toBe(false);
+    await file.close();
+    expect(file.readNow?.(0, Buffer.alloc(10))).toBe(false);
+  });
+
+  it('waits for what only the drive has', async () => {
+    const path = freshPath();
+    writeFileSync(path, randomBytes(1 << 20));
+    execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);
+    execFileSync('sync', [path]);
+    execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);
+    const file = await openBlockSource(path);
+    onTestFinished(() => file.close());
+    const answers = [0, 256, 512, 768].map((kib) => file.readNow?.(kib << 10, Buffer.alloc(4096)));
+    expect(answers).toContain(false);
+    expect((await read(file, 0, 1 << 20)).equals(readFileSync(path))).toBe(true);
+  });
+
   it('is made for this user alone, once', async () => {
     const path = freshPath();
     await freshFile(path);

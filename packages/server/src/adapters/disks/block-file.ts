@@ -1,11 +1,12 @@
 import { close, constants, fdatasync, fstat, ftruncate, open, read, readv, write, writev } from 'node:fs';
 import { promisify } from 'node:util';
 import type { BlockFile, BlockSource } from '@drover/disk-image';
-import { createCalls } from './calls.js';
+import { createCalls, type Calls } from './calls.js';
 import { fileError } from './file-error.js';
 import type { FileLock } from './file-lock.js';
 import type { Gate } from './gate.js';
 import type { HolePuncher } from './hole-puncher.js';
+import { readCached } from './page-cache.js';
 
 /**
  * Files for disks, over the callbacks of node:fs. FileHandle's promises cost more CPU for small reads and writes (docs/decisions/0004).
@@ -60,6 +61,7 @@ export async function openBlockSource(path: string): Promise<BlockSource & { clo
     return {
       size,
       readInto: (offset, target) => calls.run(() => readFully(fd, offset, target)),
+      ...readingNow(fd, calls),
       close: async () => {
         await calls.end();
         await closeFile(fd);
@@ -113,8 +115,14 @@ function createBlockFile(path: string, fd: number, initialSize: number, { slow, 
       await closeFile(fd);
     },
   };
+  Object.assign(file, readingNow(fd, calls));
   if (puncher !== undefined) file.punch = (ranges) => calls.run(() => puncher.punch(fd, ranges));
   return file;
+}
+
+function readingNow(fd: number, calls: Calls): Pick<BlockSource, 'readNow'> {
+  const read = readCached;
+  return read === undefined ? {} : { readNow: (offset, target) => !calls.isOver && read(fd, offset, target) };
 }
 
 const callFile = (call: (done: (error: Error | null) => void) => void): Promise<void> =>

@@ -5,6 +5,8 @@
 export interface Calls {
   /** Rejects with EBADF after `end`. */
   run<T>(call: () => Promise<T>): Promise<T>;
+  /** `end` was called. */
+  readonly isOver: boolean;
   /** Takes no more calls, and resolves when none is under way. */
   end(): Promise<void>;
 }
@@ -43,6 +45,9 @@ export function createCalls(path: string): Calls {
           throw error;
         },
       );
+    },
+    get isOver() {
+      return ended;
     },
     end: async () => {
       if (ended) throw Object.assign(new Error(`${path} is closed`), { code: 'EBADF' });
