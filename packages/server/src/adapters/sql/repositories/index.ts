@@ -15,19 +15,59 @@ import { createSettingRepository } from './settings.js';
 import { createTenantRepository } from './tenants.js';
 import { createUploadRepository } from './uploads.js';
 
-export const createRepositories = (context: Context): Transaction => ({
-  tenants: createTenantRepository(context),
-  keys: createKeyRepository(context),
-  audit: createAuditRepository(context),
-  idempotency: createIdempotencyRepository(context),
-  events: createEventRepository(context),
-  jobs: createJobRepository(context),
-  blobs: createBlobRepository(context),
-  images: createImageRepository(context),
-  uploads: createUploadRepository(context),
-  devices: createDeviceRepository(context),
-  disks: createDiskRepository(context),
-  backups: createBackupRepository(context),
-  sessions: createSessionRepository(context),
-  settings: createSettingRepository(context),
-});
+type Made = { -readonly [K in keyof Transaction]?: Transaction[K] };
+
+/** Each repository is made when it is first asked for: a transaction needs two or three, and making all costs more than a query. */
+class Repositories implements Transaction {
+  readonly #context: Context;
+  readonly #made: Made = {};
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  get tenants(): Transaction['tenants'] {
+    return (this.#made.tenants ??= createTenantRepository(this.#context));
+  }
+  get keys(): Transaction['keys'] {
+    return (this.#made.keys ??= createKeyRepository(this.#context));
+  }
+  get audit(): Transaction['audit'] {
+    return (this.#made.audit ??= createAuditRepository(this.#context));
+  }
+  get idempotency(): Transaction['idempotency'] {
+    return (this.#made.idempotency ??= createIdempotencyRepository(this.#context));
+  }
+  get events(): Transaction['events'] {
+    return (this.#made.events ??= createEventRepository(this.#context));
+  }
+  get jobs(): Transaction['jobs'] {
+    return (this.#made.jobs ??= createJobRepository(this.#context));
+  }
+  get blobs(): Transaction['blobs'] {
+    return (this.#made.blobs ??= createBlobRepository(this.#context));
+  }
+  get images(): Transaction['images'] {
+    return (this.#made.images ??= createImageRepository(this.#context));
+  }
+  get uploads(): Transaction['uploads'] {
+    return (this.#made.uploads ??= createUploadRepository(this.#context));
+  }
+  get devices(): Transaction['devices'] {
+    return (this.#made.devices ??= createDeviceRepository(this.#context));
+  }
+  get disks(): Transaction['disks'] {
+    return (this.#made.disks ??= createDiskRepository(this.#context));
+  }
+  get backups(): Transaction['backups'] {
+    return (this.#made.backups ??= createBackupRepository(this.#context));
+  }
+  get sessions(): Transaction['sessions'] {
+    return (this.#made.sessions ??= createSessionRepository(this.#context));
+  }
+  get settings(): Transaction['settings'] {
+    return (this.#made.settings ??= createSettingRepository(this.#context));
+  }
+}
+
+export const createRepositories = (context: Context): Transaction => new Repositories(context);
