@@ -56,6 +56,17 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
+          exclude: ['e2e/**/*.pair.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 1_800_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          // Two guests at once, and nothing beside them.
+          name: 'e2e-pairs',
+          include: ['e2e/**/*.pair.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_800_000,
           fileParallelism: false,

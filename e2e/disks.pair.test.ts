@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Device, Disk, Job, RootMode, TimelineItem } from '@drover/contract';
+import type { Device, Disk, Job, RootMode } from '@drover/contract';
 import { powerOnWithConsole } from './drover/board.js';
 import { startDrover, type Drover } from './drover/server.js';
 import { inputs } from './inputs/index.js';
@@ -8,7 +8,6 @@ import { createLab, type Guest, type Lab } from './lab/index.js';
 
 // Boards whose root is a block device of the server, from provisioning to release.
 
-const bootMs = 300_000;
 /** The boot plane may be away for so long. */
 const awayMs = 60_000;
 let lab: Lab;
@@ -29,19 +28,8 @@ afterAll(async () => {
   await lab?.dispose();
 });
 
-async function provisioned(name: string, serial: string, rootMode: RootMode, more: object = {}): Promise<Device> {
-  const bootPrefix = serial.slice(-8);
-  await drover.client.call('createDevice', { body: { name, serial, bootPrefix, model: 'pi4' } });
-  await drover.client.call('provision', { body: { image: 'fast:1', device: name, rootMode, ...more } });
-  return drover.deviceUntil(name, ({ state }) => state === 'in-use', 60_000);
-}
-
-const untilUp = (name: string, after: string | null = null): Promise<Device> =>
-  drover.deviceUntil(
-    name,
-    ({ upGeneration, assignment, lastSession }) => upGeneration === assignment?.generation && lastSession !== after,
-    bootMs,
-  );
+const provisioned = (name: string, serial: string, rootMode: RootMode, diskSize?: number): Promise<Device> =>
+  drover.provisioned({ name, serial, image: 'fast:1', rootMode, ...(diskSize === undefined ? {} : { diskSize }) });
 
 async function switchedOn({ serial }: Device): Promise<Guest> {
   const guest = await powerOnWithConsole(lab, { model: '4b', serial: serial ?? '' });
@@ -67,15 +55,9 @@ const rootDisks = async (): Promise<Disk[]> => {
   return disks;
 };
 
-const timelineOf = async (session: string | null): Promise<TimelineItem[]> => {
-  const items: TimelineItem[] = [];
-  for await (const item of drover.client.each('getTimeline', { params: { id: session ?? '' } })) items.push(item);
-  return items;
-};
-
 /** What the board said of its root's file system. */
 const growthOf = async (session: string | null): Promise<string[]> =>
-  (await timelineOf(session)).flatMap(({ entry }) =>
+  (await drover.timelineOf(session)).flatMap(({ entry }) =>
     entry.type === 'report' && entry.step === 'grow' ? [entry.message] : [],
   );
 
@@ -103,7 +85,7 @@ async function passOn(writer: Guest, reader: Guest): Promise<void> {
   const disk = await attach('own', 'read-write');
   expect(await comes(writer)).toBe(String(size));
   const { lastSession } = await drover.client.call('getDevice', { params: { ref: 'own' } });
-  const entries = (await timelineOf(lastSession)).map(({ entry }) => entry);
+  const entries = (await drover.timelineOf(lastSession)).map(({ entry }) => entry);
   const attached = entries.find((entry) => entry.type === 'disk.attached' && entry.disk === disk.id);
   console.log(`a disk was attached ${Date.parse(attached?.at ?? '') - asked} ms after it was asked for`);
   const use = `mke2fs ${byId} >/dev/null 2>&1 && mkdir -p /root/m && mount -t ext4 ${byId} /root/m && echo passed on >/root/m/file`;
@@ -129,12 +111,12 @@ const rootBytes = async (guest: Guest): Promise<number> =>
 
 test('two boards run one image, one from a disk of its own and one from the image itself', async () => {
   const [own, streamed] = [
-    await provisioned('own', '10000000d15c0001', 'nbd', { diskSize: 2 * GiB }),
+    await provisioned('own', '10000000d15c0001', 'nbd', 2 * GiB),
     await provisioned('streamed', '10000000d15c0002', 'stream'),
   ];
   expect(await rootDisks()).toMatchObject([{ device: own.id, state: 'ready', role: 'root' }]);
   const guest = await switchedOn(own);
-  const first = await untilUp('own');
+  const first = await drover.untilUp('own');
   await shellOf(guest);
   expect(await ask(guest, 'stat -f -c %T /; hostname')).toBe('ext2/ext3 own');
   expect(await ask(guest, overlayWorks)).toBe('character special file 0');
@@ -148,12 +130,12 @@ test('two boards run one image, one from a disk of its own and one from the imag
   expect(await rootBytes(guest)).toBeLessThan(2 * GiB);
 
   const other = await switchedOn(streamed);
-  const { lastSession } = await untilUp('streamed');
+  const { lastSession } = await drover.untilUp('streamed');
   await shellOf(other);
   expect(await ask(other, 'grep -c "^[^ ]* / overlay " /proc/mounts; hostname; ls /root-was-here 2>/dev/null')).toBe(
     '1 streamed',
   );
-  const steps = (await timelineOf(lastSession)).map(({ entry }) => entry);
+  const steps = (await drover.timelineOf(lastSession)).map(({ entry }) => entry);
   expect(steps).toContainEqual(expect.objectContaining({ type: 'disk.attached', disk: 'image', readOnly: true }));
   await passOn(guest, other);
   await other.kill();
@@ -163,14 +145,14 @@ test('two boards run one image, one from a disk of its own and one from the imag
   await guest.ended;
   running.delete(guest);
   const again = await switchedOn(own);
-  const second = await untilUp('own', first.lastSession);
+  const second = await drover.untilUp('own', first.lastSession);
   // Up it was before with the same assignment. This report comes when the second start is over.
   await expect
-    .poll(() => growthOf(second.lastSession), { timeout: bootMs })
+    .poll(() => growthOf(second.lastSession), { timeout: 300_000 })
     .toEqual([expect.stringContaining('has grown from')]);
   await shellOf(again);
   expect(await ask(again, 'cat /root-was-here; hostname')).toBe('kept own');
-  expect(await timelineOf(second.lastSession)).toContainEqual(
+  expect(await drover.timelineOf(second.lastSession)).toContainEqual(
     expect.objectContaining({
       entry: expect.objectContaining({ type: 'disk.grown', disk: disk?.id, partition: 2 }) as unknown,
     }),
@@ -181,7 +163,7 @@ test('two boards run one image, one from a disk of its own and one from the imag
 test('a board goes on when the server was away for a minute, and shuts down in order', async () => {
   const board = await provisioned('patient', '10000000d15c0003', 'nbd');
   const guest = await switchedOn(board);
-  await untilUp('patient');
+  await drover.untilUp('patient');
   await shellOf(guest);
   // Writes go on all the while; none of them may fail.
   guest.send(

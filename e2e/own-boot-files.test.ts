@@ -8,7 +8,6 @@ import { createLab, type Guest, type Lab } from './lab/index.js';
 
 // A board that upgrades its kernel on its own disk boots that kernel next.
 
-const bootMs = 300_000;
 const filesPort = 8099;
 let lab: Lab;
 let drover: Drover;
@@ -28,17 +27,10 @@ afterAll(async () => {
   await lab?.dispose();
 });
 
-const untilUp = (name: string, after: string | null = null): Promise<Device> =>
-  drover.deviceUntil(
-    name,
-    ({ upGeneration, assignment, lastSession }) => upGeneration === assignment?.generation && lastSession !== after,
-    bootMs,
-  );
-
 /** Switches the board on and waits for the shell of its system. What is typed before it listens is lost. */
 async function booted(name: string, serial: string, after: string | null = null): Promise<Device> {
   guest = await powerOnWithConsole(lab, { model: '4b', serial });
-  const device = await untilUp(name, after);
+  const device = await drover.untilUp(name, after);
   await guest.console.expect('/ # ', 60_000);
   await sleep(1000);
   return device;
@@ -50,12 +42,8 @@ async function ask(command: string, ms = 60_000): Promise<string> {
   return ((await guest?.console.expect(/\n<([^>]*)>\r?\n/, ms))?.[1] ?? '').replace(/\s+/g, ' ').trim();
 }
 
-const timelineOf = async (session: string | null): Promise<TimelineEntry[]> => {
-  const entries: TimelineEntry[] = [];
-  for await (const { entry } of drover.client.each('getTimeline', { params: { id: session ?? '' } }))
-    entries.push(entry);
-  return entries;
-};
+const timelineOf = async (session: string | null): Promise<TimelineEntry[]> =>
+  (await drover.timelineOf(session)).map(({ entry }) => entry);
 
 test('a kernel, its modules and a command line that were written on the board’s own disk are what it boots next', async () => {
   const name = 'upgraded';
@@ -63,9 +51,7 @@ test('a kernel, its modules and a command line that were written on the board’
   const upgrade = await inputs.otherKernel();
   const server = ['busybox', 'httpd', '-f', '-p', String(filesPort), '-h', upgrade.dir];
   await lab.spawn(server, { at: 'server', name: 'packages' });
-  await drover.client.call('createDevice', { body: { name, serial, bootPrefix: serial.slice(-8), model: 'pi4' } });
-  await drover.client.call('provision', { body: { image: 'fast:1', device: name, rootMode: 'nbd' } });
-  await drover.deviceUntil(name, ({ state }) => state === 'in-use', 60_000);
+  await drover.provisioned({ name, serial, image: 'fast:1', rootMode: 'nbd' });
 
   const first = await booted(name, serial);
   const before = await ask('uname -r');

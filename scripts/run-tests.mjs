@@ -76,7 +76,7 @@ async function readSources() {
   return read;
 }
 
-async function runProject(name) {
+async function runProject(name, workers = 1) {
   if (!wanted(name)) return [];
   const at = Date.now();
   const report = join(folder, `${name}.json`);
@@ -85,6 +85,7 @@ async function runProject(name) {
     'run',
     '--project',
     name,
+    `--maxWorkers=${workers}`,
     '--passWithNoTests=false',
     '--reporter=default',
     '--reporter=json',
@@ -104,7 +105,9 @@ const inTurn = (names) => async () => {
 const stages = [
   [readSources, inTurn(['unit'])],
   [inTurn(['contract', 'system']), inTurn(['interop'])],
-  [inTurn(['e2e'])],
+  // An emulated board keeps one core at work.
+  [() => runProject('e2e', 2)],
+  [inTurn(['e2e-pairs'])],
 ];
 const rows = [];
 for (const stage of stages) for (const lane of await Promise.all(stage.map((run) => run()))) rows.push(...lane);

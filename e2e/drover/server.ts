@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Device, Image } from '@drover/contract';
+import type { Device, Image, RootMode, TimelineItem } from '@drover/contract';
 import { createClient, type Client } from '@drover/sdk';
 import { stringify } from 'yaml';
 import type { Lab } from '../lab/lab.js';
@@ -19,6 +19,18 @@ export interface DroverOptions {
   readonly helpersDir?: string;
 }
 
+/** A board with a system. */
+export interface Provisioned {
+  readonly name: string;
+  readonly serial: string;
+  /** `name:version` */
+  readonly image: string;
+  readonly model?: NonNullable<Device['model']>;
+  readonly rootMode?: RootMode;
+  /** Bytes. */
+  readonly diskSize?: number;
+}
+
 /** The built server as a user starts it, in the lab's server namespace, with the SDK ready to talk to it. */
 export interface Drover {
   readonly client: Client;
@@ -33,9 +45,16 @@ export interface Drover {
   importImage(file: string, name: string, version: string): Promise<Image>;
   /** Waits until the device is as wanted. */
   deviceUntil(ref: string, wanted: (device: Device) => boolean, timeoutMs: number): Promise<Device>;
+  /** A device that is registered, has the image assigned and can be switched on. */
+  provisioned(wanted: Provisioned): Promise<Device>;
+  /** Waits for the report "up" of a boot later than the session `after`. */
+  untilUp(ref: string, after?: string | null, timeoutMs?: number): Promise<Device>;
+  timelineOf(session: string | null): Promise<TimelineItem[]>;
   stop(): Promise<void>;
 }
 
+/** For a board of the emulator. */
+const bootMs = 300_000;
 const defaultHelpers = '/var/cache/drover-lab/helpers';
 
 async function waitReady(url: string, process: LabProcess): Promise<void> {
@@ -83,6 +102,16 @@ export async function startDrover(lab: Lab, options: DroverOptions = {}): Promis
   await waitReady(url, process);
   const key = (await readFile(path.join(dataDir, 'admin.key'), 'utf8')).trim();
   const client = createClient({ baseUrl: url, key });
+  const deviceUntil: Drover['deviceUntil'] = async (ref, wanted, timeoutMs) => {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const device = await client.call('getDevice', { params: { ref } }).catch(() => undefined);
+      if (device !== undefined && wanted(device)) return device;
+      if (Date.now() > deadline)
+        throw new Error(`${ref} is ${JSON.stringify(device)}\n${process.console.text().slice(-4000)}`);
+      await sleep(250);
+    }
+  };
   return {
     ...{ client, key, dataDir, url, process },
     pidOf: (plane) => findPlane(process.pid, plane),
@@ -96,15 +125,22 @@ export async function startDrover(lab: Lab, options: DroverOptions = {}): Promis
       if (job.state !== 'succeeded') throw new Error(`import: ${JSON.stringify(job.error)}`);
       return client.call('getImage', { params: { ref: created.id } });
     },
-    async deviceUntil(ref, wanted, timeoutMs) {
-      const deadline = Date.now() + timeoutMs;
-      for (;;) {
-        const device = await client.call('getDevice', { params: { ref } }).catch(() => undefined);
-        if (device !== undefined && wanted(device)) return device;
-        if (Date.now() > deadline)
-          throw new Error(`${ref} is ${JSON.stringify(device)}\n${process.console.text().slice(-4000)}`);
-        await sleep(250);
-      }
+    deviceUntil,
+    async provisioned({ name, serial, image, model = 'pi4', ...how }) {
+      await client.call('createDevice', { body: { name, serial, bootPrefix: serial.slice(-8), model } });
+      await client.call('provision', { body: { image, device: name, ...how } });
+      return deviceUntil(name, ({ state }) => state === 'in-use', bootMs);
+    },
+    untilUp: (ref, after = null, timeoutMs = bootMs) =>
+      deviceUntil(
+        ref,
+        ({ upGeneration, assignment, lastSession }) => upGeneration === assignment?.generation && lastSession !== after,
+        timeoutMs,
+      ),
+    async timelineOf(session) {
+      const items: TimelineItem[] = [];
+      for await (const item of client.each('getTimeline', { params: { id: session ?? '' } })) items.push(item);
+      return items;
     },
     stop: async () => void (await process.stop(30_000)),
   };

@@ -8,7 +8,14 @@ import { bootModules } from './fastRoot.js';
 import { fullTree, unpackFullTree } from './fullTree.js';
 import { readImageInput, recordImageInput, withPresentPackages, type ImageInput } from './imageInput.js';
 import { installModules, resolveKernel, unpackKernel } from './kernel.js';
-import { addKernelConfig, addSystemBasics, enableUnit, systemModuleFolders, writeSystemFiles } from './systemRoot.js';
+import {
+  addKernelConfig,
+  addPackages,
+  addSystemBasics,
+  enableUnit,
+  systemModuleFolders,
+  writeSystemFiles,
+} from './systemRoot.js';
 
 const diskId = '5e1f0a11';
 
@@ -29,21 +36,31 @@ const code = [
   'systemRoot.ts',
 ];
 
-async function build(): Promise<string> {
+interface Variant {
+  readonly name: string;
+  /** Packages that are unpacked over the tree with what they depend on; none of their scripts runs. */
+  readonly added: readonly string[];
+  readonly totalMiB: number;
+}
+
+async function build({ name, added, totalMiB }: Variant): Promise<string> {
   const tar = await fullTree();
   const debian = await openDebianArm('arm64');
+  const status = path.join(path.dirname(tar), 'dpkg-status');
+  const more = added.length === 0 ? [] : await debian.withDependencies(added, status);
   const kernel = await resolveKernel(debian, 'linux-image-arm64');
   const [firmware] = await debian.show(['raspi-firmware']);
   if (firmware === undefined) throw new Error('unreachable: show answers for each name');
   return cached({
-    name: 'full-image',
+    name,
     code,
-    needs: [...packageNeeds('arm64', [kernel.package, firmware]), path.basename(path.dirname(tar))],
+    needs: [...packageNeeds('arm64', [kernel.package, firmware, ...more]), path.basename(path.dirname(tar))],
     async build(dir) {
       const [scratch, boot] = [path.join(dir, 'scratch'), path.join(dir, 'boot')];
       const root = path.join(scratch, 'root');
       for (const made of [boot, root]) await mkdir(made, { recursive: true });
       await unpackFullTree(tar, root);
+      if (more.length > 0) await addPackages(debian, more, root);
       const files = await unpackKernel(debian, kernel, path.join(scratch, 'kernel'));
       await installModules(files, root, { names: bootModules, folders: systemModuleFolders });
       await addKernelConfig(files.base, kernel.release, root);
@@ -64,7 +81,7 @@ async function build(): Promise<string> {
         `console=serial0,115200 console=tty1 root=PARTUUID=${diskId}-02 rootfstype=ext4 fsck.repair=yes rootwait\n`,
       );
       await writeCardImage({
-        ...{ file: path.join(dir, 'full.img'), diskId, totalMiB: 1024 },
+        ...{ file: path.join(dir, 'full.img'), diskId, totalMiB },
         boot: { dir: boot, sizeMiB: 256, label: 'bootfs' },
         root: { dir: root, label: 'rootfs' },
       });
@@ -79,5 +96,18 @@ async function build(): Promise<string> {
  * A serial console gets a root shell without a password.
  */
 export async function fullImage(): Promise<ImageInput> {
-  return readImageInput(await withPresentPackages(['arm64'], build));
+  const variant = { name: 'full-image', added: [], totalMiB: 1024 };
+  return readImageInput(await withPresentPackages(['arm64'], () => build(variant)));
+}
+
+/** What people put on a Pi: compilers, languages, containers, a browser. */
+const livedIn = [
+  ...['build-essential', 'git', 'vim', 'python3-numpy', 'nodejs', 'golang-go', 'openjdk-17-jdk-headless'],
+  ...['docker.io', 'firefox-esr'],
+];
+
+/** As `fullImage`, with a root of the size that Raspberry Pi OS has, to be copied rather than booted. */
+export async function largeImage(): Promise<ImageInput> {
+  const variant = { name: 'large-image', added: livedIn, totalMiB: 4096 };
+  return readImageInput(await withPresentPackages(['arm64'], () => build(variant)));
 }

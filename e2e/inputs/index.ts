@@ -1,7 +1,7 @@
 import { fastImage } from './fastImage.js';
 import { adverseImage } from './adverseImage.js';
 import { fastCompressed, fastUnclean } from './fastVariants.js';
-import { fullImage } from './fullImage.js';
+import { fullImage, largeImage } from './fullImage.js';
 import { otherKernel } from './otherKernel.js';
 
 /** Real inputs, each built once and then taken from the cache. See the README beside. */
@@ -10,6 +10,7 @@ export const inputs = {
   fastCompressed,
   fastUnclean,
   full: fullImage,
+  large: largeImage,
   adverse: adverseImage,
   otherKernel,
 };
