@@ -56,7 +56,7 @@ async function make(count: number, image: string): Promise<void> {
 }
 
 const listener = createNbdListener({
-  settings: { ...defaultNbdSettings, listen: [{ host: '127.0.0.1', port: Number(port) }] },
+  settings: { ...defaultNbdSettings, handshakesPerAddress: 64, listen: [{ host: '127.0.0.1', port: Number(port) }] },
   exports: {
     open: async ({ name }) => {
       const made = disks.get(name);

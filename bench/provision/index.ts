@@ -1,17 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inputs } from '../../e2e/inputs/index.js';
 import { pairedRow, type Benchmark, type Row, type Say } from '../row.js';
 import { startBenchServer, type BenchServer } from '../server.js';
 import { openCopiers, type Copier, type Measured } from './copies.js';
+import { followReady, type ReadyDevices } from './ready.js';
 
 /** Before them one that does not count. */
-const rounds = 3;
+const rounds = 2;
 /** At most so much of the time of rsync, by the issue: 500 times faster. */
 const limits: Readonly<Record<string, number>> = { 'rsync -xa': 1 / 500 };
-const pollMs = 5;
 
 const bytesOf = (path: string): number => {
   const said = execFileSync('du', ['-s', '-B1', path], { encoding: 'utf8' });
@@ -26,33 +25,32 @@ async function importImage({ client }: BenchServer, path: string): Promise<void>
   if (job.state !== 'succeeded') throw new Error(`the image is not usable: ${job.error?.detail ?? job.state}`);
 }
 
-/** One more device, from the request until its disk is there and it may boot. */
-async function provision({ client, dataDir }: BenchServer, round: number): Promise<Measured> {
+/** One more device, from the request until the event that its disk is there and it may boot. */
+async function provision({ client, dataDir }: BenchServer, ready: ReadyDevices, round: number): Promise<Measured> {
   const name = `board-${round}`;
-  await client.call('createDevice', { body: { name, bootPrefix: `be9c00${10 + round}`, model: 'pi4' } });
+  const { id } = await client.call('createDevice', {
+    body: { name, bootPrefix: `be9c00${10 + round}`, model: 'pi4' },
+  });
   const disks = join(dataDir, 'disks');
   const before = bytesOf(disks);
+  const isReady = ready.of(id);
   const started = process.hrtime.bigint();
   await client.call('provision', { body: { image: 'bench:1', device: name, rootMode: 'nbd' } });
-  for (;;) {
-    const { state } = await client.call('getDevice', { params: { ref: name } });
-    if (state === 'in-use') break;
-    if (state !== 'preparing') throw new Error(`the device is ${state}`);
-    await sleep(pollMs);
-  }
+  await isReady;
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   const { items } = await client.call('listDisks', { query: { role: 'root' } });
-  if (items.filter(({ state }) => state === 'ready').length !== round + 1) throw new Error('the disk is not ready');
+  const usable = items.filter(({ state }) => state === 'ready').length;
+  if (usable !== round + 1) throw new Error(`${usable} disks are ready, not ${round + 1}`);
   return { seconds, bytes: bytesOf(disks) - before };
 }
 
-async function measure(say: Say, server: BenchServer, copiers: readonly Copier[]): Promise<Row[]> {
+async function measure(say: Say, server: BenchServer, ready: ReadyDevices, copiers: readonly Copier[]): Promise<Row[]> {
   const ours: Measured[] = [];
   const theirs = new Map(copiers.map(({ name }) => [name, [] as Measured[]]));
   const tell = (name: string, round: number, { seconds, bytes }: Measured): void =>
     say(`round ${round}, ${name}: ${(seconds * 1000).toFixed(1)} ms, ${bytes} bytes`);
   for (let round = 0; round <= rounds; round += 1) {
-    const own = await provision(server, round);
+    const own = await provision(server, ready, round);
     tell('Drover', round, own);
     if (round > 0) ours.push(own);
     for (const copier of copiers) {
@@ -71,11 +69,11 @@ async function measure(say: Say, server: BenchServer, copiers: readonly Copier[]
 }
 
 /**
- * One more device over an image of a whole Debian: Drover's own answer to `provision --root nbd` until the disk is ready, beside copies of the image's
- * mounted root. Needs root, for the mounts.
+ * One more device over an image of the size Raspberry Pi OS has: from `provision --root nbd` until the disk is ready, beside copies of the image's mounted
+ * root. Needs root, for the mounts.
  */
 export const provisionBenchmark: Benchmark = async (say) => {
-  const { path } = await inputs.full();
+  const { path } = await inputs.large();
   const folder = mkdtempSync('/var/tmp/drover-bench-provision-');
   const tree = join(folder, 'root');
   mkdirSync(tree);
@@ -84,12 +82,15 @@ export const provisionBenchmark: Benchmark = async (say) => {
   execFileSync('mount', ['-o', `ro,noload,loop,offset=${(partitions[1]?.start ?? 0) * 512}`, path, tree]);
   let copiers: readonly Copier[] = [];
   let server: BenchServer | undefined;
+  let ready: ReadyDevices | undefined;
   try {
     copiers = await openCopiers(tree, folder);
     server = await startBenchServer({ base: '/var/tmp', settings: { images: { importFrom: [dirname(path)] } } });
     await importImage(server, path);
-    return await measure(say, server, copiers);
+    ready = await followReady(server.client);
+    return await measure(say, server, ready, copiers);
   } finally {
+    await ready?.stop();
     await server?.stop();
     for (const copier of copiers) await copier.dispose();
     execFileSync('umount', [tree]);
