@@ -13,6 +13,7 @@ import { createBackupJob } from './app/disks/backup-job.js';
 import { createBackups } from './app/disks/backups.js';
 import { createDisks } from './app/disks/disks.js';
 import { createOrderDesk } from './app/disks/order-desk.js';
+import { createDiskRetries } from './app/disks/retries.js';
 import { createRootDisks } from './app/disks/root-disks.js';
 import { createDiskJobs } from './app/disks/work-job.js';
 import { createDevices } from './app/devices/devices.js';
@@ -171,6 +172,7 @@ const startParts = async (
     ...{ store, enqueue, clock, ids, site: settings.site, defaultTenant },
     readUpload: (upload) => readDiskContent(files.path(upload)),
   });
+  const backups = createBackups({ store, blobs, enqueue, clock, ids, defaultTenant });
   const images = createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant });
   const authentication = createAuthentication({ store, clock, hashing, log });
   const server = await createApiServer({
@@ -188,9 +190,13 @@ const startParts = async (
       }),
       disks,
       attachments: createAttachments({ store, enqueue, clock, defaultTenant }),
-      backups: createBackups({ store, blobs, enqueue, clock, ids, defaultTenant }),
+      backups,
       images,
-      jobs: createJobs({ store, enqueue, importAgain: images.importAgain }),
+      jobs: createJobs({
+        store,
+        enqueue,
+        again: { 'image.import': images.importAgain, ...createDiskRetries({ backups }) },
+      }),
       tenants: createTenants({ store, clock, ids }),
       keys: createKeys({ store, clock, ids, hashing }),
       audit: createAudit({ store, clock }),

@@ -19,17 +19,25 @@ const countOf = (text: string): number => {
   throw new UsageError(`"${text}" is not a number of disks: write a number, or none.`);
 };
 
+const atMost = (bytes: number | null): string => (bytes === null ? 'as many as there are' : bytesText(bytes));
+
 export const setQuota: Action = async (cli, [ref = '']) => {
   const disks = limitOf(textOption(cli.options, 'disks'), countOf);
   const diskBytes = limitOf(textOption(cli.options, 'diskBytes'), sizeOf);
-  if (disks === undefined && diskBytes === undefined)
-    throw new UsageError('Say what the tenant may have: --disks, --disk-bytes or both.');
-  const quota: Quota = { ...(disks === undefined ? {} : { disks }), ...(diskBytes === undefined ? {} : { diskBytes }) };
+  const backupBytes = limitOf(textOption(cli.options, 'backupBytes'), sizeOf);
+  const quota: Quota = {
+    ...(disks === undefined ? {} : { disks }),
+    ...(diskBytes === undefined ? {} : { diskBytes }),
+    ...(backupBytes === undefined ? {} : { backupBytes }),
+  };
+  if (Object.keys(quota).length === 0)
+    throw new UsageError('Say what the tenant may have: --disks, --disk-bytes, --backup-bytes or some of them.');
   const tenant = await connect(cli).tenants.update({ params: { ref }, body: { quota } }, { signal: cli.signal });
   const facts = factsText(cli.io, [
     ['name', tenant.name],
     ['disks', tenant.quota.disks === null ? 'any number' : String(tenant.quota.disks)],
-    ['bytes of disks', tenant.quota.diskBytes === null ? 'as many as there are' : bytesText(tenant.quota.diskBytes)],
+    ['bytes of disks', atMost(tenant.quota.diskBytes)],
+    ['bytes of backups', atMost(tenant.quota.backupBytes)],
   ]);
   show(cli, tenant, facts);
 };

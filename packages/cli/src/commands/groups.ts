@@ -276,12 +276,13 @@ const tenant: GroupSpec = {
       usage: 'quota <tenant>',
       summary: 'Set what a tenant may have at most; what is left out stays',
       examples: [
-        'drover tenant quota signage --disks 20 --disk-bytes 500G',
+        'drover tenant quota signage --disks 20 --disk-bytes 500G --backup-bytes 200G',
         'drover tenant quota signage --disks none',
       ],
       options: [
         ['--disks <count>', 'disks, system disks included; none: any number'],
         ['--disk-bytes <size>', '500G or bytes: all its disks as boards see them; none: as much as there is'],
+        ['--backup-bytes <size>', '200G or bytes: the files of all its backups; none: as much as there is'],
       ],
       load: async () => (await import('../actions/quota.js')).setQuota,
     },

@@ -16,7 +16,7 @@ export const DiskBackup = z.object({
   format: BackupFormat,
   /** Bytes of the disk. */
   size: z.number().int(),
-  /** Bytes of the file; null until it is ready. */
+  /** Bytes of the file; null until they are known. */
   bytes: z.number().int().nullable(),
   /** Of the file; null until it is ready. */
   sha256: Sha256.nullable(),

@@ -7,6 +7,8 @@ export const TenantQuota = z.object({
   disks: z.number().int().min(0).nullable(),
   /** Bytes of all its disks as boards see them, whether written to or not: what it was promised. */
   diskBytes: z.number().int().min(0).nullable(),
+  /** Bytes of the files of all backups of its disks. */
+  backupBytes: z.number().int().min(0).nullable(),
 });
 export type TenantQuota = z.infer<typeof TenantQuota>;
 

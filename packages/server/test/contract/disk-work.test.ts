@@ -121,7 +121,7 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
   it('keeps to what a tenant may have, whatever makes it more', async () => {
     const world = await open();
     const allow = (disks: number | null, diskBytes: number | null) =>
-      world.store.transaction((tx) => tx.tenants.setQuota(world.tenant, { disks, diskBytes }));
+      world.store.transaction((tx) => tx.tenants.setQuota(world.tenant, { disks, diskBytes, backupBytes: 0 }));
     await allow(2, 20 * MiB);
     const first = await made(world, { size: 8 * MiB });
     const exceeded = { code: 'quota.exceeded', remedy: expect.stringContaining('quota') as string };

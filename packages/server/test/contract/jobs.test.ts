@@ -13,7 +13,6 @@ import { makeTenant, who } from './support/fleet.js';
 import { aJob, at } from './support/records.js';
 import { createTestClock, createTestLog, systemClock, testIds } from './support/world.js';
 
-const noImport = async (): Promise<never> => Promise.reject(new Error('not in this test'));
 const fast = { leaseMs: 600, renewMs: 200, tickMs: 20, liveMs: 0, pollMs: 30, stopMs: 5000 };
 const running: Service[] = [];
 afterEach(async () => {
@@ -300,7 +299,7 @@ describe.each(adapters())('the job runner on $name', ({ create }) => {
   it('undoes a cancelled job, also one that never began', async () => {
     const store = await (await create()).open();
     const tenant = await makeTenant(store, 'default');
-    const jobs = createJobs({ store, enqueue, importAgain: noImport });
+    const jobs = createJobs({ store, enqueue, again: {} });
     const undone: string[] = [];
     const handler = handlerOf(
       (context) => untilAborted(context),
@@ -383,7 +382,7 @@ describe.each(adapters())('the job runner on $name', ({ create }) => {
 
   it('answers the verification under way instead of a second', async () => {
     const store = await (await create()).open();
-    const jobs = createJobs({ store, enqueue, importAgain: noImport });
+    const jobs = createJobs({ store, enqueue, again: {} });
     const first = await jobs.maintain(who(null), 'blob.verify');
     const second = await jobs.maintain(who(null), 'blob.verify');
     expect(first).toEqual(second);

@@ -43,6 +43,25 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     expect(await (await database.open()).read((tx) => tx.tenants.get(tenant.id))).toEqual(tenant);
   });
 
+  it('of an older Drover get what they lack, and keep what they hold', async () => {
+    const database = await create();
+    const older = await database.open();
+    const tenant = { ...aTenant('one'), quota: { disks: 3, diskBytes: 5e12, backupBytes: null } };
+    await older.transaction((tx) => tx.tenants.insert(tenant));
+    await older.close();
+    await execute(
+      database.location,
+      `drop index disk_backups_tenant;
+       alter table tenants drop column quota_backup_bytes;
+       delete from kysely_migration where name = '0006-backup-quota'`,
+    );
+    const newer = await database.open();
+    expect(await newer.read((tx) => tx.tenants.get(tenant.id))).toEqual(tenant);
+    const quota = { ...tenant.quota, backupBytes: 6e12 };
+    await newer.transaction((tx) => tx.tenants.setQuota(tenant.id, quota));
+    expect((await newer.read((tx) => tx.tenants.get(tenant.id)))?.quota).toEqual(quota);
+  });
+
   it('of a newer Drover are left alone, with a clear word', async () => {
     const database = await create();
     await (await database.open()).close();

@@ -116,7 +116,9 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
 
   it('count as disks of their tenant: beyond its quota nothing is assigned', async () => {
     const world = await open();
-    await world.store.transaction((tx) => tx.tenants.setQuota(world.tenant, { disks: 0, diskBytes: null }));
+    await world.store.transaction((tx) =>
+      tx.tenants.setQuota(world.tenant, { disks: 0, diskBytes: null, backupBytes: null }),
+    );
     const refused = await world.provisioning
       .provision(admin, { ...wish(), device: 'pi-0' })
       .catch((error: unknown) => error);

@@ -156,9 +156,12 @@ describe.each(adapters())('tenants and the audit on $name', ({ create }) => {
     expect(codeOf(await tenants.create(who(null), { name: 'lab' }))).toBe('ok');
     expect(codeOf(await tenants.create(who(null), { name: 'lab' }))).toBe('tenant.exists');
     const mine = valueOf(await tenants.update(who(null), 'lab', { quota: { disks: 3 } }));
-    expect(mine.quota).toEqual({ disks: 3, diskBytes: null });
+    expect(mine.quota).toEqual({ disks: 3, diskBytes: null, backupBytes: null });
     const both = valueOf(await tenants.update(who(null), mine.id, { quota: { diskBytes: 5e12 } }));
-    expect(both.quota).toEqual({ disks: 3, diskBytes: 5e12 });
+    expect(both.quota).toEqual({ disks: 3, diskBytes: 5e12, backupBytes: null });
+    const all = valueOf(await tenants.update(who(null), 'lab', { quota: { backupBytes: 6e12 } }));
+    expect(all.quota).toEqual({ disks: 3, diskBytes: 5e12, backupBytes: 6e12 });
+    expect(valueOf(await tenants.list(who(null), { limit: 9 })).items).toEqual([all]);
     expect(valueOf(await tenants.update(who(null), 'lab', { quota: { disks: null } })).quota.disks).toBeNull();
     expect(codeOf(await tenants.update(who(null), 'nobody', { quota: {} }))).toBe('tenant.not-found');
     expect(codeOf(await tenants.update(who(mine.id), 'lab', { quota: { disks: 9 } }))).toBe('auth.forbidden');

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Disk, DiskBackup } from '@drover/contract';
+import type { Disk, DiskBackup, Tenant } from '@drover/contract';
 import { startServer, until, type Finished, type TestServer } from './server.js';
 
 const MiB = 1 << 20;
@@ -76,6 +76,21 @@ describe('a disk of a file of ours', () => {
     fine(await server.cli('disk', 'delete-backup', made.id));
     expect((await server.cli('disk', 'fetch-backup', made.id)).code).toBe(3);
     expect(await leftovers()).toEqual([]);
+  });
+
+  it('is in no backup that its tenant has no room for', async () => {
+    const allow = async (size: string): Promise<Tenant> =>
+      JSON.parse(fine(await server.cli('tenant', 'quota', 'default', '--backup-bytes', size, '--json'))) as Tenant;
+    // The one that was kept has some 48 MiB.
+    expect((await allow('60M')).quota).toEqual({ disks: null, diskBytes: null, backupBytes: 60 * MiB });
+    const tooLarge = await server.cli('disk', 'backup', 'second');
+    expect([tooLarge.code, tooLarge.stderr]).toEqual([4, expect.stringMatching(/bytes, and \d+ more are wanted/)]);
+    await allow('1M');
+    const full = await server.cli('disk', 'backup', 'second');
+    expect([full.code, full.stderr]).toEqual([4, expect.stringContaining('drover tenant quota')]);
+    expect(await leftovers()).toEqual([]);
+    expect((await allow('none')).quota.backupBytes).toBeNull();
+    fine(await server.cli('disk', 'backup', 'second', '-o', inFolder('third.qcow2')));
   });
 
   it('is not written over a file, nor made of what is no disk', async () => {

@@ -60,6 +60,7 @@ export interface TenantRow {
   name: string;
   quota_disks: number | null;
   quota_disk_bytes: number | null;
+  quota_backup_bytes: number | null;
   created_at: string;
 }
 

@@ -1,4 +1,4 @@
-import { success, type Result } from '@drover/contract';
+import { refusal, RefusedError, success, type Refusal, type Result } from '@drover/contract';
 import type { BlobInfo, BlobStore } from '../blobs/ports.js';
 import type { ImageUnpacker } from '../images/ports.js';
 import type { JobContext, JobHandler } from '../jobs/handler.js';
@@ -8,6 +8,7 @@ import { beginWork, saveDisk, type BeginWorkDeps } from './begin-work.js';
 import type { BackupWork, DiskOrderResult } from './orders.js';
 import type { OrderDesk } from './order-desk.js';
 import { placeOrder } from './place-order.js';
+import { refuseBackup } from './quota.js';
 
 export interface BackupJobDeps extends BeginWorkDeps {
   readonly store: Store;
@@ -25,22 +26,20 @@ const workOf = ({ input }: JobContext): Backup => input['work'] as Backup;
 
 /**
  * Has a disk copied into a file by the boot plane, and makes a blob of that. All of it may be repeated: a copy that is there is not made again until it is a
- * blob. Of a cancelled backup nothing is left.
+ * blob. Of a backup that is cancelled or refused nothing is left.
  */
 export const createBackupJob = (deps: BackupJobDeps): JobHandler => ({
   kind: 'disk.backup',
   run: (context) => run(deps, context),
   undo: async (context) => {
-    const { disk, backup } = workOf(context);
-    const done = await deps.store.read((tx) => tx.backups.get(backup));
-    if (done?.state === 'ready') return;
-    const never = { ...context, signal: new AbortController().signal };
-    await placeOrder(deps.desk, never, `${context.id}-undo`, { kind: 'drop-backup', disk, backup });
+    const done = await deps.store.read((tx) => tx.backups.get(workOf(context).backup));
+    if (done?.state !== 'ready') await drop(deps, { ...context, signal: new AbortController().signal });
   },
   unwind: async (tx, context) => {
     const { disk, backup } = workOf(context);
     const known = await tx.backups.get(backup);
     if (known?.state === 'ready') return resultOf(known.sha256, known.bytes, backup);
+    if (known === undefined) return undefined;
     await tx.backups.delete(backup);
     await letGo(deps, tx, disk, {});
     return undefined;
@@ -54,18 +53,54 @@ const resultOf = (sha256: string | null, bytes: number | null, backup: string): 
 });
 
 async function run(deps: BackupJobDeps, context: JobContext): Promise<Result<Record<string, unknown>>> {
+  const { backup } = workOf(context);
+  const known = await deps.store.read((tx) => tx.backups.get(backup));
+  if (known === undefined) return gone(backup);
+  if (known.state === 'ready') return success(resultOf(known.sha256, known.bytes, known.id));
+  const made = await make(deps, context).catch(refusalOf);
+  // What it was refused for stands, whether or not all of it can be taken away.
+  if (!made.ok) await drop(deps, context).catch(refusalOf);
+  return made;
+}
+
+const gone = (backup: string): Refusal =>
+  refusal('backup.not-found', `There is no backup ${backup} any more.`, {
+    remedy: 'Make another: drover disk backup NAME',
+  });
+
+const refusalOf = (error: unknown): Refusal => {
+  if (error instanceof RefusedError) return error.refusal;
+  throw error;
+};
+
+/** Has what was copied so far thrown away. */
+async function drop({ desk }: BackupJobDeps, context: JobContext): Promise<void> {
+  const { disk, backup } = workOf(context);
+  await placeOrder(desk, context, `${context.id}-undo`, { kind: 'drop-backup', disk, backup });
+}
+
+async function make(deps: BackupJobDeps, context: JobContext): Promise<Result<Record<string, unknown>>> {
   const { store, blobs, desk, digest, backupPath } = deps;
   const work = workOf(context);
-  const known = await store.read((tx) => tx.backups.get(work.backup));
-  if (known?.state === 'ready') return success(resultOf(known.sha256, known.bytes, known.id));
   const made = await placeOrder(desk, context, context.id, work);
   const path = backupPath(work.backup);
   const progress = (done: number, total: number): void =>
     context.progress({ step: 'hash', done, total, unit: 'bytes' });
   const found = await digest(path, { signal: context.signal, progress });
+  const tooMuch = await store.transaction((tx) => count(tx, work.backup, found.size));
+  if (tooMuch !== undefined) return tooMuch;
   const blob = await blobs.adopt(path, found.digest);
   await store.transaction((tx) => finish(deps, tx, work, blob, made));
   return success(resultOf(blob.digest, blob.size, work.backup));
+}
+
+/** Counts the file, or says why it is too much. Done before it is a blob; of two that are made at once the second sees the first. */
+async function count(tx: Transaction, backup: string, bytes: number): Promise<Refusal | undefined> {
+  const known = await tx.backups.get(backup);
+  if (known === undefined) return undefined;
+  const tooMuch = await refuseBackup(tx, known.tenant, { bytes, counted: known.bytes ?? 0 });
+  if (tooMuch === undefined) await tx.backups.update(backup, { bytes });
+  return tooMuch;
 }
 
 async function finish(

@@ -10,6 +10,8 @@ export interface BackupRepository {
     filter: { readonly tenant?: string; readonly disk?: string },
     page: { limit: number; cursor?: string },
   ): Promise<Page<DiskBackup>>;
+  /** Bytes of all files of a tenant that are known. */
+  usage(tenant: string): Promise<number>;
   update(id: string, change: BackupChange): Promise<void>;
   delete(id: string): Promise<void>;
 }

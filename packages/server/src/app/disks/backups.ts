@@ -15,6 +15,7 @@ import type { Also, Store, Transaction } from '../store/ports.js';
 import { saveDisk } from './begin-work.js';
 import { findDisk, refuseUnready } from './find.js';
 import type { BackupWork } from './orders.js';
+import { refuseBackup } from './quota.js';
 
 export interface BackupsDeps {
   readonly store: Store;
@@ -100,6 +101,9 @@ async function create(
     const disk = found.value;
     const busy = refuseUnready(disk);
     if (busy !== undefined) return busy;
+    const file = { bytes: format === 'raw' ? disk.size : undefined, counted: 0 };
+    const tooMuch = await refuseBackup(tx, disk.tenant, file);
+    if (tooMuch !== undefined) return tooMuch;
     const id = ids.next('bak');
     const at = new Date(clock.now()).toISOString();
     const work: BackupWork = { kind: 'backup', disk: disk.id, backup: id, format };

@@ -13,7 +13,7 @@ import type { Also, Store, Transaction } from '../store/ports.js';
 import type { EnqueueJob } from './handler.js';
 import type { JobRecord } from './ports.js';
 import { presentJob } from './present.js';
-import { retryJob, type ImportAgain } from './retry.js';
+import { retryJob, type AgainByKind } from './retry.js';
 
 export interface JobQuery {
   readonly limit: number;
@@ -38,10 +38,10 @@ export interface Jobs {
 interface Deps {
   readonly store: Store;
   readonly enqueue: EnqueueJob;
-  readonly importAgain: ImportAgain;
+  readonly again: AgainByKind;
 }
 
-export const createJobs = ({ store, enqueue, importAgain }: Deps): Jobs => ({
+export const createJobs = ({ store, enqueue, again }: Deps): Jobs => ({
   get: async (who, id) => {
     const refused = refuseBelow(who, 'reader');
     if (refused !== undefined) return refused;
@@ -83,7 +83,7 @@ export const createJobs = ({ store, enqueue, importAgain }: Deps): Jobs => ({
     const found = await store.read((tx) => find(tx, who, id));
     if (!found.ok) return found;
     const notAllowed = isMaintenance(found.value) ? refuseMaintenance(who) : undefined;
-    return notAllowed ?? retryJob({ store, enqueue, importAgain }, who, found.value, also);
+    return notAllowed ?? retryJob({ store, enqueue, again }, who, found.value, also);
   },
   maintain: async (who, kind, also) => {
     const refused = refuseMaintenance(who);

@@ -1,4 +1,4 @@
-import { refusal, success, type Image, type Job, type Principal, type Result } from '@drover/contract';
+import { refusal, success, type Image, type Job, type JobKind, type Principal, type Result } from '@drover/contract';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import type { EnqueueJob } from './handler.js';
 import type { JobRecord } from './ports.js';
@@ -11,10 +11,25 @@ export type ImportAgain = (
   also?: Also<Image>,
 ) => Promise<Result<Image>>;
 
+/** What was asked for, with the job that makes it. */
+interface Begun {
+  readonly job: string | null;
+}
+
+/** Asks again for what a failed job was to make: it was taken back, or what it is made of may be gone since. */
+export type Again = (
+  who: Principal,
+  failed: Pick<JobRecord, 'input' | 'tenant'>,
+  also?: Also<Begun>,
+) => Promise<Result<Begun>>;
+
+/** Kinds of jobs whose row alone is not enough to begin them anew. */
+export type AgainByKind = Readonly<Partial<Record<JobKind, Again>>>;
+
 interface Deps {
   readonly store: Store;
   readonly enqueue: EnqueueJob;
-  readonly importAgain: ImportAgain;
+  readonly again: AgainByKind;
 }
 
 /** Begins the work of a job that ended badly anew, as a new job. The caller may do so: that was decided before. */
@@ -26,22 +41,18 @@ export const retryJob = async (
 ): Promise<Result<Job>> => {
   if (failed.endedAt === null) return unfinished(failed);
   if (failed.state === 'succeeded') return succeeded(failed);
-  return failed.kind === 'image.import' ? retryImport(deps, who, failed, also) : requeue(deps, failed, also);
+  const again = deps.again[failed.kind];
+  return again === undefined ? requeue(deps, failed, also) : askAgain(again, who, failed, also);
 };
 
-const retryImport = async (
-  { importAgain }: Deps,
-  who: Principal,
-  failed: JobRecord,
-  also?: Also<Job>,
-): Promise<Result<Job>> => {
+const askAgain = async (again: Again, who: Principal, failed: JobRecord, also?: Also<Job>): Promise<Result<Job>> => {
   let job: Job | undefined;
-  const image = await importAgain(who, failed, async (tx, { job: id }) => {
+  const begun = await again(who, failed, async (tx, { job: id }) => {
     job = await jobOf(tx, id ?? '');
     await also?.(tx, job);
   });
-  if (!image.ok) return image;
-  if (job === undefined) throw new Error('an import began without a job');
+  if (!begun.ok) return begun;
+  if (job === undefined) throw new Error(`what the job ${failed.id} was to make began without a job`);
   return success(job);
 };
 

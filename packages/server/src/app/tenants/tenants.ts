@@ -68,12 +68,13 @@ export const createTenants = (deps: Deps): Tenants => ({
   },
 });
 
-export const unlimited: TenantQuota = { disks: null, diskBytes: null };
+export const unlimited: TenantQuota = { disks: null, diskBytes: null, backupBytes: null };
 
 /** Without what was left out. */
-const given = ({ disks, diskBytes }: TenantUpdate['quota'] = {}): Partial<TenantQuota> => ({
+const given = ({ disks, diskBytes, backupBytes }: TenantUpdate['quota'] = {}): Partial<TenantQuota> => ({
   ...(disks === undefined ? {} : { disks }),
   ...(diskBytes === undefined ? {} : { diskBytes }),
+  ...(backupBytes === undefined ? {} : { backupBytes }),
 });
 
 /** Makes a tenant in the caller's transaction, with its event. The name must be free. */

@@ -13,6 +13,7 @@ import { createAttachments } from '../../../src/app/disks/attachments.js';
 import { createBackupJob } from '../../../src/app/disks/backup-job.js';
 import { createBackups } from '../../../src/app/disks/backups.js';
 import { createDisks } from '../../../src/app/disks/disks.js';
+import { createDiskRetries } from '../../../src/app/disks/retries.js';
 import { createOrderDesk, type OrderDesk } from '../../../src/app/disks/order-desk.js';
 import { createOrderWorker } from '../../../src/app/disks/plane/order-worker.js';
 import type { DiskPool } from '../../../src/app/disks/pool.js';
@@ -100,7 +101,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       ...{ store, clock: systemClock, defaultTenant: tenant },
       prepare: createPrepare({ enqueue, clock: systemClock, rootDisks }),
     }),
-    jobs: createJobs({ store, enqueue, importAgain: () => Promise.reject(new Error('no import here')) }),
+    jobs: createJobs({ store, enqueue, again: createDiskRetries({ backups }) }),
     /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
     startControl: async () => {
       desk = createOrderDesk();

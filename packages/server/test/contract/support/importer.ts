@@ -62,7 +62,7 @@ export const openImporter = async (store: SqlStore, folder: string, unpack: Unpa
   const admin = who(null);
   return {
     ...{ admin, clock, log, uploads, images, files, runner, tenant },
-    jobs: createJobs({ store, enqueue, importAgain: images.importAgain }),
+    jobs: createJobs({ store, enqueue, again: { 'image.import': images.importAgain } }),
     /** A whole upload of some bytes. */
     upload: async (text = 'bytes'): Promise<string> => {
       const upload = valueOf(await uploads.create(admin, { filename: 'a.img', size: text.length }));

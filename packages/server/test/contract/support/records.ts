@@ -10,7 +10,7 @@ export const someTime = '2026-01-01T00:00:00.000Z';
 
 export const aTenant = (name: string) => ({
   ...{ id: testIds.next('ten'), name, createdAt: someTime },
-  quota: { disks: null, diskBytes: null },
+  quota: { disks: null, diskBytes: null, backupBytes: null },
 });
 
 export const aKey = (change: Partial<KeyRecord> = {}): KeyRecord => ({

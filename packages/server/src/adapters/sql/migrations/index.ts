@@ -4,6 +4,7 @@ import { foundation } from './0001-foundation.js';
 import { upkeep } from './0002-upkeep.js';
 import { disks } from './0003-disks.js';
 import { backups } from './0005-backups.js';
+import { backupQuota } from './0006-backup-quota.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -11,4 +12,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0002-upkeep': upkeep(traits),
   '0003-disks': disks(traits),
   '0005-backups': backups(traits),
+  '0006-backup-quota': backupQuota(traits),
 });

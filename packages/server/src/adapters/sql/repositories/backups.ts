@@ -45,6 +45,14 @@ export const createBackupRepository = ({ db }: Context): BackupRepository => ({
       toBackup,
     );
   },
+  usage: async (tenant) => {
+    const row = await db
+      .selectFrom('disk_backups')
+      .select(db.fn.sum('bytes').as('bytes'))
+      .where('tenant', '=', tenant)
+      .executeTakeFirstOrThrow();
+    return Number(row.bytes ?? 0);
+  },
   update: async (id, { size, bytes, sha256, state, job }) => {
     const columns = defined({ size, bytes, digest: sha256, state, job });
     if (Object.keys(columns).length === 0) return;

@@ -8,13 +8,16 @@ import type { Context } from './context.js';
 const toTenant = (row: TenantRow): Tenant => ({
   id: row.id,
   name: row.name,
-  quota: { disks: row.quota_disks, diskBytes: row.quota_disk_bytes },
+  quota: { disks: row.quota_disks, diskBytes: row.quota_disk_bytes, backupBytes: row.quota_backup_bytes },
   createdAt: row.created_at,
 });
 
-const columnsOf = ({ disks, diskBytes }: TenantQuota): Pick<TenantRow, 'quota_disks' | 'quota_disk_bytes'> => ({
+type QuotaColumns = Pick<TenantRow, 'quota_disks' | 'quota_disk_bytes' | 'quota_backup_bytes'>;
+
+const columnsOf = ({ disks, diskBytes, backupBytes }: TenantQuota): QuotaColumns => ({
   quota_disks: disks,
   quota_disk_bytes: diskBytes,
+  quota_backup_bytes: backupBytes,
 });
 
 export const createTenantRepository = ({ db, traits }: Context): TenantRepository => ({
