@@ -43,6 +43,7 @@ export const errorTable = {
   'disk.broken': { status: 422, exit: 1, title: 'The disk is damaged' },
   'disk.invalid': { status: 400, exit: 2, title: 'A disk cannot be like that' },
   'backup.not-found': { status: 404, exit: 3, title: 'No such backup' },
+  'backup.in-use': { status: 409, exit: 4, title: 'The backup is in use' },
   'backup.not-ready': { status: 409, exit: 4, title: 'The backup is not ready' },
   'snapshot.not-found': { status: 404, exit: 3, title: 'No such snapshot' },
   'image.not-found': { status: 404, exit: 3, title: 'No such image' },

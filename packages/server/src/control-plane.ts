@@ -195,7 +195,7 @@ const startParts = async (
       jobs: createJobs({
         store,
         enqueue,
-        again: { 'image.import': images.importAgain, ...createDiskRetries({ backups }) },
+        again: { 'image.import': images.importAgain, ...createDiskRetries({ store, enqueue, clock, backups }) },
       }),
       tenants: createTenants({ store, clock, ids }),
       keys: createKeys({ store, clock, ids, hashing }),

@@ -1,100 +1,33 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { Disk, DiskBackup, Job } from '@drover/contract';
-import type { HeldDisk } from '../../src/app/disks/pool.js';
+import { describe, expect, it } from 'vitest';
+import {
+  admin,
+  asFile,
+  backedUp,
+  compare,
+  ended,
+  fileOf,
+  leftovers,
+  made,
+  MiB,
+  qemuImg,
+  useBackupWorlds,
+  using,
+  written,
+} from './support/backup-world.js';
 import { adapters } from './support/databases.js';
-import { imageDigest, imageSize, openDiskWorld, type DiskWorld } from './support/disk-world.js';
+import type { DiskWorld } from './support/disk-world.js';
 import { makeTenant, who } from './support/fleet.js';
-import { temporaryFolder } from './support/folders.js';
 import { valueOf } from './support/importer.js';
-import { anImage } from './support/records.js';
 import { testIds } from './support/world.js';
 
-const MiB = 1 << 20;
-const folder = temporaryFolder();
-const admin = who(null);
-const worlds: DiskWorld[] = [];
-afterEach(async () => {
-  await Promise.all(worlds.splice(0).map((world) => world.close()));
-});
-
-const qemuImg = (...args: string[]): string => execFileSync('qemu-img', args).toString();
-const sizeOf = (path: string): unknown =>
-  (JSON.parse(qemuImg('info', '--output=json', path)) as Record<string, unknown>)['virtual-size'];
-/** Throws unless both show the same bytes, and as many. */
-const compare = (a: string, b: string): void => {
-  qemuImg('compare', a, b);
-  expect(sizeOf(a)).toBe(sizeOf(b));
-};
+const openWorld = useBackupWorlds();
 
 describe.each(adapters())('backups of disks, with $name', ({ create }) => {
-  const open = async (planes: 'both' | 'control' | 'none' = 'both'): Promise<DiskWorld> => {
-    const world = await openDiskWorld(await (await create()).open(), join(folder, testIds.randomHex(6)));
-    worlds.push(world);
-    const image = anImage({ tenant: world.tenant, name: 'os', version: '1', digest: imageDigest, size: imageSize });
-    await world.store.transaction(async (tx) => {
-      await tx.blobs.record({ digest: imageDigest, size: imageSize }, '2026-01-01T00:00:00.000Z');
-      await tx.images.insert(image);
-    });
-    if (planes !== 'none') await world.startControl();
-    if (planes === 'both') await world.startBoot();
-    return world;
-  };
-  const ended = async ({ jobs }: DiskWorld, { job }: { job: string | null }): Promise<Job> => {
-    const look = async () => valueOf(await jobs.get(admin, job ?? ''));
-    await expect.poll(async () => (await look()).endedAt, { timeout: 20_000 }).not.toBeNull();
-    return look();
-  };
-  const made = async (world: DiskWorld, wanted: object): Promise<Disk> => {
-    const disk = valueOf(await world.disks.create(admin, wanted));
-    expect(await ended(world, disk)).toMatchObject({ state: 'succeeded' });
-    return valueOf(await world.disks.get(admin, disk.id));
-  };
-  const using = async <T>(
-    { pool }: DiskWorld,
-    { id }: Disk,
-    work: (disk: HeldDisk['disk']) => Promise<T>,
-  ): Promise<T> => {
-    const held = await pool.hold(id);
-    try {
-      return await work(held.disk);
-    } finally {
-      await held.release();
-    }
-  };
-  /** The content of a disk as a file. */
-  const asFile = (world: DiskWorld, disk: Disk): Promise<string> =>
-    using(world, disk, async (held) => {
-      const path = join(world.folder, `${testIds.randomHex(6)}.raw`);
-      writeFileSync(path, await held.read(0, held.size));
-      return path;
-    });
-  const backedUp = async (world: DiskWorld, disk: Disk, format: 'qcow2' | 'raw' = 'qcow2'): Promise<DiskBackup> => {
-    const begun = valueOf(await world.backups.create(admin, disk.id, { format }));
-    expect(await ended(world, begun)).toMatchObject({ state: 'succeeded', subject: begun.id });
-    return valueOf(await world.backups.get(admin, begun.id));
-  };
-  const fileOf = (world: DiskWorld, { sha256 }: DiskBackup): string => world.blobs.localPath(sha256 ?? '') ?? '';
-  const leftovers = ({ folder: at }: DiskWorld): string[] => readdirSync(join(at, 'disks/backups'));
-  /** A disk over the image with changes of its own, in a layer and above it. */
-  const written = async (world: DiskWorld): Promise<Disk> => {
-    const disk = await made(world, { image: 'os:1', size: 24 * MiB });
-    await using(world, disk, async (held) => {
-      await held.write(MiB + 512, randomBytes(3 * MiB));
-      await held.flush();
-    });
-    await ended(world, valueOf(await world.disks.takeSnapshot(admin, disk.id, {})));
-    await using(world, disk, async (held) => {
-      await held.write(20 * MiB, randomBytes(MiB));
-      await held.writeZeroes(2 * MiB, MiB);
-      await held.flush();
-    });
-    return disk;
-  };
+  const open = (planes?: 'both' | 'control' | 'none') => openWorld(create, planes);
 
   it.each(['qcow2', 'raw'] as const)('as %s hold what the disk held, and depend on nothing', async (format) => {
     const world = await open();
@@ -228,75 +161,6 @@ describe.each(adapters())('backups of disks, with $name', ({ create }) => {
     expect(await world.disks.get(admin, disk.id)).toMatchObject({ value: { job: null, state: 'ready' } });
   });
 
-  describe('of a tenant with a quota', () => {
-    const allow = (world: DiskWorld, backupBytes: number | null) =>
-      world.store.transaction((tx) => tx.tenants.setQuota(world.tenant, { disks: null, diskBytes: null, backupBytes }));
-    const exceeded = { code: 'quota.exceeded', remedy: expect.stringContaining('drover tenant quota') as string };
-    const usage = ({ store, tenant }: DiskWorld) => store.read((tx) => tx.backups.usage(tenant));
-    const blobsOf = async ({ blobs }: DiskWorld): Promise<string[]> => {
-      const digests: string[] = [];
-      for await (const { digest } of blobs.list()) digests.push(digest);
-      return digests;
-    };
-
-    it('are refused at once where nothing fits any more, or not all of it', async () => {
-      const world = await open();
-      const disk = await made(world, { size: 8 * MiB });
-      const ask = (format: 'qcow2' | 'raw') => world.backups.create(admin, disk.id, { format });
-      await allow(world, 8 * MiB - 1);
-      expect(await ask('raw')).toMatchObject({
-        ...exceeded,
-        detail: `The tenant default has backups of 0 of ${8 * MiB - 1} bytes, and ${8 * MiB} more are wanted.`,
-      });
-      await allow(world, 8 * MiB);
-      const backup = await backedUp(world, disk, 'raw');
-      expect(await usage(world)).toBe(8 * MiB);
-      expect(await ask('qcow2')).toMatchObject(exceeded);
-      expect(await world.disks.get(admin, disk.id)).toMatchObject({ value: { job: null, state: 'ready' } });
-      await world.backups.remove(admin, backup.id);
-      expect(await usage(world)).toBe(0);
-      await backedUp(world, disk, 'qcow2');
-      await allow(world, 0);
-      expect(await ask('qcow2')).toMatchObject(exceeded);
-    });
-
-    it('fail with the figures and leave nothing when they become too large, and can be tried again', async () => {
-      const world = await open();
-      const disk = await written(world);
-      const before = await world.pool.facts(disk.id);
-      await allow(world, MiB);
-      const begun = valueOf(await world.backups.create(admin, disk.id, { format: 'qcow2' }));
-      const failed = await ended(world, begun);
-      expect(failed).toMatchObject({ state: 'failed', error: exceeded });
-      expect(failed.error?.detail).toMatch(
-        /^The tenant default has backups of 0 of 1048576 bytes, and \d{7} more are wanted\.$/,
-      );
-      expect(await world.backups.get(admin, begun.id)).toMatchObject({ code: 'backup.not-found' });
-      expect([leftovers(world), await blobsOf(world), await usage(world)]).toEqual([[], [], 0]);
-      expect((await world.pool.facts(disk.id)).snapshots).toEqual(before.snapshots);
-      expect(await world.disks.get(admin, disk.id)).toMatchObject({ value: { job: null, state: 'ready' } });
-      await allow(world, null);
-      const again = valueOf(await world.jobs.retry(admin, failed.id));
-      expect(await ended(world, { job: again.id })).toMatchObject({ state: 'succeeded' });
-      const { items } = await world.backups.list(admin, { limit: 9 });
-      expect(items).toMatchObject([{ id: again.subject, disk: disk.id, format: 'qcow2', state: 'ready' }]);
-      compare(fileOf(world, items[0] as DiskBackup), await asFile(world, disk));
-    });
-
-    it('do not slip through together', async () => {
-      const world = await open();
-      const disks = [await written(world), await written(world), await written(world)];
-      const { bytes } = await backedUp(world, disks[0] as Disk);
-      await allow(world, 3.5 * (bytes ?? 0));
-      const begun = await Promise.all(disks.map(({ id }) => world.backups.create(admin, id, { format: 'qcow2' })));
-      const jobs = await Promise.all(begun.map((each) => ended(world, valueOf(each))));
-      expect(jobs.map(({ state }) => state).sort()).toEqual(['failed', 'succeeded', 'succeeded']);
-      expect(jobs.find(({ state }) => state === 'failed')).toMatchObject({ error: exceeded });
-      expect(await usage(world)).toBeLessThanOrEqual(3.5 * (bytes ?? 0));
-      expect(leftovers(world)).toEqual([]);
-    });
-  });
-
   it('come to their end when either plane ends at some moment', async () => {
     const world = await open('none');
     let stopControl = await world.startControl();
@@ -413,6 +277,7 @@ describe.each(adapters())('backups of disks, with $name', ({ create }) => {
       valueOf(await world.jobs.cancel(admin, disk.job ?? ''));
       await world.startBoot();
       expect(await ended(world, disk)).toMatchObject({ state: 'cancelled' });
+      expect(await world.jobs.retry(admin, disk.job ?? '')).toMatchObject({ code: 'upload.not-found' });
       expect(await world.store.read((tx) => tx.uploads.get(upload))).toBeUndefined();
       await expect.poll(() => world.uploads.size(upload)).toBe(0);
       expect(readdirSync(join(world.folder, 'disks/overlays'))).toEqual([]);

@@ -16,6 +16,7 @@ const aDisk = (tenant: string, change: Partial<DiskRecord> = {}): DiskRecord => 
   attachments: [],
   image: null,
   base: null,
+  restoredFrom: null,
   size: 5 * 2 ** 40,
   ownBytes: null,
   state: 'ready',
@@ -44,7 +45,13 @@ describe.each(adapters())('disks on $name', ({ create }) => {
   it('come back as they went in, also when they are larger than 2^32 bytes', async () => {
     const store = await (await create()).open();
     const tenant = await makeTenant(store, 'a');
-    const disk = aDisk(tenant, { base: 'ab'.repeat(32), ownBytes: 6 * 2 ** 32, job: testIds.next('job') });
+    const restoredFrom = testIds.next('bak');
+    const disk = aDisk(tenant, {
+      base: 'ab'.repeat(32),
+      restoredFrom,
+      ownBytes: 6 * 2 ** 32,
+      job: testIds.next('job'),
+    });
     expect(await store.transaction((tx) => tx.disks.insert(disk))).toBe(true);
     expect(await store.read((tx) => tx.disks.get(disk.id))).toEqual(disk);
     expect(await store.read((tx) => tx.disks.find(tenant, disk.name))).toEqual(disk);

@@ -53,7 +53,9 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
       database.location,
       `drop index disk_backups_tenant;
        alter table tenants drop column quota_backup_bytes;
-       delete from kysely_migration where name = '0006-backup-quota'`,
+       drop index disks_restored_from;
+       alter table disks drop column restored_from;
+       delete from kysely_migration where name > '0006'`,
     );
     const newer = await database.open();
     expect(await newer.read((tx) => tx.tenants.get(tenant.id))).toEqual(tenant);

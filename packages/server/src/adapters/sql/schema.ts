@@ -163,6 +163,7 @@ export interface DiskRow {
   device: string | null;
   image: string | null;
   base: string | null;
+  restored_from: string | null;
   size: number;
   own_bytes: number | null;
   state: DiskState;

@@ -5,6 +5,7 @@ import {
   type DiskBackup,
   type Page,
   type Principal,
+  type Refusal,
   type Result,
 } from '@drover/contract';
 import { reaches, refuseBelow, tenantFilter } from '../../domain/tenancy.js';
@@ -136,7 +137,18 @@ async function content({ store, blobs }: BackupsDeps, who: Principal, id: string
   });
 }
 
-/** The file goes with the next collection of blobs, unless another backup has the same. */
+/** A restore may begin to copy again at any moment until it has ended. */
+function refuseRestoring(id: string, disks: readonly { name: string; job: string | null }[]): Refusal | undefined {
+  const [first] = disks;
+  if (first === undefined) return undefined;
+  const made = disks.map(({ name, job }) => `${name} (${job ?? 'no job'})`).join(', ');
+  return refusal('backup.in-use', `The backup ${id} is being made into disks: ${made}.`, {
+    remedy: `Wait for it: drover job watch ${first.job ?? ''}; or cancel it: drover job cancel ${first.job ?? ''}`,
+    conflicts: disks.map(({ name }) => name),
+  });
+}
+
+/** Refused while a disk is made of it. The file goes with the next collection of blobs, unless another backup has the same. */
 async function remove({ store, clock }: BackupsDeps, who: Principal, id: string): Promise<Result<null>> {
   const refused = refuseBelow(who, 'operator');
   if (refused !== undefined) return refused;
@@ -144,6 +156,8 @@ async function remove({ store, clock }: BackupsDeps, who: Principal, id: string)
     const found = await findReadyBackup(tx, who, id);
     if (!found.ok) return found;
     const { tenant, disk, diskName } = found.value;
+    const needed = refuseRestoring(id, await tx.disks.restoring(id));
+    if (needed !== undefined) return needed;
     await tx.backups.delete(id);
     const at = new Date(clock.now()).toISOString();
     const data = { backup: id, name: diskName };

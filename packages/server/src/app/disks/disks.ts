@@ -146,6 +146,7 @@ async function create(
       name: wanted.name ?? `disk-${id.slice(-8).toLowerCase()}`,
       role: 'data',
       device: null,
+      restoredFrom: wanted.backup ?? null,
       attachments: [],
       ownBytes: null,
       state: 'creating',

@@ -36,7 +36,7 @@ export async function findSnapshot(tx: Transaction, disk: DiskRecord, ref: strin
 const etagOf = ({ revision }: DiskRecord): string => `"${revision}"`;
 
 export const presentDisk = (record: DiskRecord): Disk => {
-  const { revision: _revision, base: _base, site: _site, ...disk } = record;
+  const { revision: _revision, base: _base, restoredFrom: _restoredFrom, site: _site, ...disk } = record;
   return { ...disk, etag: etagOf(record) };
 };
 

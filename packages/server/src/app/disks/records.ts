@@ -5,6 +5,8 @@ export interface DiskRecord extends Omit<Disk, 'etag'> {
   site: string;
   /** Digest of the image below it: kept as long as the disk is. */
   base: string | null;
+  /** The backup it is made of: kept until that is done. */
+  restoredFrom: string | null;
   /** Counts changes; the etag is made from it. */
   revision: number;
 }
@@ -16,7 +18,9 @@ export interface DiskFilter {
   readonly role?: DiskRole;
 }
 
-export type DiskChange = Partial<Omit<DiskRecord, 'id' | 'tenant' | 'role' | 'attachments' | 'createdAt' | 'revision'>>;
+export type DiskChange = Partial<
+  Omit<DiskRecord, 'id' | 'tenant' | 'role' | 'restoredFrom' | 'attachments' | 'createdAt' | 'revision'>
+>;
 export type SnapshotChange = Partial<Pick<DiskSnapshot, 'size' | 'state' | 'stateReason' | 'job'>>;
 
 export interface DiskRepository {
@@ -38,6 +42,8 @@ export interface DiskRepository {
   usage(tenant: string): Promise<{ disks: number; bytes: number }>;
   /** Names of disks that lie on those bytes. */
   onBase(digest: string): Promise<string[]>;
+  /** Disks that are being made of a backup, with the jobs that make them. */
+  restoring(backup: string): Promise<{ name: string; job: string | null }[]>;
   /** False when the disk has a snapshot of that name. */
   insertSnapshot(snapshot: DiskSnapshot): Promise<boolean>;
   snapshot(id: string): Promise<DiskSnapshot | undefined>;

@@ -36,6 +36,7 @@ export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
       ...{ id, name: `root-${id.slice(-10).toLowerCase()}`, tenant },
       ...{ site: deps.site, role: 'root', device: device.id, image: image.id, base: digest },
       attachments: [],
+      restoredFrom: null,
       size: bytes,
       ...{ ownBytes: null, state: 'creating', stateReason: null, job: null, createdAt: at, updatedAt: at, revision: 1 },
     };

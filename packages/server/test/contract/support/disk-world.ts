@@ -101,7 +101,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       ...{ store, clock: systemClock, defaultTenant: tenant },
       prepare: createPrepare({ enqueue, clock: systemClock, rootDisks }),
     }),
-    jobs: createJobs({ store, enqueue, again: createDiskRetries({ backups }) }),
+    jobs: createJobs({ store, enqueue, again: createDiskRetries({ store, enqueue, clock: systemClock, backups }) }),
     /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
     startControl: async () => {
       desk = createOrderDesk();

@@ -5,6 +5,7 @@ import { upkeep } from './0002-upkeep.js';
 import { disks } from './0003-disks.js';
 import { backups } from './0005-backups.js';
 import { backupQuota } from './0006-backup-quota.js';
+import { restoredDisks } from './0007-restored-disks.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -13,4 +14,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0003-disks': disks(traits),
   '0005-backups': backups(traits),
   '0006-backup-quota': backupQuota(traits),
+  '0007-restored-disks': restoredDisks(traits),
 });

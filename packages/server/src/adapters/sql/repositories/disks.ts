@@ -22,6 +22,7 @@ const toDisk = (row: DiskRow, attached: readonly DiskAttachmentRow[]): DiskRecor
   attachments: attached.filter(({ disk }) => disk === row.id).map(toAttachment),
   image: row.image,
   base: row.base,
+  restoredFrom: row.restored_from,
   size: row.size,
   ownBytes: row.own_bytes,
   state: row.state,
@@ -41,6 +42,7 @@ const toRow = (disk: DiskRecord): DiskRow => ({
   device: disk.device,
   image: disk.image,
   base: disk.base,
+  restored_from: disk.restoredFrom,
   size: disk.size,
   own_bytes: disk.ownBytes,
   state: disk.state,
@@ -81,7 +83,7 @@ const complete = async ({ db }: Context, rows: readonly DiskRow[]): Promise<Disk
   return rows.map((row) => toDisk(row, attached));
 };
 
-const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' | 'usage' | 'onBase'> => {
+const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' | 'usage' | 'onBase' | 'restoring'> => {
   const { db } = context;
   const one = async (row: DiskRow | undefined): Promise<DiskRecord | undefined> =>
     row === undefined ? undefined : (await complete(context, [row]))[0];
@@ -128,6 +130,10 @@ const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' 
     onBase: async (digest) => {
       const rows = await db.selectFrom('disks').select('name').where('base', '=', digest).orderBy('name').execute();
       return rows.map((row) => row.name);
+    },
+    restoring: async (backup) => {
+      const query = db.selectFrom('disks').select(['name', 'job']).where('restored_from', '=', backup);
+      return query.where('state', '=', 'creating').orderBy('name').execute();
     },
   };
 };
