@@ -45,7 +45,7 @@ export function rawView(file: CachedFile, data: readonly Extent[] = [{ offset: 0
 
   return {
     size: file.size,
-    read: (offset, length) => file.read(offset, length),
+    read: (offset, length, into) => file.read(offset, length, into),
     readInto: (offset, target) => file.readInto(offset, target),
     status,
     fromBase: (offset, length) => offset + length <= file.size,
@@ -56,8 +56,8 @@ export function rawView(file: CachedFile, data: readonly Extent[] = [{ offset: 0
 /** A file that is read without a cache. */
 export const uncached = (source: BlockSource): CachedFile => ({
   size: source.size,
-  read: async (offset, length) => {
-    const target = Buffer.allocUnsafeSlow(length);
+  read: async (offset, length, into) => {
+    const target = into?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length);
     await readSoon(source, offset, target);
     return target;
   },

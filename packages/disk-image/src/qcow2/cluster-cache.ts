@@ -7,7 +7,7 @@ import { settle } from './view.js';
 export interface CachedFile {
   readonly size: number;
   /** What is in the cache is given at once. Must not be changed. */
-  read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array | Promise<Uint8Array>;
   readInto(offset: number, target: Uint8Array): void | Promise<void>;
 }
 
@@ -179,9 +179,9 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
       );
     };
 
-    const readMissing = (index: number, offset: number, length: number): Cluster => {
+    const readMissing = (index: number, offset: number, length: number, into: Uint8Array | undefined): Cluster => {
       counts.misses += 1;
-      if (!keeps(index)) return pass(offset, memory(length));
+      if (!keeps(index)) return pass(offset, into?.subarray(0, length) ?? memory(length));
       const within = offset - index * clusterSize;
       const loading = load(index, 1)[0] as Promise<Uint8Array>;
       return loading.then((bytes) => bytes.subarray(within, within + length));
@@ -248,16 +248,16 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
       return settle(waits);
     };
 
-    const read = (offset: number, length: number): Cluster => {
+    const read = (offset: number, length: number, into?: Uint8Array): Cluster => {
       const index = Math.floor(offset / clusterSize);
       const within = offset - index * clusterSize;
       if (within + length <= clusterSize) {
         const cluster = find(base + index);
-        if (cluster === undefined) return readMissing(index, offset, length);
+        if (cluster === undefined) return readMissing(index, offset, length, into);
         if (cluster instanceof Promise) return cluster.then((bytes) => bytes.subarray(within, within + length));
         return cluster.subarray(within, within + length);
       }
-      const target = memory(length);
+      const target = into?.subarray(0, length) ?? memory(length);
       const wait = readInto(offset, target);
       return wait instanceof Promise ? wait.then(() => target) : target;
     };

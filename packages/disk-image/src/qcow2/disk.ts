@@ -130,9 +130,9 @@ function createDisk(state: DiskState, recovery: Recovery): Qcow2Disk {
     get size() {
       return state.active.view.size;
     },
-    read: (offset, length) => {
+    read: (offset, length, into) => {
       requireRange(offset, length);
-      return state.active.view.read(offset, length);
+      return state.active.view.read(offset, length, into);
     },
     readInto: (offset, target) => {
       requireRange(offset, target.length);

@@ -50,7 +50,8 @@ export interface BlockStatus {
 export interface DiskView {
   /** Bytes. */
   readonly size: number;
-  read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
+  /** `into`: memory of the caller, at least as long, for what is not in memory. */
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array | Promise<Uint8Array>;
   /** As `read`, into memory of the caller. */
   readInto(offset: number, target: Uint8Array): void | Promise<void>;
   /** Adjoining stretches from `offset` on, without two alike in a row; fewer bytes than asked for when there would be more than `limit`. */

@@ -25,6 +25,7 @@ interface Range {
 }
 
 type Below = DiskView | undefined;
+type Into = Uint8Array | undefined;
 
 /** Reads a mapped image. */
 export function createView(image: Mapped): DiskView {
@@ -113,45 +114,46 @@ export function createView(image: Mapped): DiskView {
     segments: readonly Segment[],
     offset: number,
     length: number,
+    into: Into,
   ): Uint8Array | Promise<Uint8Array> => {
     const [only] = segments;
     if (only !== undefined && segments.length === 1) {
       if (only.from === 'zero') return zeros(length);
-      if (only.from === 'below') return (below as DiskView).read(offset, length);
+      if (only.from === 'below') return (below as DiskView).read(offset, length, into);
     }
-    const target = memory(length);
+    const target = into?.subarray(0, length) ?? memory(length);
     const wait = fillAll(below, segments, offset, target);
     return wait instanceof Promise ? wait.then(() => target) : target;
   };
 
-  const readMany = (below: Below, offset: number, length: number): Uint8Array | Promise<Uint8Array> => {
+  const readMany = (below: Below, offset: number, length: number, into: Into): Uint8Array | Promise<Uint8Array> => {
     const segments = segmentsOf(below, offset, length);
-    if (segments instanceof Promise) return segments.then((found) => gather(below, found, offset, length));
-    return gather(below, segments, offset, length);
+    if (segments instanceof Promise) return segments.then((found) => gather(below, found, offset, length, into));
+    return gather(below, segments, offset, length, into);
   };
 
   /** Most reads lie within one cluster. */
-  const readOne = (below: Below, offset: number, length: number): Uint8Array | Promise<Uint8Array> => {
+  const readOne = (below: Below, offset: number, length: number, into: Into): Uint8Array | Promise<Uint8Array> => {
     const mapping = image.lookup(Math.floor(offset / clusterSize));
     if (isData(mapping)) {
-      const target = memory(length);
+      const target = into?.subarray(0, length) ?? memory(length);
       const wait = readSoon(image.file, mapping * clusterSize + (offset % clusterSize), target);
       return wait instanceof Promise ? wait.then(() => target) : target;
     }
     if (isZero(mapping)) return zeros(length);
     if (mapping === unallocated && below !== undefined && offset + length <= below.size)
-      return below.read(offset, length);
-    return readMany(below, offset, length);
+      return below.read(offset, length, into);
+    return readMany(below, offset, length, into);
   };
 
   return {
     get size() {
       return image.size;
     },
-    read: (offset, length) =>
+    read: (offset, length, into) =>
       guarded((below) => {
         const isOne = (offset % clusterSize) + length <= clusterSize;
-        return isOne ? readOne(below, offset, length) : readMany(below, offset, length);
+        return isOne ? readOne(below, offset, length, into) : readMany(below, offset, length, into);
       }),
     readInto: (offset, target) =>
       guarded((below) => {

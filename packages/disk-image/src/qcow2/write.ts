@@ -4,6 +4,7 @@ import type { Allocation } from './allocator.js';
 import { isData, isZero, missing, unallocated, zero, type Mapping } from './format.js';
 import type { LogRecord } from './redo-log.js';
 import type { DiskView } from './types.js';
+import { scratch } from './scratch.js';
 import { settle } from './view.js';
 import { zeros } from './zeros.js';
 
@@ -101,15 +102,20 @@ export function writeMoving(active: Active, offset: number, bytes: Uint8Array): 
 
 /** The usual case, with few promises. Undefined when it is none: the table is not in memory, or there is no free cluster. */
 function moveOne(active: Active, cluster: number, offset: number, bytes: Uint8Array): Promise<void> | undefined {
-  const { pending, allocator } = active;
+  const { pending, allocator, geometry } = active;
   const old = pending.lookup(cluster);
   if (old === missing || isData(old)) return undefined;
   const found = allocator.allocate(1);
   if (found === undefined) return undefined;
-  const filled = attempt(() => fillPlacement(active, { cluster, ...found }, offset, bytes));
+  const around = scratch.take(geometry.clusterSize);
+  const filled = attempt(() => fillPlacement(active, { cluster, ...found }, offset, bytes, around));
   return filled.then(
-    () => remember(active, [{ cluster, mapping: found.first, old }]),
+    () => {
+      scratch.give(around);
+      return remember(active, [{ cluster, mapping: found.first, old }]);
+    },
     (error: unknown) => {
+      // Nobody knows whether the file is done with the memory.
       allocator.release([found.first]);
       throw error;
     },
@@ -192,14 +198,23 @@ async function allocate({ allocator, checkpoints }: Active, count: number): Prom
   });
 }
 
-/** Writes new clusters: what was there before in front of the request, the request, and what was there behind it. */
-function fillPlacement(active: Active, placement: Placement, offset: number, bytes: Uint8Array): Promise<void> {
+/**
+ * Writes new clusters: what was there before in front of the request, the request, and what was there behind it. `memory`: a cluster for what has to be
+ * read.
+ */
+function fillPlacement(
+  active: Active,
+  placement: Placement,
+  offset: number,
+  bytes: Uint8Array,
+  memory?: Uint8Array,
+): Promise<void> {
   const { clusterSize } = active.geometry;
   const start = placement.cluster * clusterSize;
   const end = start + placement.count * clusterSize;
   const range = { start, from: Math.max(start, offset), to: Math.min(end, offset + bytes.length), end };
   const part = bytes.subarray(range.from - offset, range.to - offset);
-  const old = oldAround(active, range);
+  const old = oldAround(active, range, memory);
   if (old instanceof Promise) return old.then((found) => writeFilled(active, placement, range, part, found));
   return writeFilled(active, placement, range, part, old);
 }
@@ -246,14 +261,18 @@ const lengthOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, 
 const nothingAround: Around = { before: [], after: [] };
 
 /** What the disk holds around a request, with one read where both are in one cluster. */
-function oldAround(active: Active, { start, from, to, end }: Filling): Around | Promise<Around> {
+function oldAround(
+  active: Active,
+  { start, from, to, end }: Filling,
+  memory: Uint8Array | undefined,
+): Around | Promise<Around> {
   if (from === start && to === end) return nothingAround;
   if (from > start && to < end && end - start === active.geometry.clusterSize) {
     const around = (old: Uint8Array | undefined): Around =>
       old === undefined
         ? nothingAround
         : { before: [old.subarray(0, from - start)], after: [old.subarray(to - start)] };
-    const old = oldBytes(active, start, end);
+    const old = oldBytes(active, start, end, memory);
     return old instanceof Promise ? old.then(around) : around(old);
   }
   return oldSides(active, { start, from, to, end });
@@ -266,9 +285,14 @@ async function oldSides(active: Active, { start, from, to, end }: Filling): Prom
 }
 
 /** What the disk holds there, without zeros up to the end; undefined when all is zero. */
-function oldBytes({ view }: Active, start: number, end: number): Uint8Array | undefined | Promise<Uint8Array> {
+function oldBytes(
+  { view }: Active,
+  start: number,
+  end: number,
+  memory?: Uint8Array,
+): Uint8Array | undefined | Promise<Uint8Array> {
   const to = Math.min(end, view.size);
-  return start >= to || view.knownZero(start, to - start) ? undefined : view.read(start, to - start);
+  return start >= to || view.knownZero(start, to - start) ? undefined : view.read(start, to - start, memory);
 }
 
 /** Makes new mappings known, and resolves when the end of the process would not lose them. */

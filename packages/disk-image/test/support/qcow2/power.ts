@@ -22,6 +22,8 @@ interface Operation {
 export class Machine {
   readonly chance: Chance;
   boot = 1;
+  /** Which process has the files that are opened now. */
+  life = 1;
   private operations: Operation[] = [];
   private readonly disks = new Set<Disk>();
   /** How many operations have taken effect. */
@@ -46,6 +48,8 @@ export class Machine {
   }
 
   submit(file: CrashFile, apply: (share: number) => void): Promise<void> {
+    // What a process was about to ask for when it was killed.
+    if (file.life !== this.life) return new Promise(() => undefined);
     return new Promise((resolve) => this.operations.push({ file, apply, resolve, slow: this.chance() < 0.1 }));
   }
 
@@ -68,6 +72,7 @@ export class Machine {
 
   /** Ends the process: what it had asked for takes effect in part or not, and nobody hears of it. */
   kill(): void {
+    this.life += 1;
     // Calls in the kernel end in any order; each may be cut short.
     while (!this.idle) {
       const [operation] = this.operations.splice(Math.floor(this.chance() * this.operations.length), 1);
@@ -195,11 +200,13 @@ function shuffled<T>(items: readonly T[], chance: Chance): T[] {
 
 /** An open file of one process on that machine. */
 export class CrashFile implements BlockFile {
+  readonly life: number;
   private readonly machine: Machine;
   private readonly disk: Disk;
 
   constructor(machine: Machine, disk: Disk) {
     this.machine = machine;
+    this.life = machine.life;
     this.disk = disk;
   }
 
