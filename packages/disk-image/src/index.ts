@@ -19,6 +19,7 @@ export type { DiskWrite, PartitionGrowth } from './partition/growth-plan.js';
 export { openFat } from './fat/volume.js';
 export type { FatEntry, FatVolume } from './fat/types.js';
 export { openExt4 } from './ext4/volume.js';
+export type { JournalFault, JournalUse } from './ext4/journal/types.js';
 export { decodeName, encodeName } from './ext4/names.js';
 export type { DirectoryEntry, Ext4Stat, Ext4Volume, FileKind, Timestamp, WalkEntry, Xattr } from './ext4/types.js';
 export { packTar } from './tar/pack.js';

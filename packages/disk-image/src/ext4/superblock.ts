@@ -28,6 +28,8 @@ export interface Superblock {
   /** Start value of metadata checksums, or undefined when there are none. */
   checksumSeed: number | undefined;
   needsRecovery: boolean;
+  /** Where the journal is, or undefined when there is none. */
+  journal: { inode: number } | 'external' | undefined;
   label: string;
   uuid: string;
   usedBytes: number;
@@ -148,11 +150,19 @@ function parse(view: DataView, bytes: Uint8Array): Superblock {
     hasEaInode: (bits.incompat & incompat.eaInode) !== 0,
     checksumSeed: hasChecksums ? parseChecksumSeed(view, bytes, bits.incompat) : undefined,
     needsRecovery: (bits.incompat & incompat.recover) !== 0,
+    journal: parseJournal(view, bits),
     label: bufferOf(bytes).toString('utf8', 0x78, 0x88).replace(/\0.*$/su, ''),
     uuid: formatUuid(bytes.subarray(0x68, 0x78)),
     usedBytes: usedBytes(view, bits, blockSize, blockCount, high(0x158)),
     features: featureNames(bits),
   };
+}
+
+/** A journal in a file names its inode; one on another device has its UUID here, and no inode. */
+function parseJournal(view: DataView, bits: FeatureBits): Superblock['journal'] {
+  if ((bits.compat & compat.hasJournal) === 0) return undefined;
+  const inode = view.getUint32(0xe0, true);
+  return inode === 0 ? 'external' : { inode };
 }
 
 function parseGroups(

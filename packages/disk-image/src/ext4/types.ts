@@ -1,3 +1,5 @@
+import type { JournalUse } from './journal/types.js';
+
 export type FileKind = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
 export interface Timestamp {
@@ -57,8 +59,10 @@ export interface Ext4Volume {
   readonly inodeCount: number;
   /** Names of the set features, as `dumpe2fs` writes them. */
   readonly features: readonly string[];
-  /** The journal must be replayed first: what is read may be stale or torn. */
+  /** It was not unmounted in order: its journal must be replayed before others read what lies on the disk. */
   readonly needsRecovery: boolean;
+  /** What became of the journal. Unless it is of no use, everything here is read as after its replay. */
+  readonly journal: JournalUse;
   /** Inode of a path, or undefined. `followLast` (default true) follows a link in the last place. */
   resolve(path: string, options?: { followLast?: boolean }): Promise<number | undefined>;
   stat(path: string): Promise<Ext4Stat | undefined>;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { corpusImage } from '../../test/support/corpus.js';
 import { expectRefusal, patched, placeOf } from '../../test/support/expect.js';
+import { crc32c } from '../checksum.js';
+import { journalPlaces } from '../../test/support/journal.js';
 import { memorySource } from '../source.js';
 import type { Ext4Volume } from './types.js';
 import { openExt4, readerOf } from './volume.js';
@@ -208,3 +210,85 @@ describe('a damaged ext4 volume', () => {
     }
   });
 });
+
+describe.each(['ext4-journal', 'ext4-journal-plain'] as const)(
+  '%s, all of whose last changes are in its journal',
+  (name) => {
+    const image = corpusImage(name);
+    const incompat = superblock + 0x60;
+    const bits = new DataView(image.buffer).getUint32(incompat, true);
+    const journal = placeOf(image, Buffer.from('c03b3998', 'hex').toString('latin1'));
+    const reads = async (volume: Ext4Volume): Promise<[string[], string | undefined]> => [
+      await names(volume, '/'),
+      (await volume.stat('/lib/new-file')) && text(await volume.readFile('/lib/new-file')),
+    ];
+    const after = ['bin', 'dir', 'etc', 'lib', 'lost+found', 'many', 'usr'];
+    const before = after.filter((each) => each !== 'lib');
+
+    it('is read as after a replay', async () => {
+      const volume = await open(image);
+      expect(volume).toMatchObject({ needsRecovery: true, journal: { kind: 'replayed', transactions: 2 } });
+      expect(await reads(volume)).toEqual([after, 'installed\n']);
+      expect(await names(volume, '/etc')).toEqual(['os-release']);
+      expect(text(await volume.readFile('/dir/more-numbers'))).toBe(
+        Array.from({ length: 3000 }, (_, i) => `${i + 1}\n`).join(''),
+      );
+      let entries = 0;
+      for await (const { path } of volume.walk()) entries += path === 'etc/hostname' ? 1000 : 1;
+      expect(entries).toBe(42);
+    });
+
+    it('is read as it lies on the disk when it says that it was unmounted, as a kernel does', async () => {
+      const tables = patched(image, [incompat, 4, bits & ~4]);
+      if (name === 'ext4-journal') tables.set(checksummed(tables), superblock);
+      const volume = await open(tables);
+      expect(volume).toMatchObject({ needsRecovery: false, journal: { kind: 'clean' } });
+      expect(await reads(volume)).toEqual([before, undefined]);
+    });
+
+    it.each<[string, string, [number, 1 | 2 | 4, number]]>([
+      ['has no superblock', 'corrupt', [journal, 4, 0]],
+      ['has features nobody knows', 'unsupported', [journal + 0x28, 1, 0x80]],
+      ['is on another device', 'external', [superblock + 0xe0, 4, 0]],
+      ['is not there', 'absent', [superblock + 0x5c, 1, 0]],
+      ['is a folder', 'corrupt', [superblock + 0xe0, 4, 2]],
+      ['has an inode that cannot be', 'corrupt', [superblock + 0xe0, 4, 1000]],
+    ])('is read as it lies on the disk when its journal %s, and says so', async (_how, fault, change) => {
+      const broken = patched(image, change);
+      broken.set(checksummed(broken), superblock);
+      const volume = await open(broken);
+      expect(volume).toMatchObject({ needsRecovery: true, journal: { kind: 'unusable', fault } });
+      expect(await reads(volume)).toEqual([before, undefined]);
+    });
+
+    it('is read without the fast commits behind its last transaction, and says so', async () => {
+      const fast = patched(image, [journal + 0x2b, 1, (image[journal + 0x2b] as number) | 0x20]);
+      checksumJournal(fast, journal);
+      expect((await open(fast)).journal.kind).toBe('replayed');
+      // 256 of its 2048 blocks are kept for them, and the first of these stays empty; it begins with the number of the transaction they follow.
+      const at = (await journalPlaces(image))[2048 - 256 + 1] as number;
+      for (const [transaction, kind] of [
+        [2, 'replayed'],
+        [3, 'partial'],
+      ] as const) {
+        const volume = await open(patched(fast, [at, 2, 9], [at + 2, 2, 8], [at + 8, 4, transaction]));
+        expect(volume.journal.kind).toBe(kind);
+        expect(await reads(volume)).toEqual([after, 'installed\n']);
+      }
+    });
+  },
+);
+
+/** The superblock with the checksum of what it says. */
+function checksummed(image: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(image.subarray(superblock, superblock + 1024));
+  new DataView(copy.buffer).setUint32(0x3fc, crc32c(0xffffffff, copy.subarray(0, 0x3fc)), true);
+  return copy;
+}
+
+/** The same for the superblock of the journal, in place. */
+function checksumJournal(image: Uint8Array, at: number): void {
+  const view = new DataView(image.buffer, at, 1024);
+  view.setUint32(0xfc, 0);
+  view.setUint32(0xfc, crc32c(0xffffffff, image.subarray(at, at + 1024)));
+}

@@ -1,6 +1,7 @@
 import { ImageError } from '../errors.js';
 import type { RandomAccess } from '../source.js';
 import type { Inode } from './inode.js';
+import { readThroughJournal } from './journal/open.js';
 import { PathLookup } from './lookup.js';
 import { Ext4Reader } from './reader.js';
 import { readSuperblock } from './superblock.js';
@@ -67,12 +68,14 @@ async function* walk(reader: Ext4Reader): AsyncIterable<WalkEntry> {
 }
 
 /**
- * Opens an ext2, ext3 or ext4 file system read-only. Throws `image.ext4.*` or `image.truncated`. A journal that
- * needs to be replayed is not an error here: see `needsRecovery`.
+ * Opens an ext2, ext3 or ext4 file system read-only. One that was not unmounted in order is read through its journal, as a kernel finds it after
+ * its replay; when that is not possible it is read as it lies on the disk: see `journal`. Throws `image.ext4.*` or `image.truncated`.
  */
 export async function openExt4(window: RandomAccess): Promise<Ext4Volume> {
-  const s = await readSuperblock(window);
-  const reader = new Ext4Reader(window, s);
+  const onDisk = await readSuperblock(window);
+  const { source, use } = await readThroughJournal(window, onDisk);
+  const s = source === window ? onDisk : await readSuperblock(source);
+  const reader = new Ext4Reader(source, s);
   const volume: Ext4Volume = {
     label: s.label,
     uuid: s.uuid,
@@ -81,7 +84,8 @@ export async function openExt4(window: RandomAccess): Promise<Ext4Volume> {
     usedBytes: s.usedBytes,
     inodeCount: s.inodeCount,
     features: s.features,
-    needsRecovery: s.needsRecovery,
+    needsRecovery: onDisk.needsRecovery,
+    journal: use,
     ...byPath(reader),
     statInode: async (inode) => (await reader.inode(inode)).stat,
     readlinkInode: async (inode) => reader.link(await reader.inode(inode)),

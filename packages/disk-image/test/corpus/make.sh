@@ -128,6 +128,35 @@ ext_image ext4-plain.img 512 -t ext4 -b 1024 -I 256 -O ^has_journal,^metadata_cs
 ext_image ext4-inline.img 512 -t ext4 -b 1024 -I 256 -O ^has_journal,^metadata_csum,^resize_inode,inline_data,ea_inode,meta_bg
 ext_image ext2.img 512 -t ext2 -b 1024 -I 128 -O ^resize_inode,^dir_index
 
+# A root that was changed, with all of that in its journal only: debugfs changes a copy, and writes the blocks that differ into the journal
+# of the image in two transactions. The first has wrong content for some of them, and for a block that the second revokes.
+journal_image() { # name, how debugfs opens the journal, mke2fs options
+  local image=$1 open=$2
+  shift 2
+  truncate -s 8M "$image"
+  mke2fs -q -F -U "$uuid" -L rootfs -m 0 -N 128 -E "hash_seed=$uuid,root_owner=0:0" -d tree -t ext4 -b 1024 -I 256 -J size=2 \
+    -O ^resize_inode "$@" "$image"
+  cp "$image" changed
+  printf 'installed\n' >new-file
+  debugfs -w -f - changed >/dev/null 2>&1 <<'END'
+mkdir /lib
+write new-file /lib/new-file
+rm /etc/hostname
+write numbers.txt /dir/more-numbers
+END
+  cmp -l "$image" changed | awk '{ b = int(($1 - 1) / 1024); if (b != last || NR == 1) print b; last = b }' >differ || true
+  while read -r block; do dd if=changed bs=1024 skip="$block" count=1 status=none; done <differ >content
+  local list revoked
+  list=$(paste -sd, differ)
+  revoked=4000
+  head -c "$((1024 * ($(wc -l <differ) + 1)))" /dev/zero | tr '\0' x >other
+  printf 'jo %s\njw -b %s,%s other\njw -b %s -r %s content\njc\n' "$open" "$list" "$revoked" "$list" "$revoked" |
+    debugfs -w -f - "$image" >/dev/null 2>&1
+  keep "$image"
+}
+journal_image ext4-journal.img '-c -v 3'
+journal_image ext4-journal-plain.img '' -O ^metadata_csum,^64bit
+
 printf 'tools/file\n' >list
 mkdir -p tools
 cp config.txt tools/file

@@ -13,6 +13,8 @@ export const corpusNames = [
   'ext4-plain',
   'ext4-inline',
   'ext2',
+  'ext4-journal',
+  'ext4-journal-plain',
   'cpio',
   'card',
 ] as const;
