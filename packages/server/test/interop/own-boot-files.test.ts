@@ -6,7 +6,15 @@ import { createBoard, createIdentity } from '@drover/simulator';
 import { readCpio } from '@drover/disk-image';
 import { gunzipSync } from 'node:zlib';
 import { curl, DeviceClient } from './netboot-lab.js';
-import { kernelFile, modulesOf, mtools, partitions, startOwnDiskLab, type OwnDiskLab } from './own-disk-lab.js';
+import {
+  debugfs,
+  kernelFile,
+  modulesOf,
+  mtools,
+  partitions,
+  startOwnDiskLab,
+  type OwnDiskLab,
+} from './own-disk-lab.js';
 
 // Boards in root mode nbd boot what lies on their own disk, which a guest may have written anything to.
 
@@ -232,6 +240,21 @@ describe('a kernel that was upgraded on the disk', () => {
     await nextBoot();
     const again = (await initramfs()).get('lib/modules/6.12.25-v8/kernel/nbd.ko');
     expect(Buffer.from(again ?? []).equals(rebuilt)).toBe(true);
+  });
+
+  it('gets modules that were in the journal of its root only when the power went', async () => {
+    await change('kernel8.img', kernelFile('6.12.25-v8'));
+    await lab.newUnfinishedRoot(disk, modulesOf('6.12.25-v8', { nbd: module }));
+    const found = await initramfs();
+    expect(Buffer.from(found.get('lib/modules/6.12.25-v8/kernel/nbd.ko') ?? []).equals(module)).toBe(true);
+    expect(await entry()).toMatchObject({ from: 'disk', warnings: [] });
+    // Without a journal they are not to be seen, and the timeline says why.
+    await lab.onRoot(disk, (ext4) => debugfs(ext4, 'feature ^has_journal'));
+    await nextBoot();
+    expect((await entry()).warnings).toEqual([
+      expect.stringMatching(/not unmounted in order, and its journal is not there: .*read as they are on the disk/),
+      expect.stringMatching(/6\.12\.25-v8.*no modules\.dep/),
+    ]);
   });
 
   it('is booted without them when the root has none, and the timeline says so', async () => {

@@ -56,6 +56,38 @@ async function makeRoot(path: string, files: Readonly<Record<string, Buffer>>): 
   await run('mke2fs', ['-q', '-t', 'ext4', '-d', folder, path]);
 }
 
+const changeWith = (path: string, script: string): Promise<unknown> => run('debugfs', ['-w', '-f', script, path]);
+
+/** Puts files into the journal of a clean ext4 instead of into place, as a power cut leaves them. */
+async function intoJournal(path: string, files: Readonly<Record<string, Buffer>>): Promise<void> {
+  const [folder, after, script, content] = [`${path}.files`, `${path}.after`, `${path}.debugfs`, `${path}.content`];
+  await writeTree(folder, files);
+  const folders = new Set(
+    Object.keys(files).flatMap((name) =>
+      name
+        .split('/')
+        .slice(0, -1)
+        .map((_, i, all) => all.slice(0, i + 1).join('/')),
+    ),
+  );
+  const commands = [
+    ...[...folders].map((name) => `mkdir /${name}`),
+    ...Object.keys(files).map((name) => `write ${join(folder, name)} /${name}`),
+  ];
+  await writeFile(script, `${commands.join('\n')}\n`);
+  await writeFile(after, await readFile(path));
+  await changeWith(after, script);
+  const [old, changed] = [await readFile(path), await readFile(after)];
+  const size = 1024 << old.readUInt32LE(1024 + 0x18);
+  const piece = (bytes: Buffer, index: number): Buffer => bytes.subarray(index * size, (index + 1) * size);
+  const differing = Array.from({ length: old.length / size }, (_, i) => i).filter(
+    (i) => !piece(old, i).equals(piece(changed, i)),
+  );
+  await writeFile(content, Buffer.concat(differing.map((i) => piece(changed, i))));
+  await writeFile(script, `jo -c -v 3\njw -b ${differing.join(',')} ${content}\njc\n`);
+  await changeWith(path, script);
+}
+
 async function put(disk: string, part: string, offset: number): Promise<void> {
   const file = await open(disk, 'r+');
   await file.write(await readFile(part), 0, undefined, offset);
@@ -91,6 +123,10 @@ export interface OwnDiskLab extends NetbootLab {
   readonly onBoot: (disk: string, work: (fat: string) => Promise<unknown>) => Promise<void>;
   /** Replaces the root of a disk by one with these files beside what every root has. */
   readonly newRoot: (disk: string, files: Readonly<Record<string, Buffer>>) => Promise<void>;
+  /** The same, with the files in its journal only. */
+  readonly newUnfinishedRoot: (disk: string, files: Readonly<Record<string, Buffer>>) => Promise<void>;
+  /** Does something to the root of a disk, as a file. */
+  readonly onRoot: (disk: string, work: (ext4: string) => Promise<unknown>) => Promise<void>;
   readonly write: (disk: string, offset: number, bytes: Uint8Array) => Promise<void>;
   /** A file for mcopy. */
   readonly local: (bytes: Buffer | string) => Promise<string>;
@@ -144,6 +180,11 @@ export async function startOwnDiskLab(files?: ReadonlyMap<string, Buffer>): Prom
     await writeFile(path, bytes);
     return path;
   };
+  const onFile = (change: (path: string) => Promise<unknown>) => async (before: Buffer) => {
+    const path = await local(before);
+    await change(path);
+    return readFile(path);
+  };
 
   return {
     ...lab,
@@ -156,18 +197,21 @@ export async function startOwnDiskLab(files?: ReadonlyMap<string, Buffer>): Prom
       await lab.register(bootPrefix);
       return lab.provision(bootPrefix, { rootMode: 'nbd', disk });
     },
-    onBoot: (disk, change) =>
-      patch(disk, boot, async (before) => {
-        const path = await local(before);
-        await change(path);
-        return readFile(path);
-      }),
+    onBoot: (disk, change) => patch(disk, boot, onFile(change)),
     newRoot: (disk, wanted) =>
       patch(disk, root, async () => {
         const path = await local('');
         await makeRoot(path, wanted);
         return readFile(path);
       }),
+    newUnfinishedRoot: (disk, wanted) =>
+      patch(disk, root, async () => {
+        const path = await local('');
+        await makeRoot(path, {});
+        await intoJournal(path, wanted);
+        return readFile(path);
+      }),
+    onRoot: (disk, change) => patch(disk, root, onFile(change)),
     write: (disk, offset, bytes) =>
       withPool(async (pool) => {
         const held = await pool.hold(disk);
@@ -182,6 +226,7 @@ export async function startOwnDiskLab(files?: ReadonlyMap<string, Buffer>): Prom
   };
 }
 
+export const debugfs = (ext4: string, command: string): Promise<unknown> => run('debugfs', ['-w', '-R', command, ext4]);
 export const mtools = (command: 'mcopy' | 'mdel' | 'mmd', ...args: readonly string[]): Promise<unknown> =>
   run(command, [...args]);
 export const partitions = { boot, root };

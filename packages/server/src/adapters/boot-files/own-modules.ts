@@ -5,6 +5,7 @@ import {
   openRoot,
   resolveModules,
   type Ext4Volume,
+  type JournalUse,
   type PartitionTable,
   type RandomAccess,
 } from '@drover/disk-image';
@@ -51,6 +52,16 @@ const partOf = ({ architecture, release }: MissingModules, { digest, size }: Cop
 
 const without = 'The kernel starts without modules of its own.';
 
+/** A root that was not unmounted is read as its kernel will find it: what that leaves out is told. */
+function journalWarning(journal: JournalUse): string[] {
+  if (!('detail' in journal)) return [];
+  const seen =
+    journal.kind === 'partial'
+      ? 'what was installed last may be missing'
+      : 'kernel modules are read as they are on the disk';
+  return [`The root of the disk was not unmounted in order, and its journal ${journal.detail}: ${seen}.`];
+}
+
 export function createOwnRoot(deps: OwnRootDeps): OwnRoot {
   let opened: Promise<Ext4Volume | undefined> | undefined;
   const root = (): Promise<Ext4Volume | undefined> =>
@@ -84,10 +95,7 @@ export function createOwnRoot(deps: OwnRootDeps): OwnRoot {
       );
       return [];
     }
-    if (volume.needsRecovery)
-      warnings.push(
-        'The root of the disk was not unmounted in order: kernel modules are read as they are on the disk.',
-      );
+    warnings.push(...journalWarning(volume.journal));
     const made: InitramfsPart[] = [];
     for (const each of wanted) made.push(...(await one(volume, each, warnings)));
     return made;

@@ -62,8 +62,10 @@ async function makeParts(
 ): Promise<Result<MadeInitramfs>> {
   const parts: InitramfsPart[] = [];
   const warnings: string[] = [];
-  if (volume.needsRecovery)
-    warnings.push('the root was not cleanly unmounted; its kernel modules are read as they are on the disk');
+  if ('detail' in volume.journal)
+    warnings.push(
+      `the root was not cleanly unmounted, and its journal ${volume.journal.detail}; some of its kernel modules may be old or missing`,
+    );
   let canAttach = true;
   let done = 0;
   for (const { release, architecture } of targets) {
