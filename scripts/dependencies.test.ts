@@ -10,12 +10,15 @@ const packages = readdirSync(join(root, 'packages'));
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 /** Packages of others that run with ours. Our own are the business of the import rules. */
 const declared = (name: string): string[] => {
-  const { dependencies = {} } = JSON.parse(read('packages', name, 'package.json')) as Manifest;
-  return Object.keys(dependencies).filter((each) => !each.startsWith('@drover/'));
+  const { dependencies = {}, optionalDependencies = {} } = JSON.parse(
+    read('packages', name, 'package.json'),
+  ) as Manifest;
+  return Object.keys({ ...dependencies, ...optionalDependencies }).filter((each) => !each.startsWith('@drover/'));
 };
 
 /** `kysely` of `kysely/helpers`, `@fastify/swagger` of itself. */
