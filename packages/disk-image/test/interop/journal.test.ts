@@ -37,7 +37,9 @@ async function expectSameBlocks(image: string): Promise<{ isChanged: boolean; is
   const s = await readSuperblock(memorySource(before));
   const { source, use } = await readThroughJournal(memorySource(before), s);
   if (use.kind === 'unusable') {
-    expect(isFine, use.detail).toBe(false);
+    // e2fsck multiplies by the block size in 64 bits: a block far behind the volume's end wraps round to one within, and is written there.
+    const isBehindEnd = / holds block \d{12,} of a volume of /u.test(use.detail);
+    expect(isFine && !isBehindEnd, use.detail).toBe(false);
     return { isChanged: false, isUsable: false };
   }
   const seen = Buffer.from(await source.read(0, before.length));
