@@ -48,6 +48,8 @@ export interface DhcpLab {
   ask(listenMs: number, ...messages: readonly string[]): Promise<{ from: string; message: DhcpMessage }[]>;
   /** busybox udhcpc on the client, which configures the address it gets. */
   udhcpc(...args: readonly string[]): Program;
+  /** Ends all programs that still run, so that none answers in the next test. */
+  endAll(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,8 +61,10 @@ export async function dhcpLab(): Promise<DhcpLab> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-dhcp-'));
   const ip = (...args: string[]) => run('ip', args);
 
+  const endAll = async (): Promise<void> => void (await Promise.all(programs.map((program) => program.end())));
+
   const close = async (): Promise<void> => {
-    await Promise.all(programs.map((program) => program.end()));
+    await endAll();
     for (const host of ['server', 'client', 'router'] as const) {
       await ip('netns', 'del', space(host)).catch(() => undefined);
     }
@@ -88,6 +92,7 @@ export async function dhcpLab(): Promise<DhcpLab> {
 
   return {
     start,
+    endAll,
     close,
     ip: async (host, ...args) => void (await ip('-n', space(host), ...args)),
     async dnsmasq(host, ...args) {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { hardwareAddress, option, readMessageType, readText, type DhcpMessage } from '@drover/protocols/dhcp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './eventually.js';
 import { dhcpLab, routerAddress, serverAddress, type DhcpLab } from './dhcp-lab.js';
 
@@ -8,6 +8,7 @@ let lab: DhcpLab;
 beforeAll(async () => {
   lab = await dhcpLab();
 });
+afterEach(() => lab.endAll());
 afterAll(() => lab.close());
 
 const noDelay = { delaysMs: {} };
@@ -84,10 +85,10 @@ describe('beside a DHCP server on the same host', () => {
     await client.says(/bound 10\.77\.0\.1\d\d/);
     client.child.kill('SIGUSR1');
     await client.says(/renew 10\.77\.0\.1\d\d/);
-    // DISCOVER, REQUEST, and the REQUEST of the renewal, all acknowledged by dnsmasq.
-    await eventually(() => expect(theirs.output().match(/DHCPACK\(br0\)/g)).toHaveLength(2));
+    // DISCOVER, REQUEST, and the REQUEST of the renewal, all acknowledged by dnsmasq. A client that is kept waiting asks again.
+    await eventually(() => expect(theirs.output().match(/DHCPACK\(br0\)/g)?.length).toBeGreaterThanOrEqual(2));
     const seen = ours.events.filter((event) => event.kind === 'request').map(({ observation }) => observation.type);
-    expect(seen).toEqual(['discover', 'request']);
+    expect([...new Set(seen)]).toEqual(['discover', 'request']);
     expect(ours.events.filter((event) => event.kind === 'answer')).toEqual([]);
 
     const answers = await lab.ask(1000, 'ee-pi4-discover');
@@ -96,15 +97,13 @@ describe('beside a DHCP server on the same host', () => {
     expect(ours.events).toContainEqual(
       expect.objectContaining({ kind: 'answer', type: 'offer', server: serverAddress, door: 'dhcp' }),
     );
-    for (const program of [client, ours, theirs]) await program.end();
   });
 
   it('says which server has to share the port when it does not', async () => {
-    const greedy = await lab.dnsmasq('server', '--dhcp-range=10.77.0.100,10.77.0.150,1h');
+    await lab.dnsmasq('server', '--dhcp-range=10.77.0.100,10.77.0.150,1h');
     const ours = await lab.drover(proxy);
     const said = await ours.says(/"failed"/);
     expect(said).toMatch(/port 67\/udp: it is held by dnsmasq \(pid \d+\).*bind-dynamic/);
-    for (const program of [ours, greedy]) await program.end();
   });
 });
 
@@ -113,7 +112,7 @@ describe('another server on the segment', () => {
     ['that sends boards elsewhere is named, with the options at fault', ['--dhcp-option=66,10.77.0.9'], [66]],
     ['that only gives addresses is told without reproach', [], []],
   ])('%s', async (_what, extra, options) => {
-    const router = await lab.dnsmasq('router', '--dhcp-range=10.77.0.100,10.77.0.150,1h', ...extra);
+    await lab.dnsmasq('router', '--dhcp-range=10.77.0.100,10.77.0.150,1h', ...extra);
     const ours = await lab.drover(proxy);
     const client = lab.udhcpc('-B', '-n', '-q', '-O', '66');
     await client.says(/bound/);
@@ -128,7 +127,6 @@ describe('another server on the segment', () => {
         }),
       );
     });
-    for (const program of [client, ours, router]) await program.end();
   });
 });
 
@@ -168,7 +166,6 @@ describe('full mode on a segment of its own', () => {
         '10.77.0.20 released',
       ]);
     });
-    for (const program of [client, ours]) await program.end();
   });
 
   it('gives boards an address together with what they boot from', async () => {

@@ -271,7 +271,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
       return id;
     },
     timeline: async (device, until = () => true) => {
-      for (const end = Date.now() + 10_000; ; await sleep(50)) {
+      for (const end = Date.now() + 30_000; ; await sleep(50)) {
         const entries = await store.read(async (tx) => {
           const session = await tx.sessions.latestOf(device);
           return session === undefined
