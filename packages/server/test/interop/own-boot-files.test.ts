@@ -32,15 +32,18 @@ const fresh = (): { prefix: string; id: string } => {
   return { prefix: `91cdf0${two}`, id: `dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B${two}` };
 };
 
-beforeAll(async () => {
-  lab = await startOwnDiskLab();
-});
-beforeEach(async () => {
-  const { prefix, id } = fresh();
-  [own, disk] = [prefix, id];
-  device = await lab.withDisk(own, disk);
-});
-afterAll(() => lab.close());
+/** A boot plane for these tests: one takes up eight unknown boards from an address in a minute, and all here have the same. */
+function inLab(): void {
+  beforeAll(async () => {
+    lab = await startOwnDiskLab();
+  });
+  beforeEach(async () => {
+    const { prefix, id } = fresh();
+    [own, disk] = [prefix, id];
+    device = await lab.withDisk(own, disk);
+  });
+  afterAll(() => lab.close());
+}
 
 const tftp = (name: string, board = own) => curl(`${lab.tftpUrl}/${board}/${name}`);
 const http = (name: string, board = own) => curl(`${lab.httpUrl()}/netboot/${board}/${name}`);
@@ -61,6 +64,8 @@ const change = (name: string, bytes: Buffer | string) =>
   lab.onBoot(disk, async (fat) => mtools('mcopy', '-o', '-i', fat, await lab.local(bytes), `::${name}`));
 
 describe('a board whose disk has boot files of its own', () => {
+  inLab();
+
   it('is told its image’s as long as nothing was changed, without copies', async () => {
     expect((await tftp('kernel8.img'))?.equals(lab.bootFiles.get('kernel8.img')!)).toBe(true);
     expect(await text('cmdline.txt')).toMatch(/^console=serial0,115200 console=tty1 quiet drover\.url=/);
@@ -173,6 +178,8 @@ describe('a board whose disk has boot files of its own', () => {
 });
 
 describe('a boot partition that cannot be read', () => {
+  inLab();
+
   const broken: [string, () => Promise<void>, RegExp][] = [
     [
       'as its allocation table is full of rubbish',
@@ -215,6 +222,8 @@ describe('a boot partition that cannot be read', () => {
 });
 
 describe('a kernel that was upgraded on the disk', () => {
+  inLab();
+
   const module = randomBytes(40_000);
   const initramfs = async (): Promise<Map<string, Uint8Array>> => {
     const bytes = (await tftp('drover.img'))!;
