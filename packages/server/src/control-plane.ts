@@ -172,6 +172,7 @@ const startParts = async (
     ...{ store, enqueue, clock, ids, site: settings.site, defaultTenant },
     readUpload: (upload) => readDiskContent(files.path(upload)),
   });
+  const attachments = createAttachments({ store, enqueue, clock, defaultTenant });
   const backups = createBackups({ store, blobs, enqueue, clock, ids, defaultTenant });
   const images = createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant });
   const authentication = createAuthentication({ store, clock, hashing, log });
@@ -189,13 +190,16 @@ const startParts = async (
         defaultTenant,
       }),
       disks,
-      attachments: createAttachments({ store, enqueue, clock, defaultTenant }),
+      attachments,
       backups,
       images,
       jobs: createJobs({
         store,
         enqueue,
-        again: { 'image.import': images.importAgain, ...createDiskRetries({ store, enqueue, clock, backups }) },
+        again: {
+          'image.import': images.importAgain,
+          ...createDiskRetries({ store, enqueue, clock, backups, disks, attachments }),
+        },
       }),
       tenants: createTenants({ store, clock, ids }),
       keys: createKeys({ store, clock, ids, hashing }),

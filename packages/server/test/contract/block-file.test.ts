@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -64,7 +64,10 @@ describe('a block file', () => {
   });
 
   it('waits for what only the drive has', async () => {
-    const path = freshPath();
+    // Not in /tmp, which may be memory.
+    const onDrive = mkdtempSync('/var/tmp/drover-block-file-');
+    onTestFinished(() => rmSync(onDrive, { recursive: true }));
+    const path = join(onDrive, 'disk');
     writeFileSync(path, randomBytes(1 << 20));
     execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);
     execFileSync('sync', [path]);

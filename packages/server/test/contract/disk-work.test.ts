@@ -224,4 +224,34 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
     expect(await now(world, disk)).toMatchObject({ state: 'ready', job: null });
     expect(valueOf(await world.disks.snapshots(admin, disk.id))).toEqual([]);
   });
+
+  it('that was cancelled is asked for again as at first, one at a time', async () => {
+    const world = await open('control');
+    const stopBoot = await world.startBoot();
+    const disk = await made(world);
+    await stopBoot();
+    const { disks, jobs } = world;
+    const works = [
+      () => disks.update(admin, disk.id, { size: 9 * MiB }),
+      () => disks.flatten(admin, disk.id),
+      () => disks.check(admin, disk.id),
+      () => disks.takeSnapshot(admin, disk.id, {}),
+      () => disks.remove(admin, disk.id, true),
+    ];
+    for (const work of works) {
+      const begun = valueOf<{ job: string | null }>(await work());
+      valueOf(await jobs.cancel(admin, begun.job ?? ''));
+      const stop = await world.startBoot();
+      expect(await ended(world, begun as Disk)).toMatchObject({ state: 'cancelled' });
+      await stop();
+      const again = valueOf(await jobs.retry(admin, begun.job ?? ''));
+      expect(await now(world, disk)).toMatchObject({ job: again.id });
+      expect(await jobs.retry(admin, begun.job ?? '')).toMatchObject({ ok: false, code: 'disk.in-use' });
+      const stopAgain = await world.startBoot();
+      expect(await ended(world, { ...disk, job: again.id })).toMatchObject({ state: 'succeeded' });
+      await stopAgain();
+    }
+    expect(await disks.get(admin, disk.id)).toMatchObject({ ok: false, code: 'disk.not-found' });
+    expect((await world.pool.facts(disk.id).catch(() => undefined)) ?? null).toBeNull();
+  });
 });

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Device, Disk, Reimage } from '@drover/contract';
 import { adapters } from './support/databases.js';
@@ -143,6 +144,23 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     expect((await deviceIn(world, device)).stateReason).toMatch(/^its disk cannot be made: /);
     valueOf(await world.provisioning.release(admin, device.id));
     expect((await deviceIn(world, device)).state).toBe('available');
+  });
+
+  it('are made when that is tried again, and their device goes on', async () => {
+    const digest = 'cd'.repeat(32);
+    const world = await open(digest);
+    await world.startControl();
+    await world.startBoot();
+    const device = valueOf(await world.provisioning.provision(admin, { ...wish(), device: 'pi-0' }));
+    await becomes(world, device, 'failed');
+    const { items } = await world.store.read((tx) => tx.jobs.list({ kind: 'disk.create' }, { limit: 10 }));
+    const failed = items[0]?.id ?? '';
+    const path = world.blobs.localPath(digest) ?? '';
+    await mkdir(dirname(path), { recursive: true });
+    await copyFile(join(world.folder, 'image'), path);
+    valueOf(await world.jobs.retry(admin, failed));
+    await becomes(world, device, 'in-use');
+    expect(await disksOf(world)).toMatchObject([{ role: 'root', state: 'ready', stateReason: null }]);
   });
 
   it('are not needed to stream an image whose root needs its journal: that is packed first', async () => {

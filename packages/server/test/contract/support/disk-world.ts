@@ -94,14 +94,15 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
     ...{ enqueue, clock: systemClock, ids: testIds },
     ...{ site: 'default', defaultTenant: tenant },
   });
+  const attachments = createAttachments({ store, enqueue, clock: systemClock, defaultTenant: tenant });
+  const again = createDiskRetries({ store, enqueue, clock: systemClock, backups, disks, attachments });
   return {
-    ...{ disks, backups, blobs, uploads, pool, tenant, log, store, rootDisks, boards, folder },
-    attachments: createAttachments({ store, enqueue, clock: systemClock, defaultTenant: tenant }),
+    ...{ disks, backups, blobs, uploads, pool, tenant, log, store, rootDisks, boards, folder, attachments },
     provisioning: createProvisioning({
       ...{ store, clock: systemClock, defaultTenant: tenant },
       prepare: createPrepare({ enqueue, clock: systemClock, rootDisks }),
     }),
-    jobs: createJobs({ store, enqueue, again: createDiskRetries({ store, enqueue, clock: systemClock, backups }) }),
+    jobs: createJobs({ store, enqueue, again }),
     /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
     startControl: async () => {
       desk = createOrderDesk();
