@@ -2,30 +2,31 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device, Disk, Job, RootMode } from '@drover/contract';
 import { powerOnWithConsole } from './drover/board.js';
+import { startFastLab, type FastLab } from './drover/fast-lab.js';
 import { startDrover, type Drover } from './drover/server.js';
-import { inputs } from './inputs/index.js';
-import { createLab, type Guest, type Lab } from './lab/index.js';
+import type { Guest, Lab } from './lab/index.js';
 
 // Boards whose root is a block device of the server, from provisioning to release.
 
 /** The boot plane may be away for so long. */
 const awayMs = 60_000;
+let fast: FastLab;
 let lab: Lab;
 let drover: Drover;
 const running = new Set<Guest>();
 
 beforeAll(async () => {
-  lab = await createLab({ name: 'disks' });
-  drover = await startDrover(lab);
-  await drover.importImage((await inputs.fast()).path, 'fast', '1');
+  fast = await startFastLab('disks');
+  ({ lab, drover } = fast);
 });
 afterEach(async () => {
   for (const guest of running) await guest.kill();
   running.clear();
 });
 afterAll(async () => {
+  // It may be another by then.
   await drover?.stop();
-  await lab?.dispose();
+  await fast?.stop();
 });
 
 const provisioned = (name: string, serial: string, rootMode: RootMode, diskSize?: number): Promise<Device> =>

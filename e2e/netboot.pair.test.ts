@@ -1,22 +1,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { powerOn } from './drover/board.js';
-import { startDrover, type Drover } from './drover/server.js';
-import { inputs } from './inputs/index.js';
-import { createLab, type Lab } from './lab/index.js';
+import { startFastLab, type FastLab } from './drover/fast-lab.js';
+import type { Drover } from './drover/server.js';
+import type { Lab } from './lab/index.js';
 
+let fast: FastLab;
 let lab: Lab;
 let drover: Drover;
 const running: { kill(): Promise<unknown> }[] = [];
 
 beforeAll(async () => {
-  lab = await createLab({ name: 'netboot' });
-  drover = await startDrover(lab);
-  await drover.importImage((await inputs.fast()).path, 'fast', '1');
+  fast = await startFastLab('netboot');
+  ({ lab, drover } = fast);
 });
 afterAll(async () => {
   for (const process of running) await process.kill();
-  await drover?.stop();
-  await lab?.dispose();
+  await fast?.stop();
 });
 
 test('two boards boot one image at once', async () => {

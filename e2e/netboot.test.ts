@@ -2,26 +2,23 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device, TimelineItem } from '@drover/contract';
 import { powerOn, powerOnWithConsole } from './drover/board.js';
-import { startDrover, type Drover } from './drover/server.js';
-import { inputs } from './inputs/index.js';
-import { createLab, type Guest, type Lab } from './lab/index.js';
+import { startFastLab, type FastLab } from './drover/fast-lab.js';
+import type { Drover } from './drover/server.js';
+import type { Guest, Lab } from './lab/index.js';
 
+let fast: FastLab;
 let lab: Lab;
 let drover: Drover;
 const running: { kill(): Promise<unknown> }[] = [];
 
 beforeAll(async () => {
-  lab = await createLab({ name: 'netboot' });
-  drover = await startDrover(lab);
-  await drover.importImage((await inputs.fast()).path, 'fast', '1');
+  fast = await startFastLab('netboot');
+  ({ lab, drover } = fast);
 });
 afterEach(async () => {
   for (const process of running.splice(0)) await process.kill();
 });
-afterAll(async () => {
-  await drover?.stop();
-  await lab?.dispose();
-});
+afterAll(() => fast?.stop());
 
 const prefixOf = (serial: string): string => serial.slice(-8);
 

@@ -2,30 +2,28 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device, TimelineEntry } from '@drover/contract';
 import { powerOnWithConsole } from './drover/board.js';
-import { startDrover, type Drover } from './drover/server.js';
+import { startFastLab, type FastLab } from './drover/fast-lab.js';
+import type { Drover } from './drover/server.js';
 import { inputs } from './inputs/index.js';
-import { createLab, type Guest, type Lab } from './lab/index.js';
+import type { Guest, Lab } from './lab/index.js';
 
 // A board that upgrades its kernel on its own disk boots that kernel next.
 
 const filesPort = 8099;
+let fast: FastLab;
 let lab: Lab;
 let drover: Drover;
 let guest: Guest | undefined;
 
 beforeAll(async () => {
-  lab = await createLab({ name: 'ownfiles' });
-  drover = await startDrover(lab);
-  await drover.importImage((await inputs.fast()).path, 'fast', '1');
+  fast = await startFastLab('ownfiles');
+  ({ lab, drover } = fast);
 });
 afterEach(async () => {
   await guest?.kill();
   guest = undefined;
 });
-afterAll(async () => {
-  await drover?.stop();
-  await lab?.dispose();
-});
+afterAll(() => fast?.stop());
 
 /** Switches the board on and waits for the shell of its system. What is typed before it listens is lost. */
 async function booted(name: string, serial: string, after: string | null = null): Promise<Device> {

@@ -1,25 +1,22 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { startDrover, type Drover } from '../drover/server.js';
-import { inputs } from '../inputs/index.js';
-import { createLab, edk2, uboot, type Guest, type Lab } from '../lab/index.js';
+import { startFastLab, type FastLab } from '../drover/fast-lab.js';
+import type { Drover } from '../drover/server.js';
+import { edk2, uboot, type Guest, type Lab } from '../lab/index.js';
 
+let fast: FastLab;
 let lab: Lab;
 let drover: Drover;
 let guest: Guest | undefined;
 
 beforeAll(async () => {
-  lab = await createLab({ name: 'stand-ins' });
-  drover = await startDrover(lab);
-  await drover.importImage((await inputs.fast()).path, 'fast', '1');
+  fast = await startFastLab('stand-ins');
+  ({ lab, drover } = fast);
 });
 afterEach(async () => {
   await guest?.kill();
   guest = undefined;
 });
-afterAll(async () => {
-  await drover?.stop();
-  await lab?.dispose();
-});
+afterAll(() => fast?.stop());
 
 async function register(name: string, mac: string): Promise<void> {
   await drover.client.call('createDevice', { body: { name, mac, model: 'virt' } });

@@ -1,0 +1,28 @@
+import { inputs } from '../inputs/index.js';
+import { createLab, type Lab } from '../lab/index.js';
+import { startDrover, type Drover } from './server.js';
+
+/** A lab with a server that has the fast image as `fast:1`. */
+export interface FastLab {
+  readonly lab: Lab;
+  readonly drover: Drover;
+  stop(): Promise<void>;
+}
+
+export async function startFastLab(name: string): Promise<FastLab> {
+  const lab = await createLab({ name });
+  try {
+    const drover = await startDrover(lab);
+    await drover.importImage((await inputs.fast()).path, 'fast', '1');
+    return {
+      ...{ lab, drover },
+      stop: async () => {
+        await drover.stop();
+        await lab.dispose();
+      },
+    };
+  } catch (error) {
+    await lab.dispose();
+    throw error;
+  }
+}
