@@ -12,6 +12,7 @@ import {
 } from '@drover/protocols/nbd';
 import type { DiskContent, DiskExport, Soon } from '../../app/disks/ports.js';
 import { diskFailure } from './disk-errors.js';
+import { InFlight } from './in-flight.js';
 import { Outbox } from './outbox.js';
 import type { PayloadBudget } from './payload-budget.js';
 import type { PayloadPool } from './payload-pool.js';
@@ -38,9 +39,6 @@ export interface TransmissionDeps {
   onFinished(): void;
 }
 
-/** What a connection may have of the shared budget when that is used up. */
-const entitledBytes = 1 << 20;
-
 /**
  * The transmission phase of one connection: requests in, operations of the disk, replies out, in any order.
  *
@@ -52,22 +50,17 @@ export class Transmission {
   readonly traffic = createTrafficCount();
   private readonly deps: TransmissionDeps;
   private readonly disk: DiskExport;
-  private readonly budget: PayloadBudget;
-  private readonly mostRequests: number;
-  private readonly mostBytes: number;
+  private readonly inFlight: InFlight;
   private readonly parser: NbdRequestParser = createRequestParser();
   private readonly rules: NbdRules;
   private readonly outbox: Outbox;
   private readonly replier: Replier;
-  private requests = 0;
-  private bytes = 0;
   /** Operations the disk has not completed. */
   private operations = 0;
   /** Why a WRITE is refused whose payload is still coming. */
   private pendingRefusal: NbdRefusal | undefined;
   /** The request in the parser has no room yet. */
   private held = false;
-  private stopWaiting: (() => void) | undefined;
   private working = false;
   private finishing = false;
   private closed = false;
@@ -77,9 +70,7 @@ export class Transmission {
   constructor(deps: TransmissionDeps) {
     this.deps = deps;
     this.disk = deps.disk;
-    this.budget = deps.budget;
-    this.mostRequests = deps.settings.requestsInFlight;
-    this.mostBytes = deps.settings.bytesInFlight;
+    this.inFlight = new InFlight(deps.settings, deps.budget, () => this.retry());
     this.rules = rulesOf(deps.session);
     this.outbox = new Outbox(deps.socket, deps.slabs, {
       sent: (replies, cost, bytes) => this.release(replies, cost, bytes),
@@ -111,8 +102,7 @@ export class Transmission {
     this.forget();
     this.outbox.close();
     if (this.operations > 0) await new Promise<void>((resolve) => (this.idle = resolve));
-    this.budget.give(this.bytes);
-    this.bytes = 0;
+    this.inFlight.close();
   }
 
   /** It is the client's turn: to read its replies, or to send the rest of its request. */
@@ -127,8 +117,7 @@ export class Transmission {
 
   private forget(): void {
     this.held = false;
-    this.stopWaiting?.();
-    this.stopWaiting = undefined;
+    this.inFlight.stopAsking();
   }
 
   /** Takes up requests until there are no more, or no room for more. */
@@ -169,7 +158,7 @@ export class Transmission {
     }
     const refusal = refuseRequest(parser, this.rules);
     const cost = refusal || parser.type > command.write ? 0 : parser.length;
-    this.held = !this.admit(cost);
+    this.held = !this.inFlight.admit(cost);
     if (this.held) {
       this.deps.socket.pause();
       this.outbox.flush();
@@ -195,24 +184,7 @@ export class Transmission {
     this.outbox.endReply(0);
   }
 
-  /** Room for one more request with a payload of `cost` bytes. */
-  private admit(cost: number): boolean {
-    const { budget } = this;
-    if (this.requests >= this.mostRequests) return false;
-    if (cost > 0) {
-      if (this.bytes > 0 && this.bytes + cost > this.mostBytes) return false;
-      if (!budget.take(cost, this.bytes === 0 && cost <= entitledBytes)) {
-        this.stopWaiting ??= budget.wait(() => this.retry());
-        return false;
-      }
-      this.bytes += cost;
-    }
-    this.requests += 1;
-    return true;
-  }
-
   private retry(): void {
-    this.stopWaiting = undefined;
     this.work();
     this.outbox.flush();
   }
@@ -220,9 +192,7 @@ export class Transmission {
   /** Bytes have been sent, and so many replies with them: there is room again. */
   private release(replies: number, cost: number, bytes: number): void {
     this.moved += bytes;
-    this.requests -= replies;
-    this.bytes -= cost;
-    if (cost > 0) this.budget.give(cost);
+    this.inFlight.release(replies, cost);
     if (this.held) this.work();
     if (this.finishing) this.settle();
   }
