@@ -77,8 +77,11 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     const { world } = await running({ diskSize: 64 * MiB });
     expect((await disksOf(world))[0]).toMatchObject({ size: 64 * MiB, state: 'ready' });
     // The image here is noise: that its table was looked at is what the job tells.
-    const [job] = valueOf(await world.jobs.list(admin, { kind: 'disk.create', limit: 1 })).items;
-    expect(job?.result).toMatchObject({ growth: { kind: 'blocked', partition: 2 } });
+    // The job ends a moment after the disk is noted as ready.
+    const result = async () => (await world.jobs.list(admin, { kind: 'disk.create', limit: 1 })) as unknown;
+    await expect
+      .poll(result, { timeout: 20_000 })
+      .toMatchObject({ value: { items: [{ result: { growth: { kind: 'blocked', partition: 2 } } }] } });
   });
 
   it('go with the release, also when a snapshot was taken', async () => {
