@@ -1,7 +1,7 @@
 import type { Extent } from '../source.js';
 import type { CachedFile } from './cluster-cache.js';
 import { append } from './view.js';
-import { readSoon, type BlockSource, type BlockStatus, type DiskView } from './types.js';
+import { readSoon, targetOf, type BlockSource, type BlockStatus, type DiskView } from './types.js';
 import { isAllZero } from './zeros.js';
 
 /**
@@ -57,7 +57,7 @@ export function rawView(file: CachedFile, data: readonly Extent[] = [{ offset: 0
 export const uncached = (source: BlockSource): CachedFile => ({
   size: source.size,
   read: async (offset, length, into) => {
-    const target = into?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length);
+    const target = targetOf(length, into);
     await readSoon(source, offset, target);
     return target;
   },

@@ -1,6 +1,5 @@
 import { createFrequency } from './frequency.js';
-import { createReadMemory } from './read-memory.js';
-import type { BlockSource } from './types.js';
+import { targetOf, type BlockSource } from './types.js';
 import { settle } from './view.js';
 
 /** A file whose content never changes, read through a cache. */
@@ -115,7 +114,6 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
   const { clusters, passBy, frequency, find, hasRoom, reserve, loaded, ...kept } = createKept(limit, clusterSize);
   const files = new Map<string, number>();
   const counts = { misses: 0, readBytes: 0 };
-  const memory = createReadMemory();
 
   const numberOf = (digest: string): number => {
     const known = files.get(digest);
@@ -181,7 +179,7 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
 
     const readMissing = (index: number, offset: number, length: number, into: Uint8Array | undefined): Cluster => {
       counts.misses += 1;
-      if (!keeps(index)) return pass(offset, into?.subarray(0, length) ?? memory(length));
+      if (!keeps(index)) return pass(offset, targetOf(length, into));
       const within = offset - index * clusterSize;
       const loading = load(index, 1)[0] as Promise<Uint8Array>;
       return loading.then((bytes) => bytes.subarray(within, within + length));
@@ -257,7 +255,7 @@ export function createClusterCache({ bytes: limit, clusterSize = 65536 }: Cluste
         if (cluster instanceof Promise) return cluster.then((bytes) => bytes.subarray(within, within + length));
         return cluster.subarray(within, within + length);
       }
-      const target = into?.subarray(0, length) ?? memory(length);
+      const target = targetOf(length, into);
       const wait = readInto(offset, target);
       return wait instanceof Promise ? wait.then(() => target) : target;
     };

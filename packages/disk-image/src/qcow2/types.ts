@@ -32,6 +32,10 @@ export interface BlockSource {
 export const readSoon = (file: BlockSource, offset: number, target: Uint8Array): void | Promise<void> =>
   file.readNow?.(offset, target) === true ? undefined : file.readInto(offset, target);
 
+/** So much of the caller's memory, or memory of its own. Not zeroed. */
+export const targetOf = (length: number, into: Uint8Array | undefined): Uint8Array =>
+  into === undefined ? Buffer.allocUnsafeSlow(length) : into.length === length ? into : into.subarray(0, length);
+
 /** A stretch of a disk of which one thing is true. */
 export interface BlockStatus {
   /** Bytes from the start of the disk. */

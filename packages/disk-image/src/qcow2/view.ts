@@ -1,9 +1,8 @@
 import { bufferOf } from '../bytes.js';
 import { inflateCluster } from './compressed.js';
 import { isData, isZero, missing, unallocated, type L2Entry } from './format.js';
-import { createReadMemory } from './read-memory.js';
 import { resolve, type Lookup, type Segment } from './segments.js';
-import { readSoon, type BlockSource, type BlockStatus, type DiskView } from './types.js';
+import { readSoon, targetOf, type BlockSource, type BlockStatus, type DiskView } from './types.js';
 import { zeros } from './zeros.js';
 
 /** An image whose clusters are found through tables. */
@@ -30,7 +29,6 @@ type Into = Uint8Array | undefined;
 /** Reads a mapped image. */
 export function createView(image: Mapped): DiskView {
   const { clusterSize } = image;
-  const memory = createReadMemory();
 
   /** Calls `leave` when the work is done, which is now or later. What lies below stays the same for all of it. */
   const guarded = <T>(work: (below: Below) => T | Promise<T>): T | Promise<T> => {
@@ -121,7 +119,7 @@ export function createView(image: Mapped): DiskView {
       if (only.from === 'zero') return zeros(length);
       if (only.from === 'below') return (below as DiskView).read(offset, length, into);
     }
-    const target = into?.subarray(0, length) ?? memory(length);
+    const target = targetOf(length, into);
     const wait = fillAll(below, segments, offset, target);
     return wait instanceof Promise ? wait.then(() => target) : target;
   };
@@ -136,7 +134,7 @@ export function createView(image: Mapped): DiskView {
   const readOne = (below: Below, offset: number, length: number, into: Into): Uint8Array | Promise<Uint8Array> => {
     const mapping = image.lookup(Math.floor(offset / clusterSize));
     if (isData(mapping)) {
-      const target = into?.subarray(0, length) ?? memory(length);
+      const target = targetOf(length, into);
       const wait = readSoon(image.file, mapping * clusterSize + (offset % clusterSize), target);
       return wait instanceof Promise ? wait.then(() => target) : target;
     }

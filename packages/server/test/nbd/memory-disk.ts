@@ -90,12 +90,15 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
       at = end;
     }
   }
-  const content = (offset: number, length: number): DiskContent => {
-    if (!options.holes) return bytes.subarray(offset, offset + length);
+  /** In the caller's memory if there is any, as a disk does whose content is in a file. */
+  const content = (offset: number, length: number, memory?: Uint8Array): DiskContent => {
+    memory?.set(bytes.subarray(offset, offset + length));
+    const found = memory?.subarray(0, length) ?? bytes.subarray(offset, offset + length);
+    if (!options.holes) return found;
     let at = offset;
     return [...extents(offset, length)].map((extent) => {
       at += extent.length;
-      return extent.flags === 0 ? bytes.subarray(at - extent.length, at) : { zeroes: extent.length };
+      return extent.flags === 0 ? found.subarray(at - extent.length - offset, at - offset) : { zeroes: extent.length };
     });
   };
 
@@ -125,7 +128,7 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
     canMultiConn: options.canMultiConn ?? true,
     blockSize: options.blockSize ?? { minimum: 1, preferred: 4096, maximum: 32 << 20 },
     description: 'a disk in memory',
-    read: (offset, length) => carryOut({ kind: 'read', offset, length }, () => content(offset, length)),
+    read: (offset, length, memory) => carryOut({ kind: 'read', offset, length }, () => content(offset, length, memory)),
     write: (offset, payload, fua) =>
       carryOut({ kind: 'write', offset, length: payload.length, fua }, () => {
         bytes.set(payload, offset);

@@ -58,7 +58,7 @@ type Reading = Pick<Required<DiskExport>, 'read' | 'write' | 'cache' | 'blockSta
 
 function readingFrom(view: DiskView): Reading {
   return {
-    read: (offset, length) => read(view, offset, length),
+    read: (offset, length, memory) => read(view, offset, length, memory),
     write: () => Promise.reject(Object.assign(new Error('the disk is read-only'), { code: 'EROFS' })),
     cache: (offset, length) => explained(readAhead(view, offset, Math.min(length, mostCached))),
     blockStatus: (offset, length, one) => {
@@ -68,10 +68,10 @@ function readingFrom(view: DiskView): Reading {
   };
 }
 
-function read(view: DiskView, offset: number, length: number): Soon<DiskContent> {
+function read(view: DiskView, offset: number, length: number, memory: Uint8Array | undefined): Soon<DiskContent> {
   return attempt<Soon<DiskContent>>(() => {
     if (length > 0 && view.knownZero(offset, length)) return [{ zeroes: length }];
-    const bytes = view.read(offset, length);
+    const bytes = view.read(offset, length, memory);
     return bytes instanceof Promise ? explained(bytes) : bytes;
   });
 }

@@ -51,7 +51,11 @@ export interface DiskExport {
   readonly blockSize: DiskBlockSize;
   /** For a person, shown to any client that asks. */
   readonly description?: string;
-  read(offset: number, length: number): Soon<DiskContent>;
+  /**
+   * `memory`: of the caller, as long as what is read or longer, for content that is in no memory of the disk's own. It is the caller's again when the read
+   * is done, unless the content lies in it; after a failure the disk may still use it.
+   */
+  read(offset: number, length: number, memory?: Uint8Array): Soon<DiskContent>;
   /** `bytes` are the caller's again when it is done. `fua`: not before it is on stable storage. */
   write(offset: number, bytes: Uint8Array, fua: boolean): Soon<void>;
   /** What was written by operations that are done is on stable storage when this is. */

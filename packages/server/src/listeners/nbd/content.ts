@@ -46,3 +46,9 @@ function spelledOut(bytes: number): Uint8Array[] {
   for (let left = bytes; left > 0; left -= zeroes.length) parts.push(zeroes.subarray(0, Math.min(left, zeroes.length)));
   return parts;
 }
+
+/** Some of the content is in this memory. */
+export function liesIn(content: DiskContent, memory: Uint8Array): boolean {
+  const isPart = (part: unknown): boolean => part instanceof Uint8Array && part.buffer === memory.buffer;
+  return content instanceof Uint8Array ? isPart(content) : content.some(isPart);
+}

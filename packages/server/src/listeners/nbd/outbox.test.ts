@@ -26,17 +26,23 @@ function network() {
   const pool = createSlabPool(256, 4);
   const sent: [number, number][] = [];
   let total = 0;
-  const outbox = new Outbox(socket, pool, {
-    sent: (replies, cost, bytes) => {
-      sent.push([replies, cost]);
-      total += bytes;
+  const returned: number[] = [];
+  const outbox = new Outbox(
+    socket,
+    pool,
+    { give: (memory) => void returned.push(memory.length) },
+    {
+      sent: (replies, cost, bytes) => {
+        sent.push([replies, cost]);
+        total += bytes;
+      },
     },
-  });
+  );
   const go = async (): Promise<void> => {
     waiting.shift()?.();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { outbox, writes, sent, go, socket, bytesSent: () => total };
+  return { outbox, writes, sent, returned, go, socket, bytesSent: () => total };
 }
 
 function reply(outbox: Outbox, text: string, cost = 0, payload?: Uint8Array): void {
@@ -87,6 +93,24 @@ describe('replies', () => {
     expect(String(writes[0])).toBe(`head${'x'.repeat(20_000)}next`);
     await go();
     expect(sent).toEqual([[2, 20_000]]);
+  });
+
+  it('give memory back when the payload in it has left, and at once when it was copied', async () => {
+    const { outbox, returned, go } = network();
+    const [copied, long, longer] = [Buffer.alloc(10), Buffer.alloc(20_000), Buffer.alloc(3 << 20)];
+    reply(outbox, 'copied', 10, copied);
+    outbox.lend(copied);
+    expect(returned).toEqual([10]);
+    for (const payload of [long, longer]) {
+      reply(outbox, 'sent', payload.length, payload);
+      outbox.lend(payload);
+    }
+    outbox.flush();
+    expect(returned).toHaveLength(1);
+    await go();
+    expect(returned).toEqual([10, 20_000]);
+    for (let i = 0; i < 3; i += 1) await go();
+    expect(returned).toEqual([10, 20_000, 3 << 20]);
   });
 
   it('are released also when they end with a payload, and nothing follows', async () => {

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { PayloadPool } from './payload-pool.js';
 import type { SlabPool } from './slab-pool.js';
 
 export interface OutboxEvents {
@@ -27,12 +28,17 @@ export class Outbox {
   slab: Uint8Array = nothing;
   private readonly socket: Writable;
   private readonly pool: SlabPool;
+  private readonly payloads: Pick<PayloadPool, 'give'>;
   private readonly events: OutboxEvents;
   private chunks: Chunk[] = [];
   /** Slabs that are full: they are free when so many chunks are written. */
   private readonly full: { readonly slab: Uint8Array; readonly after: number }[] = [];
+  /** Memory of payloads, as `full`. */
+  private readonly lent: { readonly memory: Uint8Array; readonly after: number }[] = [];
   /** Chunks so far. */
   private queued = 0;
+  /** Chunks up to the last that is sent from where it is. */
+  private uncopied = 0;
   private written = 0;
   /** The slab's part that is no chunk yet, and the replies that end in it. */
   private from = 0;
@@ -48,9 +54,10 @@ export class Outbox {
   private scheduled = false;
   private closed = false;
 
-  constructor(socket: Writable, pool: SlabPool, events: OutboxEvents) {
+  constructor(socket: Writable, pool: SlabPool, payloads: Pick<PayloadPool, 'give'>, events: OutboxEvents) {
     this.socket = socket;
     this.pool = pool;
+    this.payloads = payloads;
     this.events = events;
   }
 
@@ -77,6 +84,13 @@ export class Outbox {
     }
     this.seal();
     for (let at = 0; at < bytes.length; at += pieceBytes) this.enqueue(bytes.subarray(at, at + pieceBytes));
+    this.uncopied = this.queued;
+  }
+
+  /** Gives memory back to its pool when nothing that was appended needs it any more. */
+  lend(memory: Uint8Array): void {
+    if (this.uncopied <= this.written) this.payloads.give(memory);
+    else this.lent.push({ memory, after: this.uncopied });
   }
 
   /** A reply is complete; it has at least one byte. */
@@ -182,13 +196,14 @@ export class Outbox {
     if (error || this.closed) return;
     this.writing = false;
     this.written += this.writingChunks;
-    this.freeSlabs();
+    this.freeMemory();
     this.events.sent(this.writingReplies, this.writingCost, this.writingBytes);
     this.flush();
   };
 
-  private freeSlabs(): void {
-    const { full } = this;
+  private freeMemory(): void {
+    const { full, lent } = this;
+    while (lent.length > 0 && lent[0]!.after <= this.written) this.payloads.give(lent.shift()!.memory);
     while (full.length > 0 && full[0]!.after <= this.written) this.pool.give(full.shift()!.slab);
     if (this.queued !== this.written || this.at !== this.from || this.slab === nothing) return;
     this.pool.give(this.slab);

@@ -1,8 +1,10 @@
 /**
- * Memory for payloads on their way to a disk, shared by all connections. Without it each WRITE would leave garbage outside V8's heap, and every 64 MiB
- * of that make V8 mark its whole heap: most of what large writes cost.
+ * Memory for payloads on their way to or from a disk, shared by all connections. Without it each request would leave garbage outside V8's heap, and every
+ * 64 MiB of that make V8 mark its whole heap: most of what large requests cost.
  */
 export interface PayloadPool {
+  /** More than this is neither kept nor worth it. */
+  readonly mostBytes: number;
   readonly take: (length: number) => Uint8Array;
   /** What `take` gave, and only when nobody uses it any more. */
   give(payload: Uint8Array): void;
@@ -17,6 +19,7 @@ export function createPayloadPool(kept: number): PayloadPool {
   let held = 0;
 
   return {
+    mostBytes,
     take: (length) => {
       if (length > mostBytes) return Buffer.allocUnsafeSlow(length);
       const size = Math.max(leastBytes, 2 ** Math.ceil(Math.log2(length)));

@@ -316,6 +316,21 @@ describe('a client that asks for much', () => {
     expect(big.disk.held).toHaveLength(1);
   });
 
+  it('gets what was there when it asked, however late it reads it', async () => {
+    for (const holes of [false, true]) {
+      const one = new Bench({ slow: true, structured: true, disk: { holes } });
+      const texts = Array.from({ length: 20 }, (_, i) =>
+        String.fromCharCode(97 + i).repeat(i % 2 === 0 ? 100 : 40_000),
+      );
+      for (const [i, text] of texts.entries()) {
+        await one.send(write(BigInt(100 + i), 0, text), read(BigInt(i), 0, text.length));
+      }
+      await one.drain();
+      const found = new Map(one.replies.map(({ cookie, data }) => [cookie, data.toString()]));
+      expect(texts.map((_, i) => found.get(BigInt(i)))).toEqual(texts);
+    }
+  });
+
   it('gets replies only as fast as it reads them', async () => {
     const one = new Bench({ requestsInFlight: 4, slow: true });
     await one.send(...Array.from({ length: 100 }, (_, i) => read(BigInt(i), 0, 100_000)));

@@ -11,6 +11,7 @@ import {
   type NbdSession,
 } from '@drover/protocols/nbd';
 import type { DiskContent, DiskExport, Soon } from '../../app/disks/ports.js';
+import { liesIn } from './content.js';
 import { diskFailure } from './disk-errors.js';
 import { InFlight } from './in-flight.js';
 import { Outbox } from './outbox.js';
@@ -72,7 +73,7 @@ export class Transmission {
     this.disk = deps.disk;
     this.inFlight = new InFlight(deps.settings, deps.budget, () => this.retry());
     this.rules = rulesOf(deps.session);
-    this.outbox = new Outbox(deps.socket, deps.slabs, {
+    this.outbox = new Outbox(deps.socket, deps.slabs, deps.payloads, {
       sent: (replies, cost, bytes) => this.release(replies, cost, bytes),
     });
     this.replier = new Replier(this.outbox, deps.session);
@@ -238,18 +239,22 @@ export class Transmission {
   private read(offset: number, length: number, whole: boolean, cookieHigh: number, cookieLow: number): void {
     this.traffic.readRequests += 1;
     this.traffic.readBytes += length;
+    const { payloads } = this.deps;
+    const memory = length > payloads.mostBytes ? undefined : payloads.take(length);
     let content: Soon<DiskContent>;
     try {
-      content = this.disk.read(offset, length);
+      content = this.disk.read(offset, length, memory);
     } catch (error) {
       return this.failed(error, length, cookieHigh, cookieLow);
     }
-    if (content instanceof Promise) return this.readLater(content, offset, length, whole, cookieHigh, cookieLow);
-    this.answerRead(content, offset, length, whole, cookieHigh, cookieLow);
+    if (content instanceof Promise)
+      return this.readLater(content, memory, offset, length, whole, cookieHigh, cookieLow);
+    this.answerRead(content, memory, offset, length, whole, cookieHigh, cookieLow);
   }
 
   private readLater(
     content: Promise<DiskContent>,
+    memory: Uint8Array | undefined,
     offset: number,
     length: number,
     whole: boolean,
@@ -258,13 +263,14 @@ export class Transmission {
   ): void {
     this.later(
       content,
-      (value) => this.answerRead(value, offset, length, whole, cookieHigh, cookieLow),
+      (value) => this.answerRead(value, memory, offset, length, whole, cookieHigh, cookieLow),
       (error) => this.failed(error, length, cookieHigh, cookieLow),
     );
   }
 
   private answerRead(
     content: DiskContent,
+    memory: Uint8Array | undefined,
     offset: number,
     length: number,
     whole: boolean,
@@ -276,6 +282,9 @@ export class Transmission {
       const fault = new Error(`${length} bytes were to be read at ${offset}, and the disk gave another number`);
       this.failed(fault, length, cookieHigh, cookieLow);
     }
+    if (memory === undefined) return;
+    if (liesIn(content, memory)) this.outbox.lend(memory);
+    else this.deps.payloads.give(memory);
   }
 
   /** Carries out the WRITE whose header is in the parser. `isOurs`: the payload is memory of the pool. */
