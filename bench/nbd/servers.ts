@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { memoryOptions } from '../../packages/server/src/supervisor/memory.js';
 import { cpuMeter, type CpuMeter } from '../tftp/cpu-meter.js';
 import { unpackNbdkit } from './peers.js';
 
@@ -70,7 +71,7 @@ export async function startDrover(options: ServerOptions): Promise<DiskServer> {
   const meter = cpuMeter(`nbd-drover-${process.hrtime.bigint()}`);
   const port = await freePort();
   const main = fileURLToPath(new URL('./server.ts', import.meta.url));
-  const node = [process.execPath, '--conditions=drover-source', '--import', 'tsx'];
+  const node = [process.execPath, ...memoryOptions, '--conditions=drover-source', '--import', 'tsx'];
   const command = [...node, main, String(port), options.folder];
   const [program, ...args] = pinned(options, meter, command);
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });

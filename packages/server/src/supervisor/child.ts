@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Log } from '../app/ports.js';
 import { childEnvironment, type Settings } from '../config.js';
 import { createBackOff } from './back-off.js';
+import { memoryOptions } from './memory.js';
 import type { FromPlane, Plane, ToPlane } from './messages.js';
 
 /** One plane as a child process that is started again when it falls. */
@@ -27,12 +28,6 @@ export interface ChildDeps {
 }
 
 const entry = fileURLToPath(new URL('./plane-main.js', import.meta.url));
-
-/**
- * Room for what lives a moment, in MB. V8 begins with one, and then collects each second what a poll, a request or a packet left; its helper threads wake
- * up for that too.
- */
-const youngGeneration = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 
 const exited = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null
@@ -71,7 +66,7 @@ export const createChild = ({ plane, log, version, onMessage, onDown }: ChildDep
     // Sourcemaps and the like of our own run go along; secrets of the environment do not.
     const started = fork(entry, [plane], {
       env: childEnvironment(),
-      execArgv: [...process.execArgv, ...youngGeneration],
+      execArgv: [...process.execArgv, ...memoryOptions],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     child = started;
