@@ -108,6 +108,20 @@ function createPeer(
 ): DiskServer {
   const meter = cpuMeter(`nbd-${name}-${process.hrtime.bigint()}`);
   let children: ChildProcess[] = [];
+  /** Another program may have taken the port before the server did: then it ends, and another port is tried. */
+  const serve = async (each: number, image: string): Promise<string> => {
+    for (let tries = 0; tries < 10; tries += 1) {
+      const { command, uri } = await begin(join(options.folder, `${each}.qcow2`), image, await freePort());
+      const [program, ...args] = pinned(options, meter, command);
+      const env = { ...process.env, TMPDIR: options.folder };
+      const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env });
+      const ended = once(child, 'exit').then(() => true);
+      if (await Promise.race([ended, untilServed(uri).then(() => sleep(20, false))])) continue;
+      children.push(child);
+      return uri;
+    }
+    throw new Error(`${name} ends as soon as it is started`);
+  };
   const drop = async (): Promise<void> => {
     await Promise.all(children.map(end));
     children = [];
@@ -119,14 +133,7 @@ function createPeer(
       await drop();
       mkdirSync(options.folder);
       const uris: string[] = [];
-      for (let each = 0; each < count; each += 1) {
-        const { command, uri } = await begin(join(options.folder, `${each}.qcow2`), image, await freePort());
-        const [program, ...args] = pinned(options, meter, command);
-        const env = { ...process.env, TMPDIR: options.folder };
-        children.push(spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env }));
-        uris.push(uri);
-      }
-      for (const uri of uris) await untilServed(uri);
+      for (let each = 0; each < count; each += 1) uris.push(await serve(each, image));
       return uris;
     },
     cpuSeconds: () => (children.length === 0 ? 0 : meter.seconds(children[0]?.pid ?? 0)),
