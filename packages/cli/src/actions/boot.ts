@@ -1,4 +1,4 @@
-import type { BootSession, SessionOutcome } from '@drover/contract';
+import type { BootSession, SessionOutcome, TimelineEntry } from '@drover/contract';
 import type { Client } from '@drover/sdk';
 import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
@@ -11,6 +11,13 @@ import { createNames, isShown, watchTimelines } from '../watch.js';
 
 /** Exit code of a boot that failed. */
 const bootFailed = 4;
+
+/** How a boot ended; undefined while it goes on. One that is superseded is followed by another: the board was restarted. */
+const codeOf = (entry: TimelineEntry): number | undefined => {
+  if (entry.type === 'report' && entry.step === 'up' && entry.state === 'ok') return 0;
+  if (entry.type !== 'session.ended' || entry.outcome === 'superseded') return undefined;
+  return entry.outcome === 'up' ? 0 : bootFailed;
+};
 
 export const watch: Action = async (cli, [ref]) => {
   const client = connect(cli);
@@ -28,9 +35,8 @@ export const watch: Action = async (cli, [ref]) => {
     else if (isShown(cli, message.entry)) {
       cli.io.out(entryText(cli.io, device === undefined ? await nameOf(message.device) : '', message.entry));
     }
-    if (untilUp && message.entry.type === 'session.ended') return message.entry.outcome === 'up' ? 0 : bootFailed;
-    if (untilUp && message.entry.type === 'report' && message.entry.step === 'up' && message.entry.state === 'ok')
-      return 0;
+    const code = untilUp ? codeOf(message.entry) : undefined;
+    if (code !== undefined) return code;
   }
   return undefined;
 };

@@ -215,6 +215,22 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
     expect(await world.disks.get(admin, disk.id)).toMatchObject({ code: 'disk.not-found' });
   });
 
+  it('that could not be done leaves a failed disk failed', async () => {
+    const world = await open('control');
+    const disk = valueOf(await world.disks.create(admin, { size: MiB }));
+    valueOf(await world.jobs.cancel(admin, disk.job ?? ''));
+    const stopBoot = await world.startBoot();
+    await ended(world, disk);
+    await stopBoot();
+    const before = await now(world, disk);
+    expect(before).toMatchObject({ state: 'failed', stateReason: expect.any(String) as string });
+    const going = valueOf(await world.disks.remove(admin, disk.id, false));
+    valueOf(await world.jobs.cancel(admin, going.job ?? ''));
+    await world.startBoot();
+    expect(await ended(world, going)).toMatchObject({ state: 'cancelled' });
+    expect(await now(world, disk)).toMatchObject({ state: 'failed', stateReason: before.stateReason, job: null });
+  });
+
   it('that fails says why, and the disk is as good as before', async () => {
     const world = await open();
     const disk = await made(world, { size: MiB });

@@ -148,6 +148,21 @@ describe('one of its boards', () => {
     expect(await ended(before)).toMatchObject({ outcome: 'revoked', verdict: { fault: 'credential-reused' } });
   });
 
+  it('that is switched off in the middle of its boot is waited for until the next one is up', async () => {
+    const watched = server.cli('boot', 'watch', device.name, '--until-up');
+    await until('somebody watches', async () => {
+      const metrics = await fetch(`${server.url}/metrics`, { headers: { 'x-api-key': server.key } });
+      return (await metrics.text()).includes('drover_http_event_streams 1');
+    });
+    expect((await boot('--fault', 'stop-after=mount')).code).toBe(4);
+    const cut = (await lastSession(device.name)).id;
+    expect((await boot()).code).toBe(0);
+    const { code, stdout } = await watched;
+    expect(code, stdout).toBe(0);
+    expect(stdout).toContain('superseded');
+    expect(await server.client.sessions.get({ params: { id: cut } })).toMatchObject({ outcome: 'superseded' });
+  });
+
   it('that fails at a step is told with it', async () => {
     const before = (await lastSession(device.name)).id;
     expect((await boot('--fault', 'fail-at=mount')).code).toBe(4);

@@ -200,11 +200,11 @@ async function giveUp(
   await endUpload(tx, work, isGivenUp);
   const at = new Date(deps.clock.now()).toISOString();
   const isMade = work.kind !== 'create';
+  // What could not be made, and cannot be removed either, has failed as before.
+  const stateReason = isMade ? disk.stateReason : reason;
   await saveDisk(tx, disk, {
-    state: isMade ? 'ready' : 'failed',
-    stateReason: isMade ? null : reason,
-    job: null,
-    updatedAt: at,
+    ...{ state: stateReason === null ? 'ready' : 'failed', stateReason },
+    ...{ job: null, updatedAt: at },
   });
   if (work.kind === 'attach') await tx.disks.detach(disk.id, work.device);
   if (work.kind === 'detach') await keepAttached(tx, disk, work.device);
