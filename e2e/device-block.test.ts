@@ -94,7 +94,7 @@ test('mode nbd: a root of its own keeps what was written, and outlives a server 
   await nbd.kill();
   await sleep(15_000);
   await nbd.start();
-  const wrote = await first.guest.console.expect(/\nWROTE (\d+)|\nFAILED \d+/, 180_000);
+  const wrote = await first.guest.console.expect(/\nWROTE (\d+)\r?\n|\nFAILED \d+/, 180_000);
   expect(wrote[1]).toBe('400');
   first.guest.send('reboot\n');
   expect(await first.guest.ended).toBe(0);

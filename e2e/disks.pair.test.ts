@@ -176,7 +176,7 @@ test('a board goes on when the server was away for a minute, and shuts down in o
   await drover.stop();
   await sleep(awayMs);
   drover = await startDrover(lab);
-  const wrote = await guest.console.expect(/\nWROTE (\d+)|\nFAILED \d+/, 240_000);
+  const wrote = await guest.console.expect(/\nWROTE (\d+)\r?\n|\nFAILED \d+/, 240_000);
   expect(wrote[1]).toBe('300');
   expect(await ask(guest, 'dmesg | grep -ciE "I/O error|EXT4-fs error|remounting" || true')).toBe('0');
   guest.send('poweroff\n');
