@@ -1,113 +1,11 @@
-import { Duplex } from 'node:stream';
-import { transmissionFlags, type NbdSession } from '@drover/protocols/nbd';
 import { describe, expect, it } from 'vitest';
 import { request, type ClientRequest } from '../../../../protocols/test/support/nbd-client.js';
-import { createMemoryDisk, errorWith, type MemoryDisk, type MemoryDiskOptions } from '../../../test/nbd/memory-disk.js';
-import { createReplyReader, type Expected, type Reply } from '../../../test/nbd/replies.js';
-import { exportInfo } from './export-info.js';
-import { createPayloadBudget, type PayloadBudget } from './payload-budget.js';
-import { createPayloadPool } from './payload-pool.js';
-import { createSlabPool } from './slab-pool.js';
-import { Transmission } from './transmission.js';
+import { errorWith } from '../../../test/nbd/memory-disk.js';
+import { Bench, turn } from '../../../test/nbd/transmission-bench.js';
+import { createPayloadBudget } from './payload-budget.js';
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const cmd = { read: 0, write: 1, disc: 2, flush: 3, trim: 4, cache: 5, writeZeroes: 6, blockStatus: 7 };
 const flag = { fua: 1, noHole: 2, df: 4, reqOne: 8, fastZero: 16 };
-
-interface BenchOptions {
-  readonly disk?: MemoryDiskOptions;
-  readonly structured?: boolean;
-  readonly requestsInFlight?: number;
-  readonly bytesInFlight?: number;
-  readonly budget?: PayloadBudget;
-  /** A network that takes nothing until `drain`. */
-  readonly slow?: boolean;
-}
-
-/** A transmission with a client and a network made of memory. */
-class Bench {
-  readonly disk: MemoryDisk;
-  readonly transmission: Transmission;
-  readonly replies: Reply[] = [];
-  readonly events: string[] = [];
-  readonly budget: PayloadBudget;
-  readonly socket: Duplex;
-  written = 0;
-  private readonly reads = new Map<bigint, Expected>();
-  private readonly parse = createReplyReader(this.reads);
-  private readonly waiting: (() => void)[] = [];
-  private slow: boolean;
-
-  constructor(options: BenchOptions = {}) {
-    const { structured = false } = options;
-    this.disk = createMemoryDisk(options.disk);
-    this.slow = options.slow ?? false;
-    this.budget = options.budget ?? createPayloadBudget(1 << 30);
-    const info = exportInfo(this.disk, { maxPayload: 32 << 20 });
-    const session: NbdSession = {
-      ...{ name: 'x', info, structuredReplies: structured, blockSizeNegotiated: true },
-      flags: transmissionFlags(info, structured),
-      allocationContext: structured ? 1 : undefined,
-    };
-    const take = (chunks: readonly Uint8Array[], done: () => void): void => {
-      const hand = (): void => {
-        for (const chunk of chunks) {
-          this.written += chunk.length;
-          this.replies.push(...this.parse(chunk));
-        }
-        done();
-      };
-      if (this.slow) this.waiting.push(hand);
-      else hand();
-    };
-    this.socket = new Duplex({
-      read: () => undefined,
-      write: (chunk: Buffer, _encoding, done) => take([chunk], done),
-      writev: (chunks, done) =>
-        take(
-          chunks.map(({ chunk }) => chunk as Buffer),
-          done,
-        ),
-    });
-    const { requestsInFlight = 128, bytesInFlight = 64 << 20 } = options;
-    this.transmission = new Transmission({
-      ...{ socket: this.socket, session, disk: this.disk, budget: this.budget },
-      settings: { requestsInFlight, bytesInFlight },
-      slabs: createSlabPool(64 << 10, 4),
-      payloads: createPayloadPool(1 << 20),
-      onFault: (reason) => this.events.push(`fault: ${reason}`),
-      onDiskFault: (cause) => this.events.push(`disk: ${String(cause)}`),
-      onDisconnect: () => this.events.push('disconnect'),
-      onFinished: () => this.events.push('finished'),
-    });
-    this.socket.on('data', (chunk: Uint8Array) => this.transmission.receive(chunk));
-  }
-
-  /** The client sends requests; a cookie for each that has none. */
-  async send(...requests: ClientRequest[]): Promise<void> {
-    const bytes = requests.map((each) => {
-      const { cookie = 0n, offset = 0, length = 0 } = each;
-      if (each.type === cmd.read) this.reads.set(cookie, { offset: Number(offset), length });
-      return request(each);
-    });
-    this.socket.push(Buffer.concat(bytes));
-    await turn();
-    await turn();
-  }
-
-  /** The network takes what waits for it, and everything from now on. */
-  async drain(): Promise<void> {
-    this.slow = false;
-    while (this.waiting.length > 0) {
-      this.waiting.shift()!();
-      await turn();
-    }
-  }
-
-  get cookies(): bigint[] {
-    return this.replies.map(({ cookie }) => cookie);
-  }
-}
 
 const write = (cookie: bigint, offset: number, text: string, flags = 0): ClientRequest => ({
   ...{ type: cmd.write, cookie, offset, flags },
