@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, cpus } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters } from 'node:util';
 
@@ -17,6 +17,8 @@ const environment = {
 };
 /** Lines such as `fuzz protocols/tftp: 2000 cases` and `loop kill-9 import: 25 moments, 0 failures`. */
 const counts = [];
+/** What failed, in a line each: the end of a long log is what people read, and often all that is kept of it. */
+const failures = [];
 
 /** Runs a command, shows what it prints, and keeps the lines that count loops. */
 function run(command, args) {
@@ -46,6 +48,15 @@ function runAside(command, args) {
   });
 }
 
+/** What failed in a file of tests: where, which, and the first line of why. */
+function failuresOf({ name, message, status, assertionResults }) {
+  const line = (text) => stripVTControlCharacters(text ?? '').split('\n')[0];
+  const file = relative(process.cwd(), name);
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  if (failed.length === 0) return status === 'failed' ? [`${file}: ${line(message)}`] : [];
+  return failed.map((test) => `${file} > ${test.fullName}: ${line(test.failureMessages?.[0])}`);
+}
+
 /** Passed and failed tests of one project; a file that could not be loaded counts as one failed test. */
 function tally(report, code) {
   try {
@@ -54,6 +65,7 @@ function tally(report, code) {
       (file) => file.status === 'failed' && file.assertionResults.length === 0,
     ).length;
     if (numPendingTests > 0) console.log(`${numPendingTests} tests were skipped, which counts as failed here`);
+    for (const file of testResults) failures.push(...failuresOf(file));
     const failed = numFailedTests + unloaded + numPendingTests;
     return { passed: numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
   } catch {
@@ -143,6 +155,7 @@ if (soak) {
   writeFileSync('bench/SOAK.md', page.join('\n'));
 }
 
+for (const line of failures) console.log(`failed: ${line}`);
 const passed = rows.reduce((sum, row) => sum + row.passed, 0);
 const failed = rows.reduce((sum, row) => sum + row.failed, 0);
 console.log(`${passed} passed, ${failed} failed`);
