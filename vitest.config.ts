@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 // Workers get these as `--conditions`. Neither `import` nor `require`: Node adds the one that fits, and forcing it on a package that has both
 // forms breaks those that mix them (pg).
 const conditions = ['drover-source', 'node'];
+/** For what is waited for with `expect.poll`: a machine at work may be slow, and what comes is not waited for any longer. */
+const patience = { expect: { poll: { timeout: 20_000 } } };
 const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
@@ -27,6 +29,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'contract',
+          ...patience,
           include: ['packages/*/test/contract/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -36,6 +39,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'interop',
+          ...patience,
           include: ['packages/*/test/interop/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -45,6 +49,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'system',
+          ...patience,
           include: ['packages/*/test/system/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
@@ -55,6 +60,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'e2e',
+          ...patience,
           include: ['e2e/**/*.test.ts'],
           exclude: ['e2e/**/*.pair.test.ts'],
           testTimeout: 900_000,
@@ -66,6 +72,7 @@ export default defineConfig({
         test: {
           // Two guests at once, and nothing beside them.
           name: 'e2e-pairs',
+          ...patience,
           include: ['e2e/**/*.pair.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_800_000,

@@ -42,12 +42,12 @@ describe.each(adapters())('disks of devices, with $name', ({ create }) => {
   };
   const now = async ({ disks }: DiskWorld, { id }: Disk): Promise<Disk> => valueOf(await disks.get(admin, id));
   const idle = async (world: DiskWorld, disk: Disk): Promise<Disk> => {
-    await expect.poll(async () => (await now(world, disk)).job, { timeout: 20_000 }).toBeNull();
+    await expect.poll(async () => (await now(world, disk)).job).toBeNull();
     return now(world, disk);
   };
   const jobOf = async ({ jobs }: DiskWorld, { job }: Disk) => {
     const look = async () => valueOf(await jobs.get(admin, job ?? ''));
-    await expect.poll(async () => (await look()).endedAt, { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(async () => (await look()).endedAt).not.toBeNull();
     return look();
   };
   const attach = ({ attachments }: DiskWorld, device: string, access: 'read-write' | 'read-only' = 'read-write') =>
@@ -131,7 +131,7 @@ describe.each(adapters())('disks of devices, with $name', ({ create }) => {
     await idle(world, disk);
     valueOf(await world.provisioning.release(admin, 'pi-0'));
     expect(await now(world, disk)).toMatchObject({ attachments: [], state: 'ready' });
-    await expect.poll(() => world.boards.asked.at(-1), { timeout: 20_000 }).toBe(`take ${disk.id} of ${one.id}`);
+    await expect.poll(() => world.boards.asked.at(-1)).toBe(`take ${disk.id} of ${one.id}`);
     valueOf(await attach(world, 'pi-1'));
     expect(await idle(world, disk)).toMatchObject({ attachments: [{ state: 'attached' }] });
     expect(await eventsOf(world, disk)).toEqual(

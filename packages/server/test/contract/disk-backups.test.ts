@@ -149,10 +149,8 @@ describe.each(adapters())('backups of disks, with $name', ({ create }) => {
     const quiet = { signal: new AbortController().signal, progress: () => undefined };
     await world.pool.backup(disk.id, begun.id, 'qcow2', quiet);
     expect(leftovers(world)).toEqual([begun.id]);
-    valueOf(await world.jobs.cancel(admin, begun.job ?? ''));
-    await expect
-      .poll(async () => (await world.standing()).map(({ work }) => work.kind), { timeout: 20_000 })
-      .toEqual(['drop-backup']);
+    await world.cancelBegun(begun);
+    await expect.poll(async () => (await world.standing()).map(({ work }) => work.kind)).toEqual(['drop-backup']);
     await world.startBoot();
     expect(await ended(world, begun)).toMatchObject({ state: 'cancelled' });
     expect(leftovers(world)).toEqual([]);
@@ -274,7 +272,7 @@ describe.each(adapters())('backups of disks, with $name', ({ create }) => {
       const world = await open('control');
       const upload = await uploaded(world, rawFile(world));
       const disk = valueOf(await world.disks.create(admin, { upload }));
-      valueOf(await world.jobs.cancel(admin, disk.job ?? ''));
+      await world.cancelBegun(disk);
       await world.startBoot();
       expect(await ended(world, disk)).toMatchObject({ state: 'cancelled' });
       expect(await world.jobs.retry(admin, disk.job ?? '')).toMatchObject({ code: 'upload.not-found' });

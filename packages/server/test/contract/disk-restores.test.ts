@@ -44,7 +44,7 @@ describe.each(adapters())('backups that are being restored, with $name', ({ crea
   it('go once the job is cancelled, and then it cannot be tried again', async () => {
     const { world, backup } = await restoring();
     const disk = valueOf(await world.disks.create(admin, { backup: backup.id }));
-    valueOf(await world.jobs.cancel(admin, disk.job ?? ''));
+    await world.cancelBegun(disk);
     expect(await world.backups.remove(admin, backup.id)).toMatchObject(refusedFor(disk));
     await world.startBoot();
     expect(await ended(world, disk)).toMatchObject({ state: 'cancelled' });
@@ -62,7 +62,7 @@ describe.each(adapters())('backups that are being restored, with $name', ({ crea
   it('stay while a restore that failed is tried again', async () => {
     const { world, source, backup } = await restoring();
     const disk = valueOf(await world.disks.create(admin, { backup: backup.id }));
-    valueOf(await world.jobs.cancel(admin, disk.job ?? ''));
+    await world.cancelBegun(disk);
     const stopBoot = await world.startBoot();
     await ended(world, disk);
     await stopBoot();

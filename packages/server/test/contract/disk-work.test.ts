@@ -27,7 +27,7 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
   };
   const ended = async ({ jobs }: DiskWorld, { job }: Disk | DiskSnapshot): Promise<Job> => {
     const look = async () => valueOf(await jobs.get(admin, job ?? ''));
-    await expect.poll(async () => (await look()).endedAt, { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(async () => (await look()).endedAt).not.toBeNull();
     return look();
   };
   const now = async ({ disks }: DiskWorld, { id }: Disk): Promise<Disk> => valueOf(await disks.get(admin, id));
@@ -205,7 +205,7 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
     const world = await open('control');
     const disk = valueOf(await world.disks.create(admin, { size: MiB }));
     await world.pool.create({ disk: disk.id, size: MiB, origin: { kind: 'empty' } });
-    valueOf(await world.jobs.cancel(admin, disk.job ?? ''));
+    await world.cancelBegun(disk);
     await expect.poll(async () => (await world.standing()).map(({ work }) => work.kind)).toEqual(['remove']);
     await world.startBoot();
     expect(await ended(world, disk)).toMatchObject({ state: 'cancelled' });
@@ -218,14 +218,14 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
   it('that could not be done leaves a failed disk failed', async () => {
     const world = await open('control');
     const disk = valueOf(await world.disks.create(admin, { size: MiB }));
-    valueOf(await world.jobs.cancel(admin, disk.job ?? ''));
+    await world.cancelBegun(disk);
     const stopBoot = await world.startBoot();
     await ended(world, disk);
     await stopBoot();
     const before = await now(world, disk);
     expect(before).toMatchObject({ state: 'failed', stateReason: expect.any(String) as string });
     const going = valueOf(await world.disks.remove(admin, disk.id, false));
-    valueOf(await world.jobs.cancel(admin, going.job ?? ''));
+    await world.cancelBegun(going);
     await world.startBoot();
     expect(await ended(world, going)).toMatchObject({ state: 'cancelled' });
     expect(await now(world, disk)).toMatchObject({ state: 'failed', stateReason: before.stateReason, job: null });
@@ -256,7 +256,7 @@ describe.each(adapters())('work on disks, with $name', ({ create }) => {
     ];
     for (const work of works) {
       const begun = valueOf<{ job: string | null }>(await work());
-      valueOf(await jobs.cancel(admin, begun.job ?? ''));
+      await world.cancelBegun(begun);
       const stop = await world.startBoot();
       expect(await ended(world, begun as Disk)).toMatchObject({ state: 'cancelled' });
       await stop();

@@ -12,27 +12,29 @@ import { createTestLog } from './support/world.js';
 const append = (store: Store, subject: string, tenant: string | null = null, type: EventType = 'device.updated') =>
   store.transaction((tx) => tx.events.append({ type, at: someTime, tenant, subject, data: {} }));
 
-/** Follows until `count` events came. */
-const take = async (
-  events: Events,
-  principal: Principal,
-  query: Parameters<Events['follow']>[1],
-  count: number,
-  each: (event: DomainEvent) => Promise<void> = async () => undefined,
-): Promise<DomainEvent[]> => {
+type Query = Parameters<Events['follow']>[1];
+
+/** Begins to follow. What it gives takes `count` events, `slowly` ms for each. */
+const follow = async (events: Events, principal: Principal, query: Query) => {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), 15_000);
   const followed = await events.follow(principal, query, abort.signal);
   if (!followed.ok) throw new Error(followed.detail);
-  const taken: DomainEvent[] = [];
-  for await (const event of followed.value) {
-    taken.push(event);
-    await each(event);
-    if (taken.length === count) break;
-  }
-  clearTimeout(timer);
-  return taken;
+  return async (count: number, slowly = 0): Promise<DomainEvent[]> => {
+    const timer = setTimeout(() => abort.abort(), 30_000);
+    const taken: DomainEvent[] = [];
+    for await (const event of followed.value) {
+      taken.push(event);
+      if (slowly > 0) await sleep(slowly);
+      if (taken.length === count) break;
+    }
+    clearTimeout(timer);
+    return taken;
+  };
 };
+
+/** Follows until `count` events came. */
+const take = async (events: Events, principal: Principal, query: Query, count: number): Promise<DomainEvent[]> =>
+  (await follow(events, principal, query))(count);
 
 describe.each(adapters())('following events on $name', ({ create }) => {
   it('resumes without gap or repetition while others write, also on another server', async () => {
@@ -59,8 +61,7 @@ describe.each(adapters())('following events on $name', ({ create }) => {
     const store = await (await create()).open();
     const events = createEvents({ store, feed: store.events });
     await append(store, 'before');
-    const taking = take(events, who(null), {}, 400, () => sleep(1));
-    await sleep(100);
+    const taking = (await follow(events, who(null), {}))(400, 1);
     await store.transaction(async (tx) => {
       for (let i = 0; i < 400; i += 1) {
         await tx.events.append({ type: 'device.updated', at: someTime, tenant: null, subject: `s${i}`, data: {} });
@@ -103,8 +104,7 @@ describe.each(adapters())('following events on $name', ({ create }) => {
     const mine = await makeTenant(store, 'mine');
     const publish = (subject: string, done: number, tenant: string | null): void =>
       progress.publish({ id: null, type: 'job.progress', at: someTime, tenant, subject, data: { done } });
-    const taking = take(events, who(mine), {}, 3, () => sleep(30));
-    await sleep(100);
+    const taking = (await follow(events, who(mine), {}))(3, 30);
     for (let done = 0; done < 1000; done += 1) publish('job_a', done, mine);
     publish('job_b', 1, mine);
     publish('job_c', 1, null);

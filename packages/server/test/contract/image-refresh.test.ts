@@ -13,7 +13,7 @@ import { anImage, facts, someTime } from './support/records.js';
 import { createTestLog, systemClock, testIds } from './support/world.js';
 
 const folder = temporaryFolder();
-const timing = { leaseMs: 2000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
+const timing = { leaseMs: 60_000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
 const absent = async (): Promise<never> => Promise.reject(new Error('not in this test'));
 const running: Service[] = [];
 afterEach(async () => {
@@ -83,7 +83,7 @@ describe.each(adapters())('images of an older Drover, with $name', ({ create }) 
   ])('get a new initramfs and the root modes of today once, where their kernels %s', async (_what, can, modes) => {
     const world = await open(can);
     expect(await world.refresh()).toBe(1);
-    await expect.poll(world.now, { timeout: 20_000 }).toEqual({ rootModes: modes, recipes: [`new ${world.made}`] });
+    await expect.poll(world.now).toEqual({ rootModes: modes, recipes: [`new ${world.made}`] });
     expect(await world.refresh()).toBe(0);
   });
 });

@@ -28,7 +28,7 @@ describe.each(adapters())('an import on $name', ({ create }) => {
     await runner.start(new AbortController().signal);
   };
   const endOf = async ({ jobs, admin }: Importer, id: string | null): Promise<Job> => {
-    await expect.poll(async () => valueOf(await jobs.get(admin, id ?? '')).endedAt, { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(async () => valueOf(await jobs.get(admin, id ?? '')).endedAt).not.toBeNull();
     return valueOf(await jobs.get(admin, id ?? ''));
   };
 

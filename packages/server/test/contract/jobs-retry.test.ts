@@ -32,9 +32,7 @@ describe.each(adapters())('a job on $name that failed', ({ create }) => {
         await runner.start(new AbortController().signal);
       },
       endOf: async (id: string | null): Promise<Job> => {
-        await expect
-          .poll(async () => valueOf(await jobs.get(admin, id ?? '')).endedAt, { timeout: 20_000 })
-          .not.toBeNull();
+        await expect.poll(async () => valueOf(await jobs.get(admin, id ?? '')).endedAt).not.toBeNull();
         return valueOf(await jobs.get(admin, id ?? ''));
       },
     };

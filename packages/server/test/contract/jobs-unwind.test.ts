@@ -10,7 +10,7 @@ import { adapters } from './support/databases.js';
 import { createTestLog, systemClock, testIds } from './support/world.js';
 
 const enqueue = createEnqueue({ clock: systemClock, ids: testIds });
-const timing = { leaseMs: 600, renewMs: 200, tickMs: 20, liveMs: 0, pollMs: 30, stopMs: 5000 };
+const timing = { leaseMs: 60_000, renewMs: 200, tickMs: 20, liveMs: 0, pollMs: 30, stopMs: 5000 };
 
 /** Queues one job, lets the handler have it, and waits for its end. */
 const carryOut = async (store: SqlStore, handler: JobHandler, before?: (id: string) => Promise<void>) => {

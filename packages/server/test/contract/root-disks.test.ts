@@ -44,7 +44,7 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
   const disksOf = async ({ disks }: DiskWorld): Promise<readonly Disk[]> =>
     (await disks.list(admin, { limit: 100 })).items;
   const becomes = (world: DiskWorld, device: Device, state: Device['state']) =>
-    expect.poll(async () => (await deviceIn(world, device)).state, { timeout: 20_000 }).toBe(state);
+    expect.poll(async () => (await deviceIn(world, device)).state).toBe(state);
   const running = async (change: Partial<Reimage> = {}): Promise<{ world: DiskWorld; device: Device }> => {
     const world = await open();
     await world.startControl();
@@ -80,7 +80,7 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     // The job ends a moment after the disk is noted as ready.
     const result = async () => (await world.jobs.list(admin, { kind: 'disk.create', limit: 1 })) as unknown;
     await expect
-      .poll(result, { timeout: 20_000 })
+      .poll(result)
       .toMatchObject({ value: { items: [{ result: { growth: { kind: 'blocked', partition: 2 } } }] } });
   });
 
@@ -88,10 +88,10 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     const { world, device } = await running();
     const [disk] = await disksOf(world);
     const taken = valueOf(await world.disks.takeSnapshot(admin, disk?.id ?? '', { name: 'before' }));
-    await expect.poll(async () => (await disksOf(world))[0]?.job, { timeout: 20_000 }).toBeNull();
+    await expect.poll(async () => (await disksOf(world))[0]?.job).toBeNull();
     expect(taken.disk).toBe(disk?.id);
     expect(valueOf(await world.provisioning.release(admin, device.id))).toMatchObject({ state: 'available' });
-    await expect.poll(() => disksOf(world), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => disksOf(world)).toEqual([]);
     expect(await world.pool.list()).toEqual([]);
   });
 
@@ -102,7 +102,7 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     expect((await disksOf(world))[0]).toMatchObject({ state: 'deleting', device: null });
     await world.startControl();
     await world.startBoot();
-    await expect.poll(() => disksOf(world), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => disksOf(world)).toEqual([]);
     expect(await world.pool.list()).toEqual([]);
     expect((await deviceIn(world, device)).state).toBe('available');
   });
@@ -115,7 +115,7 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     expect((await disksOf(world)).map(({ id }) => id)).toContain(old?.id);
     const { disk: now = null } = again.assignment ?? {};
     await world.store.transaction((tx) => world.rootDisks.retire(tx, device.id, now));
-    await expect.poll(async () => (await disksOf(world)).map(({ id }) => id), { timeout: 20_000 }).toEqual([now]);
+    await expect.poll(async () => (await disksOf(world)).map(({ id }) => id)).toEqual([now]);
   });
 
   it('count as disks of their tenant: beyond its quota nothing is assigned', async () => {

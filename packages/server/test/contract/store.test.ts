@@ -149,7 +149,7 @@ describe.each(adapters())('the event feed on $name', ({ create }) => {
       })
       .catch(() => undefined);
     await here.transaction((tx) => appendEvent(tx, 'last'));
-    await until(() => subjects(mine).includes('last') && subjects(theirs).includes('last'), 2000);
+    await until(() => subjects(mine).includes('last') && subjects(theirs).includes('last'));
     const logged = (await allEvents(here)).filter((event) => event.subject !== 'before');
     expect(mine).toEqual(logged);
     expect(theirs).toEqual(logged);

@@ -49,7 +49,7 @@ export const useBackupWorlds = () => {
 /** The job, when it has ended. */
 export const ended = async ({ jobs }: DiskWorld, { job }: { job: string | null }): Promise<Job> => {
   const look = async () => valueOf(await jobs.get(admin, job ?? ''));
-  await expect.poll(async () => (await look()).endedAt, { timeout: 20_000 }).not.toBeNull();
+  await expect.poll(async () => (await look()).endedAt).not.toBeNull();
   return look();
 };
 

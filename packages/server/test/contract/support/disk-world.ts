@@ -1,9 +1,9 @@
-import { refusal, RefusedError } from '@drover/contract';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'vitest';
+import { refusal, RefusedError } from '@drover/contract';
 import { createClusterCache, createTableCache } from '@drover/disk-image';
-
 import { createFsBlobStore, createUploadStore } from '../../../src/adapters/blobs/index.js';
 import { createFileLock, createGate, createHolePuncher, readDiskContent } from '../../../src/adapters/disks/index.js';
 import { createDiskPool } from '../../../src/adapters/disks/pool/pool.js';
@@ -26,10 +26,11 @@ import { createJobs } from '../../../src/app/jobs/jobs.js';
 import { pause } from '../../../src/app/jobs/pause.js';
 import { createJobRunner } from '../../../src/app/jobs/runner.js';
 import type { Service } from '../../../src/app/ports.js';
-import { makeTenant } from './fleet.js';
+import { makeTenant, who } from './fleet.js';
+import { valueOf } from './importer.js';
 import { createTestLog, systemClock, testIds } from './world.js';
 
-const timing = { leaseMs: 2000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
+const timing = { leaseMs: 60_000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
 const MiB = 1 << 20;
 
 export const imageDigest = 'ab'.repeat(32);
@@ -96,13 +97,25 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
   });
   const attachments = createAttachments({ store, enqueue, clock: systemClock, defaultTenant: tenant });
   const again = createDiskRetries({ store, enqueue, clock: systemClock, backups, disks, attachments });
+  const standing = async () => (await desk?.exchange(['none'], [], AbortSignal.abort())) ?? [];
+  const jobs = createJobs({ store, enqueue, again });
   return {
     ...{ disks, backups, blobs, uploads, pool, tenant, log, store, rootDisks, boards, folder, attachments },
     provisioning: createProvisioning({
       ...{ store, clock: systemClock, defaultTenant: tenant },
       prepare: createPrepare({ enqueue, clock: systemClock, rootDisks }),
     }),
-    jobs: createJobs({ store, enqueue, again }),
+    jobs,
+    /**
+     * Cancels the job of a disk or backup while no boot plane is there, and waits until its order stands no longer: a boot plane that starts before that
+     * would carry it out, and the job succeed.
+     */
+    cancelBegun: async ({ job }: { job: string | null }): Promise<void> => {
+      const stands = async () => (await standing()).some(({ id }) => id === job);
+      await expect.poll(stands).toBe(true);
+      valueOf(await jobs.cancel(who(null), job ?? ''));
+      await expect.poll(stands).toBe(false);
+    },
     /** The control plane's jobs, with a desk of their own as after each start. Returns what stops them. */
     startControl: async () => {
       desk = createOrderDesk();
@@ -126,7 +139,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       };
     },
     /** What the control plane wants done now. */
-    standing: async () => (await desk?.exchange(['none'], [], AbortSignal.abort())) ?? [],
+    standing,
     startBoot: () =>
       run(
         createOrderWorker({

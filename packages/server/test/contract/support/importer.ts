@@ -19,7 +19,7 @@ import { createTestClock, createTestLog, systemClock, testIds } from './world.js
 /** What the unpacker of a test does with the bytes of an upload. */
 export type Unpack = ImageUnpacker['unpack'];
 
-const timing = { leaseMs: 2000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
+const timing = { leaseMs: 60_000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
 const absent = async (): Promise<never> => Promise.reject(new Error('not in this test'));
 
 /** Writes a disk of few bytes. */
