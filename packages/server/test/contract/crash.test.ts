@@ -44,7 +44,8 @@ describe.each(adapters())('a server on $name that is killed while it writes', ({
       const rows: string[] = [];
       const blobs: string[] = [];
       const uploads: { id: string; offset: number }[] = [];
-      for (let run = 0; run < runs; run += 1) {
+      // A slow machine may acknowledge nothing in the moments it is given.
+      for (let run = 0; run < runs || rows.length === 0; run += 1) {
         const said = await writeAndKill(database.location, data, random() * 600);
         rows.push(...said.rows);
         blobs.push(...said.blobs);
