@@ -37,7 +37,9 @@ export async function planGptGrowth({ source, table, partition }: GrowthTask): P
   const before = partition.length / sectorSize;
   const grows = end - partition.offset / sectorSize >= before + unit;
   if (!grows && gpt.copy === 'main') return { kind: 'none' };
-  if (places.mainEntries < 2 || places.mainEntries + places.entrySectors > gpt.header.firstUsable)
+  // A table may call sectors usable that are not, and a partition may begin before those it calls usable.
+  const firstUsed = Math.min(gpt.header.firstUsable, ...table.partitions.map(({ offset }) => offset / sectorSize));
+  if (places.mainEntries < 2 || places.mainEntries + places.entrySectors > firstUsed)
     return { kind: 'blocked', why: 'the entries of its GPT are not before the first partition' };
   const last = grows ? end - 1 : partition.offset / sectorSize + before - 1;
   if (last > places.lastUsable) return { kind: 'blocked', why: 'there is no room for a backup of its GPT behind it' };

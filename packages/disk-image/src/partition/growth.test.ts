@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { corpusImage } from '../../test/support/corpus.js';
-import { applied, enlarged } from '../../test/support/growth.js';
+import { applied, enlarged, withChecksums } from '../../test/support/growth.js';
 import {
   memorySource,
   planPartitionGrowth,
@@ -120,5 +120,11 @@ describe('no partition is grown, for a reason that is told,', () => {
       [0x0c, 40, 20],
     ]);
     expect(await why(disk, 2)).toBe('the disk has an MBR with partitions beside its GPT');
+  });
+
+  it('when a partition lies over its GPT', async () => {
+    const disk = enlarged(corpusImage('gpt'), 4 * MiB);
+    new DataView(disk.buffer).setBigUint64(1024 + 32, 1n, true);
+    expect(await why(withChecksums(disk), 2)).toBe('the entries of its GPT are not before the first partition');
   });
 });
