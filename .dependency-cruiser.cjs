@@ -37,6 +37,18 @@ module.exports = {
       to: { pathNot: [pkg('disk-image'), builtin('zlib|stream|buffer'), 'node_modules/xz-decompress'] },
     },
     {
+      name: 'documents-import-yaml-and-zod',
+      severity: 'error',
+      from: { path: pkg('documents') + 'src', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: [pkg('documents'), builtin('fs$'), 'node_modules/(yaml|zod)/'] },
+    },
+    {
+      name: 'builder-imports-contract-disk-image-documents',
+      severity: 'error',
+      from: { path: pkg('builder') + 'src' },
+      to: { path: others('builder|contract|disk-image|documents') },
+    },
+    {
       name: 'domain-imports-contract-only',
       comment: 'Digests (node:crypto) are pure computing.',
       severity: 'error',
@@ -93,7 +105,7 @@ module.exports = {
       name: 'sockets-files-processes-only-at-the-edge',
       severity: 'error',
       from: {
-        path: '^packages/(contract|protocols|disk-image)/src|^packages/server/src/(domain|app)',
+        path: '^packages/(contract|protocols|disk-image)/src|^packages/builder/src/(recipe|lint)|^packages/server/src/(domain|app)',
         pathNot: '\\.test\\.ts$',
       },
       to: {

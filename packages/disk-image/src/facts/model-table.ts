@@ -81,3 +81,15 @@ export const modelTable: readonly ModelNeeds[] = [
   needs('pi500', bcm2712, /^bcm2712-rpi-500\.dtb$/u, /^bcm2712-rpi-500\.dtb$/u),
   needs('cm5', bcm2712, /^bcm2712-rpi-cm5.*\.dtb$/u, /^bcm2712-rpi-cm5.*\.dtb$/u),
 ];
+
+/**
+ * The architectures of Debian whose programs a model runs, with a kernel of the same; Debian's armhf is ARMv7 and later. Undefined: the model is not in this table.
+ */
+export const debianArchitectures = (model: string): ('arm64' | 'armhf')[] | undefined => {
+  const needed = modelTable.find((each) => each.model === model);
+  if (needed === undefined) return undefined;
+  return [
+    ...(needed.armVersion === 8 ? (['arm64'] as const) : []),
+    ...(needed.armVersion >= 7 && needed.kernels32.length > 0 ? (['armhf'] as const) : []),
+  ];
+};

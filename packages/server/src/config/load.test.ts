@@ -61,7 +61,7 @@ describe('a bad settings file is refused with line, key and remedy', () => {
     [
       'a list element',
       'http:\n  listen:\n    - 0.0.0.0:8080\n    - nowhere\n',
-      'drover.yaml:4: http.listen.1 is not an address like 0.0.0.0:8080 or [::]:8080. Expected: list of address:port.',
+      'drover.yaml:4: http.listen.1 is not an address like 0.0.0.0:8080 or [::]:8080. Expected: address:port.',
     ],
     [
       'bad size',
@@ -72,6 +72,11 @@ describe('a bad settings file is refused with line, key and remedy', () => {
       'two values in one key',
       'site: a\nsite: b\n',
       'drover.yaml:2: is not valid YAML: Map keys must be unique. Mend the line, or check the file with a YAML linter.',
+    ],
+    [
+      'an alias of nothing',
+      'site: *here\n',
+      'drover.yaml:1: is not valid YAML: Unresolved alias (the anchor must be set before the alias): here. Mend the line, or check the file with a YAML linter.',
     ],
     [
       'not a map',

@@ -1,13 +1,16 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { z } from 'zod';
 import { parse as parseYaml } from 'yaml';
-import { keysBelow, settingKeys, type SettingKey } from './describe.js';
-import { readSettingsFile, type SettingsFile, type SettingsProblem } from './file.js';
-import { nearest } from './nearest.js';
+import { issueProblems, nearest, problemText, readYamlFile, type Problem, type YamlFile } from '@drover/documents';
+import { settingKeys, type SettingKey } from './describe.js';
 import { SettingsSchema, type Settings } from './schema.js';
 
 export const defaultSettingsPath = '/etc/drover/drover.yaml';
+const purpose = {
+  holds: 'settings',
+  page: 'docs/how-to/settings.md',
+  otherwise: 'Name another file with --config, or leave it out to run with the defaults.',
+};
 
 export interface LoadOptions {
   /** From `--config`; without it {@link defaultSettingsPath} is read when it is there. */
@@ -30,16 +33,13 @@ export interface LoadedSettings {
 
 /** The settings cannot be used. The message names every problem with its place and remedy. */
 export class SettingsError extends Error {
-  readonly problems: readonly SettingsProblem[];
-  constructor(problems: readonly SettingsProblem[]) {
+  readonly problems: readonly Problem[];
+  constructor(problems: readonly Problem[]) {
     super(problems.map(problemText).join('\n'));
     this.name = 'SettingsError';
     this.problems = problems;
   }
 }
-
-const problemText = ({ key, origin, message, remedy }: SettingsProblem): string =>
-  `${origin}: ${key === '' ? '' : `${key} `}${message}. ${remedy}`;
 
 type Tree = Record<string, unknown>;
 
@@ -78,7 +78,7 @@ const fromEnvironment = (key: SettingKey, text: string): unknown => {
 
 /** Which layer a value came from, so that a message can name the line or the variable. */
 const originFinder =
-  (file: SettingsFile | undefined, fromEnv: ReadonlySet<string>, fromOverrides: ReadonlySet<string>) =>
+  (file: YamlFile | undefined, fromEnv: ReadonlySet<string>, fromOverrides: ReadonlySet<string>) =>
   (path: readonly PropertyKey[]): string => {
     for (let depth = path.length; depth > 0; depth -= 1) {
       const dotted = path.slice(0, depth).map(String).join('.');
@@ -89,42 +89,8 @@ const originFinder =
     return file === undefined ? 'settings' : `${file.path}:${file.lineOf(path)}`;
   };
 
-const unknownKey = (parent: string, key: string, origin: string): SettingsProblem => {
-  const dotted = parent === '' ? key : `${parent}.${key}`;
-  const siblings = keysBelow(parent);
-  const close = nearest(key, siblings);
-  const elsewhere = settingKeys.find((known) => known.path.split('.').at(-1)?.toLowerCase() === key.toLowerCase());
-  const guess = close === undefined ? elsewhere?.path : parent === '' ? close : `${parent}.${close}`;
-  return {
-    key: dotted,
-    origin,
-    message: 'is not a setting',
-    remedy: guess === undefined ? `Known here: ${siblings.join(', ')}.` : `Did you mean ${guess}?`,
-  };
-};
-
-const issueProblems = (
-  issue: z.core.$ZodIssue,
-  originOf: (path: readonly PropertyKey[]) => string,
-): SettingsProblem[] => {
-  const dotted = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => unknownKey(dotted, key, originOf([...issue.path, key])));
-  }
-  const key = settingKeys.find((known) => dotted === known.path || dotted.startsWith(`${known.path}.`));
-  return [
-    {
-      key: dotted,
-      origin: originOf(issue.path),
-      message:
-        issue.code === 'custom' || issue.code === 'invalid_format' ? issue.message : `is not right: ${issue.message}`,
-      remedy: key === undefined ? 'Write a map of keys and values here.' : `Expected: ${key.type}.`,
-    },
-  ];
-};
-
 /** What the schema cannot say about one key alone. */
-const crossChecks = (settings: Settings, originOf: (path: readonly PropertyKey[]) => string): SettingsProblem[] => {
+const crossChecks = (settings: Settings, originOf: (path: readonly PropertyKey[]) => string): Problem[] => {
   const { dhcp } = settings.boot;
   if (dhcp.mode === 'full' && dhcp.pool === undefined && dhcp.static.length === 0) {
     return [
@@ -186,7 +152,7 @@ const unknownVariables = (env: LoadOptions['env']): string[] =>
  */
 export const loadSettingsFrom = (options: LoadOptions): LoadedSettings => {
   const path = options.settingsPath ?? options.env['DROVER_CONFIG'];
-  const read = readSettingsFile(path ?? defaultSettingsPath, path === undefined);
+  const read = readYamlFile(path ?? defaultSettingsPath, purpose, path === undefined);
   if (read !== undefined && !read.ok) throw new SettingsError(read.problems);
   const file = read?.file;
   const values: Tree = structuredClone(file?.values ?? {});
@@ -202,7 +168,10 @@ export const loadSettingsFrom = (options: LoadOptions): LoadedSettings => {
   const originOf = originFinder(file, fromEnv, new Set(overrides.map(([dotted]) => dotted)));
 
   const parsed = SettingsSchema.safeParse(values);
-  if (!parsed.success) throw new SettingsError(parsed.error.issues.flatMap((issue) => issueProblems(issue, originOf)));
+  if (!parsed.success)
+    throw new SettingsError(
+      parsed.error.issues.flatMap((issue) => issueProblems(issue, { keys: settingKeys, noun: 'a setting', originOf })),
+    );
   const dataDir = parsed.data.dataDir ?? defaultDataDir(options);
   const settings: Settings = {
     ...parsed.data,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseSize } from '@drover/documents';
 
 /** Where a listener listens. `host` is an IP address (`0.0.0.0` and `::` mean all), `port` 0 lets the system choose. */
 export interface ListenAddress {
@@ -30,19 +31,6 @@ export const Listen = z
     return z.NEVER;
   })
   .meta({ kind: 'address:port' });
-
-const units: Record<string, number> = { '': 1, B: 1 };
-['K', 'M', 'G', 'T'].forEach((unit, index) => {
-  units[unit] = units[`${unit}iB`] = 1024 ** (index + 1);
-  units[`${unit}B`] = 1000 ** (index + 1);
-});
-
-/** Bytes of `500MB` (powers of 1000), `8GiB` or `8G` (powers of 1024) or a plain number of bytes. */
-export const parseSize = (text: string): number | undefined => {
-  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)$/.exec(text.trim());
-  const factor = match === null ? undefined : units[match[2] ?? ''];
-  return match === null || factor === undefined ? undefined : Math.round(Number(match[1]) * factor);
-};
 
 export const Size = z
   .union([z.string(), z.number()])

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import type { DocumentKey } from '@drover/documents';
+import { lintChecks } from '../lint/checks.js';
+import { recipeKeys } from './document.js';
+import { RecipeSchema } from './schema.js';
+
+const intro = `# Recipes
+
+<!-- Made from packages/builder/src/recipe/schema.ts: change it there, then run \`npm run generate -w @drover/builder\`. -->
+
+A recipe says all that makes an image: \`recipe.yaml\` in a folder of its own, with the files it needs beside it. The image is called as the folder is. Editors that
+know JSON schema complete and check it with [recipe.schema.json](../api/recipe.schema.json). An unknown key is refused with its line.
+
+No command builds from recipes yet: this page is what they will be.
+
+\`\`\`yaml
+# sign/recipe.yaml
+extends: base
+description: Shows a page on the screen at the door
+packages: [chromium, cage]
+users:
+  - name: sign
+    groups: [video, input]
+files:
+  - path: /etc/systemd/system/sign.service
+    source: sign.service
+services:
+  enable: [sign.service]
+boot:
+  config: [disable_overscan=1]
+\`\`\`
+
+\`extends\` names a recipe by its folder, seen from the one that says it, or one that comes with Drover by its name. Everything the extended recipe says is done
+first: packages, files, users, services, scripts, playbook. Then everything said here, in the same order. Where both say something that can only be one,
+as \`hostname\`, the later is right. \`version\` and \`description\` belong to the recipe they stand in.
+
+Sizes carry a unit: \`512MiB\` and \`2GiB\` are powers of 1024. A mode stands in quotes (\`'0644'\`), as YAML takes it for a number otherwise. Passwords stand in a
+recipe as hashes only (\`mkpasswd\`).
+`;
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+
+const fallbackText = ({ fallback }: DocumentKey): string => {
+  const empty = fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) || fallback === '';
+  if (empty) return '';
+  return `\`${typeof fallback === 'string' ? fallback : JSON.stringify(fallback)}\``;
+};
+
+const row = (key: DocumentKey): string =>
+  `| \`${key.path}\` | ${cell(key.type)} | ${cell(fallbackText(key))} | ${cell(key.description)} |`;
+
+/** docs/how-to/recipes.md, before prettier lays out its tables. */
+export const recipesPage = (): string =>
+  [
+    intro,
+    '## Keys\n',
+    '| key | value | default | meaning |',
+    '| --- | --- | --- | --- |',
+    ...recipeKeys.map(row),
+    '\n## Checks\n',
+    'A build fails when the image holds one of these. `lint.allow` lets one pass.\n',
+    '| check | what it finds |',
+    '| --- | --- |',
+    ...Object.entries(lintChecks).map(([name, meaning]) => `| \`${name}\` | ${cell(meaning)} |`),
+    '',
+  ].join('\n');
+
+/** docs/api/recipe.schema.json: JSON Schema 2020-12 of a recipe as it is written. */
+export const recipeJsonSchema = (): object => ({
+  title: 'A recipe of Drover',
+  ...z.toJSONSchema(RecipeSchema, { io: 'input', unrepresentable: 'any' }),
+});

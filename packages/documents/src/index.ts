@@ -1,0 +1,6 @@
+export { issueProblems, type CheckOptions } from './check.js';
+export { bareSchema, describeKeys, keysBelow, metaOf, type DocumentKey } from './describe.js';
+export { nearest } from './nearest.js';
+export { problemText, type Problem } from './problem.js';
+export { parseSize } from './size.js';
+export { parseYamlFile, readYamlFile, type YamlFile, type YamlPurpose, type YamlResult } from './yaml-file.js';
