@@ -1,5 +1,6 @@
 export { issueProblems, type CheckOptions } from './check.js';
 export { bareSchema, describeKeys, keysBelow, metaOf, type DocumentKey } from './describe.js';
+export { formatDeb822, parseDeb822, type Stanza } from './deb822.js';
 export { nearest } from './nearest.js';
 export { problemText, type Problem } from './problem.js';
 export { parseSize } from './size.js';

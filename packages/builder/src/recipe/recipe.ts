@@ -1,5 +1,7 @@
 import type { Model } from '@drover/contract';
-import type { Architecture, Compression, RecipeDocument } from './schema.js';
+import type { Architecture, Compression, RecipeDocument, RecipeUser } from './schema.js';
+
+export type { RecipeUser };
 
 type Base = NonNullable<RecipeDocument['base']>;
 

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
+import { parseDeb822 } from '@drover/documents';
 
 /** One package source of sources.list(5). */
 export interface AptSource {
@@ -13,28 +14,8 @@ export interface AptSource {
 
 const words = (text: string | undefined): string[] => (text ?? '').split(/\s+/).filter((word) => word !== '');
 
-/** deb822 style: stanzas of `Field: value`, where indented lines go on with the value. */
-function parseStanzas(text: string): Map<string, string>[] {
-  const stanzas: Map<string, string>[] = [];
-  for (const block of text.split(/\n[ \t]*\n/)) {
-    const fields = new Map<string, string>();
-    let last: string | undefined;
-    for (const line of block.split('\n').filter((each) => !each.startsWith('#'))) {
-      const field = /^([\w-]+):\s*(.*)$/.exec(line);
-      if (field?.[1] !== undefined) {
-        last = field[1].toLowerCase();
-        fields.set(last, field[2] ?? '');
-      } else if (last !== undefined && /^\s/.test(line)) {
-        fields.set(last, `${fields.get(last) ?? ''}\n${line}`);
-      }
-    }
-    stanzas.push(fields);
-  }
-  return stanzas;
-}
-
 export function parseSourcesFile(text: string): AptSource[] {
-  return parseStanzas(text)
+  return parseDeb822(text)
     .filter((fields) => words(fields.get('types')).includes('deb') && fields.get('enabled')?.toLowerCase() !== 'no')
     .flatMap((fields) =>
       words(fields.get('uris')).flatMap((uri) =>
