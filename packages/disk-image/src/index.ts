@@ -62,7 +62,7 @@ export { decompress, type DecompressOptions } from './compression/decompress.js'
 export { inspectKernel } from './kernel/inspect.js';
 export { listKernelModules, moduleName, resolveModules } from './kernel/modules.js';
 export type { KernelArchitecture, KernelFacts, KernelFormat, ModuleFile, ResolvedModules } from './kernel/types.js';
-export { debianArchitectures } from './facts/model-table.js';
+export { debianArchitectures, modelTable, type ModelNeeds } from './facts/model-table.js';
 export { inspectImage, openBoot, openImage, openRoot, type OpenImage } from './facts/image.js';
 export { findBootKernels, type KernelIdentity } from './facts/boot.js';
 export { settingsFor } from './facts/config-txt.js';
