@@ -1,13 +1,18 @@
 // Runs types, lint, import rules and every vitest project, and ends with one line that sums them all: `N passed, N failed`.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, cpus } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters } from 'node:util';
+import { soakPage } from './soak-page.mjs';
 
 const soak = process.argv.includes('--soak');
-const only = process.argv.filter((word) => word.startsWith('--only=')).flatMap((word) => word.slice(7).split(','));
+const words = (option) =>
+  process.argv.filter((word) => word.startsWith(option)).flatMap((word) => word.slice(option.length).split(','));
+/** Kinds of tests, and parts of the names of their files; none: all. */
+const only = words('--only=');
+const match = words('--match=');
 const folder = mkdtempSync(join(tmpdir(), 'drover-test-'));
 const environment = {
   ...process.env,
@@ -74,7 +79,6 @@ function tally(report, code) {
 }
 
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-const started = Date.now();
 const wanted = (name) => only.length === 0 || only.includes(name);
 
 /** What reads the sources only: one process after the other, on one core. */
@@ -102,6 +106,7 @@ async function runProject(name, workers = 1) {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
+    ...match,
   ];
   const code = await run('npx', vitest);
   return [{ name, ...tally(report, code), seconds: (Date.now() - at) / 1000 }];
@@ -134,25 +139,9 @@ for (const { name, passed, failed, seconds } of rows) {
 for (const line of counts) console.log(line);
 
 if (soak) {
-  const cases = counts
-    .filter((line) => line.startsWith('fuzz '))
-    .reduce((sum, line) => sum + Number(/: (\d+) /.exec(line)?.[1] ?? 0), 0);
-  const page = [
-    '# Soak',
-    '',
-    `${new Date().toISOString()}, commit ${commit}, seed ${environment.DROVER_TEST_SEED}, ${cpus().length} cores, Node ${process.version}, ${((Date.now() - started) / 60000).toFixed(0)} min.`,
-    `Made by \`./test --soak\`. Fuzz cases in all: ${cases}.`,
-    '',
-    '| tests | passed | failed | seconds |',
-    '| --- | --- | --- | --- |',
-    ...rows.map((row) => `| ${row.name} | ${row.passed} | ${row.failed} | ${row.seconds.toFixed(0)} |`),
-    '',
-    '## Loops',
-    '',
-    ...counts.map((line) => `- ${line}`),
-    '',
-  ];
-  writeFileSync('bench/SOAK.md', page.join('\n'));
+  const previous = existsSync('bench/SOAK.md') ? readFileSync('bench/SOAK.md', 'utf8') : '';
+  const run = `${new Date().toISOString().slice(0, 10)} ${commit} seed ${environment.DROVER_TEST_SEED}`;
+  writeFileSync('bench/SOAK.md', soakPage(previous, { rows: match.length === 0 ? rows : [], counts, run }));
 }
 
 for (const line of failures) console.log(`failed: ${line}`);
