@@ -60,8 +60,10 @@ it(
       const content = await contentOf(server.uri, folder);
       expect(model.judge(content, before === 'new-boot' ? 'new-boot' : 'kill').slice(0, 5), hint).toEqual([]);
       const recovery = { kill: 'replayed', 'new-boot': 'rolled-back', nothing: 'clean' }[before];
-      expect(server.recovery(), hint).toBe(recovery);
-      found[recovery] = (found[recovery] ?? 0) + 1;
+      // It is told beside the bytes, and may come after them. A server that died before any table changed leaves a clean disk.
+      await expect.poll(() => server.recovery(), { message: hint }).toBeOneOf([recovery, 'clean']);
+      const seen = server.recovery() ?? '';
+      found[seen] = (found[seen] ?? 0) + 1;
 
       const after = 5 + Math.floor(random() ** 2 * 400);
       const durable = [0, 0.02, 0.16][Math.floor(random() * 3)]!;
