@@ -10,5 +10,15 @@ export interface Problem {
   readonly remedy: string;
 }
 
-export const problemText = ({ key, origin, message, remedy }: Problem): string =>
+const problemText = ({ key, origin, message, remedy }: Problem): string =>
   `${origin}: ${key === '' ? '' : `${key} `}${message}. ${remedy}`;
+
+/** A document cannot be used. The message names every problem with its place and remedy. */
+export class DocumentError extends Error {
+  readonly problems: readonly Problem[];
+  constructor(name: string, problems: readonly Problem[]) {
+    super(problems.map(problemText).join('\n'));
+    this.name = name;
+    this.problems = problems;
+  }
+}

@@ -49,11 +49,12 @@ describe('the boot partition of Debian 12', () => {
   });
 
   it('says why a board that is asked for cannot be started', () => {
-    expect(planBoot({ ...bookworm, models: ['pi4', 'pi5', 'pi1'] })).toEqual({
+    expect(planBoot({ ...bookworm, models: ['pi4', 'pi1', 'pi5', 'cm3', 'virt'] })).toEqual({
       ok: false,
       unfit: [
         { model: 'pi1', reason: 'it does not run kernels of arm64' },
         { model: 'pi5', reason: 'Linux 6.1.0-56-arm64 has no device tree for it' },
+        { model: 'cm3', reason: 'it is not known what its firmware needs' },
       ],
     });
     const firmware = bookworm.firmware.filter((path) => !path.includes('start4'));

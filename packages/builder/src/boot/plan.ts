@@ -93,16 +93,25 @@ const configText = ({ title, architecture, initramfs, config }: BootPlanInput): 
 const cmdlineText = ({ rootPartition, parameters }: BootPlanInput): string =>
   `${`console=tty0 console=ttyS1,115200 root=PARTUUID=${rootPartition} rootfstype=ext4 fsck.repair=yes rootwait ${parameters}`.trim()}\n`;
 
-/** Chooses the files of a boot partition from a root of Debian. Refuses when a model that is asked for cannot be started, or none can. */
+/** Started by an emulator or by somebody's own firmware, from the kernel alone. */
+const isFree = (model: Model): boolean => model === 'virt' || model === 'other';
+
+/** Models that are asked for and cannot be started, with the reason. */
+const unfitFor = (input: BootPlanInput): { model: Model; reason: string }[] =>
+  (input.models ?? []).flatMap((model) => {
+    if (isFree(model)) return [];
+    const needs = modelTable.find((each) => each.model === model);
+    const reason = needs === undefined ? 'it is not known what its firmware needs' : reasonAgainst(needs, input);
+    return reason === undefined ? [] : [{ model, reason }];
+  });
+
+/** Chooses the files of a boot partition from a root of Debian. Refuses when a model that is asked for cannot be started. */
 export const planBoot = (input: BootPlanInput): BootPlan => {
-  const verdicts = modelTable.map((needs) => ({ needs, reason: reasonAgainst(needs, input) }));
-  const unfit = verdicts.flatMap(({ needs, reason }) =>
-    reason !== undefined && input.models?.includes(needs.model) === true ? [{ model: needs.model, reason }] : [],
-  );
-  const chosen = verdicts
-    .filter(({ needs, reason }) => reason === undefined && input.models?.includes(needs.model) !== false)
-    .map(({ needs }) => needs);
+  const unfit = unfitFor(input);
   if (unfit.length > 0) return { ok: false, unfit };
+  const chosen = modelTable.filter(
+    (needs) => input.models?.includes(needs.model) !== false && reasonAgainst(needs, input) === undefined,
+  );
   const trees = input.kernel.trees.filter((path) =>
     chosen.some(({ upstreamTrees }) => upstreamTrees.test(nameOf(path))),
   );
@@ -113,10 +122,7 @@ export const planBoot = (input: BootPlanInput): BootPlan => {
   ];
   return {
     ok: true,
-    models: [
-      ...chosen.map(({ model }) => model),
-      ...(input.models ?? ['virt']).filter((model) => model === 'virt' || model === 'other'),
-    ],
+    models: [...chosen.map(({ model }) => model), ...(input.models ?? (['virt'] as const)).filter(isFree)],
     copies: copies.sort((a, b) => (a.to < b.to ? -1 : 1)),
     config: configText(input),
     cmdline: cmdlineText(input),

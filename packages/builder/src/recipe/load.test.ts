@@ -3,7 +3,7 @@ import { memoryReader } from '../../test/support/memory-reader.js';
 import { loadRecipe, RecipeError } from './load.js';
 import type { Recipe } from './recipe.js';
 
-const load = (files: Record<string, string>, reference = 'mine', from = '/work'): Promise<Recipe> =>
+const load = (files: Record<string, string>, reference = 'mine', from = '/ada'): Promise<Recipe> =>
   loadRecipe(reference, from, { reader: memoryReader(files), shipped: '/shipped' });
 const refusal = (files: Record<string, string>, reference?: string): Promise<string> =>
   load(files, reference).then(
@@ -13,42 +13,42 @@ const refusal = (files: Record<string, string>, reference?: string): Promise<str
 
 describe('a recipe', () => {
   it('of one line is a Debian for 64-bit boards', async () => {
-    expect(await load({ '/work/mine/recipe.yaml': 'base: { suite: bookworm }\n' })).toMatchObject({
+    expect(await load({ '/ada/mine/recipe.yaml': 'base: { suite: bookworm }\n' })).toMatchObject({
       name: 'mine',
       base: { kind: 'suite', suite: 'bookworm', mirror: null, components: ['main', 'contrib', 'non-free-firmware'] },
       ...{ architecture: 'arm64', models: null, compression: 'auto', recommends: false, version: null },
       sizes: { boot: 512 * 2 ** 20, root: null, spare: 256 * 2 ** 20 },
-      steps: [{ name: 'mine', folder: '/work/mine', packages: [], files: [] }],
+      steps: [{ name: 'mine', folder: '/ada/mine', packages: [], files: [] }],
     });
   });
 
   it('is found by its folder, its file, from the root, and by the name of one that comes with Drover', async () => {
     const text = 'base: { image: "os:1" }\n';
-    const files = { '/work/mine/recipe.yaml': text, '/work/other.yaml': text, '/shipped/k3s-agent/recipe.yaml': text };
-    const names = ['mine', './mine', '/work/mine', 'mine/recipe.yaml', 'other.yaml', 'k3s-agent'];
+    const files = { '/ada/mine/recipe.yaml': text, '/ada/other.yaml': text, '/shipped/k3s-agent/recipe.yaml': text };
+    const names = ['mine', './mine', '/ada/mine', 'mine/recipe.yaml', 'other.yaml', 'k3s-agent'];
     const found = await Promise.all(names.map((name) => load(files, name)));
     expect(found.map(({ name }) => name)).toEqual(['mine', 'mine', 'mine', 'mine', 'other', 'k3s-agent']);
   });
 
   it('is the one that is there before one of that name that comes with Drover', async () => {
-    const files = { '/work/base/recipe.yaml': 'base: { suite: trixie }\n', '/shipped/base/recipe.yaml': 'base: {}\n' };
+    const files = { '/ada/base/recipe.yaml': 'base: { suite: trixie }\n', '/shipped/base/recipe.yaml': 'base: {}\n' };
     expect(await load(files, 'base')).toMatchObject({ base: { suite: 'trixie' } });
   });
 
   it('says all that is wrong with it at once', async () => {
     const said = await refusal({
-      '/work/mine/recipe.yaml': 'base: {}\nusers: [{ name: a }, { name: a }]\nscripts: [{ file: absent.sh }]\n',
+      '/ada/mine/recipe.yaml': 'base: {}\nusers: [{ name: a }, { name: a }]\nscripts: [{ file: absent.sh }]\n',
     });
     expect(said.split('\n').map((line) => line.split(' ')[1])).toEqual(['base', 'users.1.name', 'scripts.0.file']);
   });
 
   it('cannot be called what no image can be called', async () => {
-    const said = await refusal({ '/work/My Recipe/recipe.yaml': 'base: { suite: bookworm }\n' }, 'My Recipe');
+    const said = await refusal({ '/ada/My Recipe/recipe.yaml': 'base: { suite: bookworm }\n' }, 'My Recipe');
     expect(said).toMatch(/would make an image called My Recipe.*Give the folder/);
   });
 
   it('that is not there is said with where it was looked for', async () => {
-    expect(await refusal({}, 'absent')).toMatch(/absent.*\/work\/absent and \/shipped\/absent/);
+    expect(await refusal({}, 'absent')).toMatch(/absent.*\/ada\/absent and \/shipped\/absent/);
     expect(await refusal({}, '/etc/passwd')).toMatch(/looked at \/etc\/passwd\. /);
   });
 });
@@ -75,9 +75,9 @@ files: [{ path: /etc/motd, source: motd }]
 lint: { allow: [host-keys, machine-id] }
 `;
   const files = {
-    '/work/parent/recipe.yaml': parent,
-    '/work/child/recipe.yaml': child,
-    '/work/child/motd': 'hello',
+    '/ada/parent/recipe.yaml': parent,
+    '/ada/child/recipe.yaml': child,
+    '/ada/child/motd': 'hello',
   };
 
   it('does what the first says, then what the next says, and of two words the later is right', async () => {
@@ -89,8 +89,8 @@ lint: { allow: [host-keys, machine-id] }
       allowed: ['host-keys', 'machine-id'],
     });
     expect(recipe.steps).toMatchObject([
-      { name: 'parent', folder: '/work/parent', packages: ['nano'], users: [{ name: 'pi' }], files: [] },
-      { name: 'child', folder: '/work/child', packages: ['vim'], users: [], files: [{ source: 'motd' }] },
+      { name: 'parent', folder: '/ada/parent', packages: ['nano'], users: [{ name: 'pi' }], files: [] },
+      { name: 'child', folder: '/ada/child', packages: ['vim'], users: [], files: [{ source: 'motd' }] },
     ]);
   });
 
@@ -100,17 +100,17 @@ lint: { allow: [host-keys, machine-id] }
   });
 
   it('names the file that has something wrong, and the way that led there', async () => {
-    const broken = { ...files, '/work/parent/recipe.yaml': 'base: { suit: bookworm }\n' };
-    expect(await refusal(broken, 'child')).toMatch(/^\/work\/parent\/recipe\.yaml:1: base\.suit is not a key/);
-    const circle = { ...files, '/work/parent/recipe.yaml': 'extends: ../child\n' };
+    const broken = { ...files, '/ada/parent/recipe.yaml': 'base: { suit: bookworm }\n' };
+    expect(await refusal(broken, 'child')).toMatch(/^\/ada\/parent\/recipe\.yaml:1: base\.suit is not a key/);
+    const circle = { ...files, '/ada/parent/recipe.yaml': 'extends: ../child\n' };
     expect(await refusal(circle, 'child')).toBe(
-      '/work/parent/recipe.yaml:1: extends goes in a circle. The chain is child > parent > child: let it end in a recipe with a base.',
+      '/ada/parent/recipe.yaml:1: extends goes in a circle. The chain is child > parent > child: let it end in a recipe with a base.',
     );
   });
 
   it('ends somewhere', async () => {
     const long = Object.fromEntries(
-      Array.from({ length: 30 }, (_, i) => [`/work/r${i}/recipe.yaml`, `extends: ../r${i + 1}\n`]),
+      Array.from({ length: 30 }, (_, i) => [`/ada/r${i}/recipe.yaml`, `extends: ../r${i + 1}\n`]),
     );
     expect(await refusal(long, 'r0')).toMatch(/extends is the 17th recipe of a chain, which has 16 at most/);
   });

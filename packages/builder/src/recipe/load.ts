@@ -1,17 +1,14 @@
 import { join } from 'node:path';
-import { problemText, type Problem } from '@drover/documents';
+import { DocumentError, type Problem } from '@drover/documents';
 import { checkRecipe } from './checks.js';
 import { parseRecipe, type LoadedDocument } from './document.js';
 import { locateRecipe, type Located, type RecipePlaces } from './locate.js';
 import { mergeChain, type ChainLink, type Recipe } from './recipe.js';
 
-/** A recipe cannot be used. The message names every problem with its place and remedy. */
-export class RecipeError extends Error {
-  readonly problems: readonly Problem[];
+/** A recipe cannot be used. */
+export class RecipeError extends DocumentError {
   constructor(problems: readonly Problem[]) {
-    super(problems.map(problemText).join('\n'));
-    this.name = 'RecipeError';
-    this.problems = problems;
+    super('RecipeError', problems);
   }
 }
 

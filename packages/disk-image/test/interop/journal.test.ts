@@ -99,7 +99,7 @@ describe.each(shapes)('a journal that debugfs wrote %s', (name, make, open) => {
   };
 
   it('is read as e2fsck replays it', { timeout: loopTimeout * 2 }, async () => {
-    const rounds = announceRuns(`interop journal ${name}`, 6, 30);
+    const rounds = announceRuns(`interop journal ${name}`, 6);
     for (let round = 0; round < rounds; round++) {
       const found = await expectSameBlocks(made(round, createRandom(seed + round * 31 + name.length)));
       expect(found.isUsable).toBe(true);
@@ -107,7 +107,7 @@ describe.each(shapes)('a journal that debugfs wrote %s', (name, make, open) => {
   });
 
   it('and damaged then, is read as far as e2fsck replays it, or not at all', { timeout: loopTimeout * 2 }, async () => {
-    const rounds = announceRuns(`interop damaged journal ${name}`, 2, 10);
+    const rounds = announceRuns(`interop damaged journal ${name}`, 2);
     for (let round = 0; round < rounds; round++) {
       const random = createRandom(seed + round * 37 + name.length);
       const image = made(round, random);
@@ -165,7 +165,7 @@ const variants: [string, string[], string][] = [
 
 describe.each(isRoot ? variants : [])('%s that a kernel had mounted when the power went', (name, make, mount) => {
   it('is read as e2fsck and a kernel leave it', { timeout: loopTimeout * 4 }, async () => {
-    const rounds = announceRuns(`interop journal ${name}`, 1, 5);
+    const rounds = announceRuns(`interop journal ${name}`, 1);
     let replays = 0;
     for (let round = 0; round < rounds; round++) {
       const random = createRandom(seed + round * 101 + name.length);

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
-import { issueProblems, nearest, problemText, readYamlFile, type Problem, type YamlFile } from '@drover/documents';
+import { DocumentError, issueProblems, nearest, readYamlFile, type Problem, type YamlFile } from '@drover/documents';
 import { settingKeys, type SettingKey } from './describe.js';
 import { SettingsSchema, type Settings } from './schema.js';
 
@@ -31,13 +31,10 @@ export interface LoadedSettings {
   readonly warnings: readonly string[];
 }
 
-/** The settings cannot be used. The message names every problem with its place and remedy. */
-export class SettingsError extends Error {
-  readonly problems: readonly Problem[];
+/** The settings cannot be used. */
+export class SettingsError extends DocumentError {
   constructor(problems: readonly Problem[]) {
-    super(problems.map(problemText).join('\n'));
-    this.name = 'SettingsError';
-    this.problems = problems;
+    super('SettingsError', problems);
   }
 }
 
