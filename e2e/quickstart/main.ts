@@ -25,8 +25,10 @@ const apiUrl = 'http://127.0.0.1:8080';
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
 
+/** Ends with this process, also when that is killed: a server nobody knows of would hold the ports of the next quickstart. */
 function drover(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'], env: environment });
+  const command = ['--pdeathsig', 'TERM', '--', process.execPath, cli, ...args];
+  return spawn('setpriv', command, { stdio: ['ignore', 'inherit', 'inherit'], env: environment });
 }
 
 /** Told before anything is built: two servers cannot share the ports. */
