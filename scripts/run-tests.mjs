@@ -22,8 +22,10 @@ const environment = {
 };
 /** Lines such as `fuzz protocols/tftp: 2000 cases` and `loop kill-9 import: 25 moments, 0 failures`. */
 const counts = [];
-/** What failed, in a line each: the end of a long log is what people read, and often all that is kept of it. */
+/** What failed, and where: the end of a long log is what people read, and often all that is kept of it. */
 const failures = [];
+/** Files of tests that were run. */
+const files = [];
 
 /** Runs a command, shows what it prints, and keeps the lines that count loops. */
 function run(command, args) {
@@ -58,12 +60,13 @@ function failuresOf({ name, message, status, assertionResults }) {
   const line = (text) => stripVTControlCharacters(text ?? '').split('\n')[0];
   const file = relative(process.cwd(), name);
   const failed = assertionResults.filter((test) => test.status === 'failed');
-  if (failed.length === 0) return status === 'failed' ? [`${file}: ${line(message)}`] : [];
-  return failed.map((test) => `${file} > ${test.fullName}: ${line(test.failureMessages?.[0])}`);
+  files.push(file);
+  if (failed.length === 0) return status === 'failed' ? [{ file, why: line(message) }] : [];
+  return failed.map((test) => ({ file, why: `${test.fullName}: ${line(test.failureMessages?.[0])}` }));
 }
 
 /** Passed and failed tests of one project; a file that could not be loaded counts as one failed test. */
-function tally(report, code) {
+function tally(name, report, code) {
   try {
     const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
     const unloaded = testResults.filter(
@@ -74,6 +77,7 @@ function tally(report, code) {
     const failed = numFailedTests + unloaded + numPendingTests;
     return { passed: numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
   } catch {
+    failures.push({ file: name, why: `vitest ended with ${code} and left no report` });
     return { passed: 0, failed: 1 };
   }
 }
@@ -87,6 +91,7 @@ async function readSources() {
   for (const name of ['types', 'lint', 'arch'].filter(wanted)) {
     const at = Date.now();
     const code = await runAside('npm', ['run', '--silent', name]);
+    if (code !== 0) failures.push({ file: name, why: `npm run ${name} ended with ${code}` });
     read.push({ name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, seconds: (Date.now() - at) / 1000 });
   }
   return read;
@@ -102,14 +107,15 @@ async function runProject(name, workers = 1) {
     '--project',
     name,
     `--maxWorkers=${workers}`,
-    '--passWithNoTests=false',
+    // Not every kind has files of a name.
+    `--passWithNoTests=${match.length > 0}`,
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
     ...match,
   ];
   const code = await run('npx', vitest);
-  return [{ name, ...tally(report, code), seconds: (Date.now() - at) / 1000 }];
+  return [{ name, ...tally(name, report, code), seconds: (Date.now() - at) / 1000 }];
 }
 
 /** Each project runs one test file after the other; two at a time keep two cores at work. */
@@ -141,10 +147,13 @@ for (const line of counts) console.log(line);
 if (soak) {
   const previous = existsSync('bench/SOAK.md') ? readFileSync('bench/SOAK.md', 'utf8') : '';
   const run = `${new Date().toISOString().slice(0, 10)} ${commit} seed ${environment.DROVER_TEST_SEED}`;
-  writeFileSync('bench/SOAK.md', soakPage(previous, { rows: match.length === 0 ? rows : [], counts, run }));
+  writeFileSync(
+    'bench/SOAK.md',
+    soakPage(previous, { rows: match.length === 0 ? rows : [], counts, run, files, failures }),
+  );
 }
 
-for (const line of failures) console.log(`failed: ${line}`);
+for (const { file, why } of failures) console.log(`failed: ${file}: ${why}`);
 const passed = rows.reduce((sum, row) => sum + row.passed, 0);
 const failed = rows.reduce((sum, row) => sum + row.failed, 0);
 console.log(`${passed} passed, ${failed} failed`);

@@ -1,8 +1,9 @@
 /**
  * bench/SOAK.md: what each kind of tests and each loop did when it was last run at full count. A soak may be run in parts, so each line says when.
  * `rows`: kinds of tests that were run as a whole. `counts`: lines such as `loop kill-9: 500 moments, 0 failures`. `run`: date, commit, seed.
+ * `files`: those that were run; what `failures` were known of them are forgotten.
  */
-export function soakPage(previous, { rows, counts, run }) {
+export function soakPage(previous, { rows, counts, run, files, failures }) {
   const kinds = table(previous, 'tests');
   const loops = table(previous, 'loop');
   for (const { name, passed, failed, seconds } of rows)
@@ -12,6 +13,10 @@ export function soakPage(previous, { rows, counts, run }) {
     const result = line.slice(at + 2).replace(/[,;]? \(?(DROVER_TEST_SEED=|seed )\d+\)?/, '');
     loops.set(line.slice(0, at), [line.slice(0, at), result.replaceAll('|', '\\|'), run]);
   }
+  const failed = table(previous, 'failed');
+  for (const [key, [file]] of failed)
+    if (files.includes(file) || rows.some(({ name }) => name === file)) failed.delete(key);
+  for (const { file, why } of failures) failed.set(`${file} ${why}`, [file, why.replaceAll('|', '\\|'), run]);
   return [
     '# Soak',
     '',
@@ -20,6 +25,8 @@ export function soakPage(previous, { rows, counts, run }) {
     ...written(['tests', 'passed', 'failed', 'seconds', 'run'], kinds),
     '',
     ...written(['loop', 'result', 'run'], loops),
+    '',
+    ...(failed.size === 0 ? ['Nothing that failed waits for another run.'] : written(['failed', 'why', 'run'], failed)),
     '',
   ].join('\n');
 }
@@ -36,7 +43,7 @@ function table(page, title) {
       .slice(2, -2)
       .split(/(?<!\\) \| /)
       .map((cell) => cell.trim());
-    rows.set(cells[0], cells);
+    rows.set(title === 'failed' ? `${cells[0]} ${cells[1]}` : cells[0], cells);
   }
   return rows;
 }

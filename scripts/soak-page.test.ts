@@ -10,6 +10,11 @@ const whole = soakPage('', {
     'fuzz fat: 20 cases, seed 7',
   ],
   run: '2026-11-27 abc1234 seed 7',
+  files: ['a.test.ts', 'b.test.ts'],
+  failures: [
+    { file: 'a.test.ts', why: 'one: a | b' },
+    { file: 'b.test.ts', why: 'two: no' },
+  ],
 });
 
 it('keeps what was not run again, and says of each line when it was', () => {
@@ -17,6 +22,8 @@ it('keeps what was not run again, and says of each line when it was', () => {
     rows: [{ ...unit, passed: 2100 }],
     counts: ['loop kill-9: 600 moments, 0 failures {"a|b":1}', 'loop power cuts: 500 moments, 0 failures'],
     run: '2026-11-28 def5678 seed 9',
+    files: ['b.test.ts', 'c.test.ts'],
+    failures: [{ file: 'c.test.ts', why: 'three: no' }],
   });
   expect(later.split('\n').filter((line) => line.startsWith('| '))).toEqual([
     '| tests | passed | failed | seconds | run |',
@@ -29,9 +36,20 @@ it('keeps what was not run again, and says of each line when it was', () => {
     '| loop kill-9 | 600 moments, 0 failures {"a\\|b":1} | 2026-11-28 def5678 seed 9 |',
     '| fuzz fat | 20 cases | 2026-11-27 abc1234 seed 7 |',
     '| loop power cuts | 500 moments, 0 failures | 2026-11-28 def5678 seed 9 |',
+    '| failed | why | run |',
+    '| --- | --- | --- |',
+    '| a.test.ts | one: a \\| b | 2026-11-27 abc1234 seed 7 |',
+    '| c.test.ts | three: no | 2026-11-28 def5678 seed 9 |',
   ]);
 });
 
 it('is the same when nothing was run', () => {
-  expect(soakPage(whole, { rows: [], counts: [], run: 'x' })).toBe(whole);
+  expect(soakPage(whole, { rows: [], counts: [], run: 'x', files: [], failures: [] })).toBe(whole);
+});
+
+it('says so when nothing that failed waits for another run', () => {
+  const files = ['a.test.ts', 'b.test.ts'];
+  expect(soakPage(whole, { rows: [], counts: [], run: 'x', files, failures: [] })).toContain(
+    'Nothing that failed waits',
+  );
 });
