@@ -86,8 +86,15 @@ async function passOn(writer: Guest, reader: Guest): Promise<void> {
   const disk = await attach('own', 'read-write');
   expect(await comes(writer)).toBe(String(size));
   const { lastSession } = await drover.client.call('getDevice', { params: { ref: 'own' } });
-  const entries = (await drover.timelineOf(lastSession)).map(({ entry }) => entry);
-  const attached = entries.find((entry) => entry.type === 'disk.attached' && entry.disk === disk.id);
+  // The board sees its disk before its server has heard that it does.
+  let attached: { at: string } | undefined;
+  await expect
+    .poll(async () => {
+      const entries = (await drover.timelineOf(lastSession)).map(({ entry }) => entry);
+      attached = entries.find((entry) => entry.type === 'disk.attached' && entry.disk === disk.id);
+      return attached;
+    })
+    .toBeDefined();
   console.log(`a disk was attached ${Date.parse(attached?.at ?? '') - asked} ms after it was asked for`);
   const use = `mke2fs ${byId} >/dev/null 2>&1 && mkdir -p /root/m && mount -t ext4 ${byId} /root/m && echo passed on >/root/m/file`;
   expect(await ask(writer, `${use} && echo written`)).toBe('written');

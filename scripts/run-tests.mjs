@@ -55,9 +55,14 @@ function runAside(command, args) {
   });
 }
 
-/** What failed in a file of tests: where, which, and the first line of why. */
+/** What failed in a file of tests: where, which, and why in one line, without the stack. */
 function failuresOf({ name, message, status, assertionResults }) {
-  const line = (text) => stripVTControlCharacters(text ?? '').split('\n')[0];
+  const line = (text) => {
+    const lines = stripVTControlCharacters(text ?? '').split('\n');
+    const end = lines.findIndex((each) => /^\s+at /.test(each));
+    const said = lines.slice(0, end < 0 ? undefined : end).filter((each) => each.trim() !== '');
+    return said.join(' | ').slice(0, 500);
+  };
   const file = relative(process.cwd(), name);
   const failed = assertionResults.filter((test) => test.status === 'failed');
   files.push(file);

@@ -185,24 +185,35 @@ describe('an overlay that cannot be served', () => {
     expect(sha256Of(await readFile(place.overlay))).toBe(before);
   });
 
+  const secret = ['--object', 'secret,id=s,data=x'];
   it.each([
-    [
-      'encrypted',
-      ['-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10', '--object', 'secret,id=s,data=x'],
-      'unsupported',
-    ],
-    ['split into two files', ['-o', 'data_file=data.raw'], 'unsupported'],
-  ])('is refused when it is %s', async (_what, options, code) => {
+    { what: 'encrypted with LUKS', make: luks, options: ['-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10', ...secret] },
+    { what: 'encrypted with AES', make: created, options: ['-o', 'encrypt.format=aes,encrypt.key-secret=s', ...secret] },
+    { what: 'split into two files', make: created, options: ['-o', 'data_file=data.raw'] },
+  ])('is refused when it is $what', async ({ make, options }) => {
     const lab = await openLab();
     const place = { ...lab.placeOf('disk'), base: undefined };
     const [overlay, data] = [place.overlay, lab.path('data.raw')];
-    const args = options.map((each) => each.replace('data.raw', data));
-    await runWell('qemu-img', 'create', '-q', '-f', 'qcow2', ...args, overlay, '16M');
+    await make([...options.map((each) => each.replace('data.raw', data)), overlay, '16M']);
     const before = sha256Of(await readFile(overlay));
-    await expect(openDiskFiles(place, lab.deps)).rejects.toMatchObject({ code: `image.qcow2.${code}` });
+    await expect(openDiskFiles(place, lab.deps)).rejects.toMatchObject({ code: 'image.qcow2.unsupported' });
     expect(sha256Of(await readFile(overlay))).toBe(before);
   });
 });
+
+async function created(args: readonly string[]): Promise<void> {
+  await runWell('qemu-img', 'create', '-q', '-f', 'qcow2', ...args);
+}
+
+/**
+ * QEMU measures how fast the processor is before it makes a key, and gives up where its thread's clock did not move in
+ * that time: about one try in six on a fast machine. Only that is tried again.
+ */
+async function luks(args: readonly string[]): Promise<void> {
+  const made = await run('qemu-img', 'create', '-q', '-f', 'qcow2', ...args);
+  if (made.stderr.includes('Unable to get accurate CPU usage')) return luks(args);
+  expect(made.code, made.stderr).toBe(0);
+}
 
 /** The judge itself: these must be as damaged for QEMU as they are for us. */
 describe('qemu-img check', () => {
