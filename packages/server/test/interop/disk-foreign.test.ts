@@ -187,8 +187,16 @@ describe('an overlay that cannot be served', () => {
 
   const secret = ['--object', 'secret,id=s,data=x'];
   it.each([
-    { what: 'encrypted with LUKS', make: luks, options: ['-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10', ...secret] },
-    { what: 'encrypted with AES', make: created, options: ['-o', 'encrypt.format=aes,encrypt.key-secret=s', ...secret] },
+    {
+      what: 'encrypted with LUKS',
+      make: luks,
+      options: ['-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10', ...secret],
+    },
+    {
+      what: 'encrypted with AES',
+      make: created,
+      options: ['-o', 'encrypt.format=aes,encrypt.key-secret=s', ...secret],
+    },
     { what: 'split into two files', make: created, options: ['-o', 'data_file=data.raw'] },
   ])('is refused when it is $what', async ({ make, options }) => {
     const lab = await openLab();
