@@ -43,10 +43,28 @@ module.exports = {
       to: { pathNot: [pkg('documents'), builtin('fs$'), 'node_modules/(yaml|zod)/'] },
     },
     {
-      name: 'builder-imports-contract-disk-image-documents',
+      name: 'tools-import-contract',
+      severity: 'error',
+      from: { path: pkg('tools') + 'src' },
+      to: { path: others('tools|contract') },
+    },
+    {
+      name: 'debian-imports-contract-documents-tools',
+      severity: 'error',
+      from: { path: pkg('debian') + 'src' },
+      to: { path: others('debian|contract|documents|tools') },
+    },
+    {
+      name: 'initramfs-imports-contract-disk-image-tools-debian',
+      severity: 'error',
+      from: { path: pkg('initramfs') + 'src' },
+      to: { path: others('initramfs|contract|disk-image|tools|debian') },
+    },
+    {
+      name: 'builder-imports-libraries-only',
       severity: 'error',
       from: { path: pkg('builder') + 'src' },
-      to: { path: others('builder|contract|disk-image|documents') },
+      to: { path: others('builder|contract|disk-image|documents|tools|debian|initramfs') },
     },
     {
       name: 'domain-imports-contract-only',
@@ -90,9 +108,9 @@ module.exports = {
     },
     {
       name: 'cli-imports-sdk-contract',
-      comment: 'serve may start the server, simulate the simulator.',
+      comment: 'serve may start the server, simulate the simulator, build the builder.',
       severity: 'error',
-      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate)\\.ts$' },
+      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate|build)\\.ts$' },
       to: { path: others('cli|sdk|contract') },
     },
     {

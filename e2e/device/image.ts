@@ -4,12 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ImageFacts } from '@drover/contract';
-import {
-  createHelperStore,
-  createInitramfsComposer,
-  createInitramfsMaker,
-} from '../../packages/server/src/adapters/initramfs/index.js';
-import { createRootPacker, createToolRunner } from '../../packages/server/src/adapters/tools/index.js';
+import { createHelperStore, createInitramfsComposer } from '@drover/initramfs';
+import { createInitramfsMaker } from '../../packages/server/src/adapters/initramfs/index.js';
+import { createToolRunner } from '@drover/tools';
+import { createRootPacker } from '../../packages/server/src/adapters/tools/index.js';
 import { openFileSource } from '../../packages/server/src/adapters/import/file-source.js';
 import { createImageInspector } from '../../packages/server/src/adapters/import/inspect.js';
 import { cacheDir } from '../inputs/cache.js';

@@ -13,6 +13,8 @@ export interface Environment {
   readonly contextFile: string;
   /** Uploads under way: `~/.local/state/drover/uploads.json`. */
   readonly uploadsFile: string;
+  /** What builds keep: `~/.cache/drover/builds`. */
+  readonly buildCache: string;
   readonly color: boolean;
 }
 
@@ -26,6 +28,7 @@ export const readEnvironment = (env: NodeJS.ProcessEnv = process.env): Environme
     context: set(env['DROVER_CONTEXT']),
     contextFile: join(set(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'drover/cli.yaml'),
     uploadsFile: join(set(env['XDG_STATE_HOME']) ?? join(home, '.local/state'), 'drover/uploads.json'),
+    buildCache: join(set(env['XDG_CACHE_HOME']) ?? join(home, '.cache'), 'drover/builds'),
     // https://no-color.org: any value turns colours off.
     color: set(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',
   };

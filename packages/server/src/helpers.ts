@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { createHelperStore } from './adapters/initramfs/index.js';
-import { createToolRunner } from './adapters/tools/index.js';
+import { createHelperStore } from '@drover/initramfs';
+import { createToolRunner } from '@drover/tools';
 import type { Settings } from './config.js';
 
 /** A program kept for the network-boot initramfs. */

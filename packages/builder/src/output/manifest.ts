@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ImageVersion, Model, Name, Sha256 } from '@drover/contract';
-import { LockedPackage } from '../packages/locked.js';
+import { LockedPackage } from '@drover/debian';
 import { architectures, compressions } from '../recipe/schema.js';
 
 const Built = z.strictObject({

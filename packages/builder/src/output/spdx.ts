@@ -1,4 +1,4 @@
-import type { LockedPackage } from '../packages/locked.js';
+import type { LockedPackage } from '@drover/debian';
 import type { ImageManifest } from './manifest.js';
 
 /** Letters, digits, dots and hyphens are all an SPDX id may have (SPDX 2.3, 7.2); names of packages have a plus too, and no capitals. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LockedPackage } from '../packages/locked.js';
+import type { LockedPackage } from '@drover/debian';
 import type { RecipeStep, RecipeUser } from '../recipe/recipe.js';
 
 /** A file as it comes into an image: by what is in it, not by where it was. */

@@ -31,7 +31,7 @@ boot:
 \`\`\`
 
 \`extends\` names a recipe by its folder, seen from the one that says it, or one that comes with Drover by its name. Everything the extended recipe says is done
-first: packages, files, users, services, scripts, playbook. Then everything said here, in the same order. Where both say something that can only be one,
+first: packages, users, files, services, scripts, playbook. Then everything said here, in the same order. Where both say something that can only be one,
 as \`hostname\`, the later is right. \`version\` and \`description\` belong to the recipe they stand in.
 
 Sizes carry a unit: \`512MiB\` and \`2GiB\` are powers of 1024. A mode stands in quotes (\`'0644'\`), as YAML takes it for a number otherwise. Passwords stand in a

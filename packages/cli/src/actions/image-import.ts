@@ -134,6 +134,27 @@ const finish = async (cli: Cli, client: Client, image: Image, bar: ProgressBar):
   show(cli, ready, imageText(cli.io, ready));
 };
 
+/** Uploads one file and imports it, which shows the image that came of it. */
+export const importFile = async (
+  cli: Cli,
+  client: Client,
+  path: string,
+  target: { readonly name: string; readonly version: string },
+): Promise<void> => {
+  const bar = createProgressBar(cli.io);
+  const notes = createUploadNotes(cli.environment.uploadsFile);
+  const wanted: Wanted = { source: path, kind: 'file', paths: [path] };
+  try {
+    const { ids, files } = await uploadFiles({ cli, client, notes, bar }, wanted);
+    const body = { ...target, source: sourceOf(wanted, ids), shared: flagOption(cli.options, 'shared') };
+    const image = await client.images.create({ body }, { signal: cli.signal });
+    for (const file of files) notes.forget(client.baseUrl, file);
+    if (image.job !== null) await followJob(cli, client, image.job, bar);
+  } finally {
+    bar.end();
+  }
+};
+
 export const importImage: Action = async (cli, [source]) => {
   const wanted = wantedOf(cli, source);
   const target = nameOf(textOption(cli.options, 'name'), wanted.source);

@@ -35,6 +35,22 @@ export const commands: readonly CommandSpec[] = [
     load: async () => (await import('../actions/context.js')).login,
   },
   {
+    usage: 'build <recipe>',
+    summary: 'Build an image from a recipe on this machine',
+    examples: ['drover build base', 'drover build ./sign --release', 'drover build ./sign --output ./out --card'],
+    options: [
+      ['--output <folder>', 'put the files there instead of the image store'],
+      ['--import', 'with --output: into the image store too'],
+      ['--card', 'with --output: an image of a whole card too'],
+      ['--release', 'as small as it gets, however long that takes'],
+      ['--check', 'only see whether the recipe can be used'],
+      ['--shared', 'let all tenants see the image'],
+      ['--verbose', 'show all that programs say'],
+      ['--cache-dir <folder>', 'where packages and layers are kept (default ~/.cache/drover/builds)'],
+    ],
+    load: async () => (await import('./build.js')).build,
+  },
+  {
     usage: 'provision',
     summary: 'Give one free device an image',
     examples: [

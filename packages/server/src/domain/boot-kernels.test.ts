@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Model } from '@drover/contract';
 import { kernel, part, planOf, treeOf } from '../../test/boot/fixtures.js';
 import { configFiles } from './boot-config.js';
-import { initramfsImages, possibleKernels } from './boot-kernels.js';
+import { initramfsImages, partArchitecture, possibleKernels } from './boot-kernels.js';
 
 const v6 = kernel('kernel.img', 'arm', '6.6-v6');
 const v7 = kernel('kernel7.img', 'arm', '6.6-v7');
@@ -93,4 +93,18 @@ describe('initramfs parts', () => {
     const bare = planOf({ initramfs: [part('common', 'arm64', null), part('common', 'armhf', null)] });
     expect(shapes([v8], bare)).toEqual([['arm64 common']]);
   });
+});
+
+it.each([
+  ['arm64', '6.6.31+rpt-rpi-v8', 'arm64'],
+  ['arm', '6.6.31+rpt-rpi-v7', 'armhf'],
+  ['arm', '6.6.31+rpt-rpi-v7l', 'armhf'],
+  ['arm', '5.15.84-v7+', 'armhf'],
+  ['arm', '6.1.0-18-armmp-lpae', 'armhf'],
+  ['arm', '6.6.31+rpt-rpi-v6', 'armel'],
+  ['arm', '5.15.84+', 'armel'],
+  ['arm', '6.1.0-18-rpi', 'armel'],
+  ['other', '6.1', undefined],
+] as const)('a kernel for %s called %s gets helpers for %s', (architecture, release, expected) => {
+  expect(partArchitecture({ architecture, release })).toBe(expected);
 });

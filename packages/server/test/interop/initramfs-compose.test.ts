@@ -9,13 +9,9 @@ import { RefusedError, type ImageFacts } from '@drover/contract';
 import { cachedSource, openExt4, readCpio, type CpioRecord, type Ext4Volume } from '@drover/disk-image';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFileSource } from '../../src/adapters/import/file-source.js';
-import {
-  createHelperStore,
-  createInitramfsComposer,
-  createInitramfsMaker,
-  rootCompression,
-} from '../../src/adapters/initramfs/index.js';
-import { createToolRunner } from '../../src/adapters/tools/index.js';
+import { createHelperStore, createInitramfsComposer, rootCompression } from '@drover/initramfs';
+import { createInitramfsMaker } from '../../src/adapters/initramfs/index.js';
+import { createToolRunner } from '@drover/tools';
 import { deviceFolder } from './initramfs-shell.js';
 
 const execute = promisify(execFile);

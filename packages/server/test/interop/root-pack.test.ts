@@ -19,7 +19,8 @@ import { promisify } from 'node:util';
 import { RefusedError } from '@drover/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFileSource } from '../../src/adapters/import/file-source.js';
-import { createRootPacker, createToolRunner } from '../../src/adapters/tools/index.js';
+import { createToolRunner } from '@drover/tools';
+import { createRootPacker } from '../../src/adapters/tools/index.js';
 
 const execute = promisify(execFile);
 const isRoot = process.getuid?.() === 0;

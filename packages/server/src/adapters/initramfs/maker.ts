@@ -1,12 +1,14 @@
 import { refusal, RefusedError, success, type ImageFacts, type Result } from '@drover/contract';
-import { cachedSource, ImageError, openExt4, windowOf, type Ext4Volume } from '@drover/disk-image';
+import { cachedSource, ImageError, openExt4, windowOf, type Ext4Volume, type RandomAccess } from '@drover/disk-image';
 import type { InitramfsMaker, MadeInitramfs } from '../../app/images/ports.js';
 import { partArchitecture } from '../../domain/boot-kernels.js';
 import type { InitramfsPart } from '../../domain/boot-plan.js';
-import { rootCompression } from './compression.js';
-import type { InitramfsComposer } from './composer.js';
-import { attachModules } from './modules.js';
-import type { Architecture, OpenSource } from './ports.js';
+import { attachModules, rootCompression, type InitramfsComposer } from '@drover/initramfs';
+
+type Architecture = InitramfsPart['architecture'];
+
+/** Opens a local file for reading at any place. */
+export type OpenSource = (path: string) => Promise<RandomAccess & { close(): Promise<void> }>;
 
 export interface InitramfsMakerDeps {
   readonly composer: InitramfsComposer;

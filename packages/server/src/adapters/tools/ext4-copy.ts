@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { refusal, RefusedError } from '@drover/contract';
 import type { RandomAccess } from '@drover/disk-image';
-import type { ToolRunner } from './runner.js';
+import type { ToolRunner } from '@drover/tools';
 
 const chunkSize = 1024 * 1024;
 const holeSize = 64 * 1024;

@@ -17,7 +17,7 @@ import {
 import type { BlobInfo } from '../../app/blobs/ports.js';
 import type { RootPacker, SquashfsCompression } from '../../app/images/ports.js';
 import { copySparse, replayJournal } from './ext4-copy.js';
-import type { ToolRunner } from './runner.js';
+import type { ToolRunner } from '@drover/tools';
 
 export interface RootPackerDeps {
   readonly tools: ToolRunner;

@@ -1,13 +1,12 @@
 import type { PackModules } from '../../adapters/boot-files/worker-side.js';
-import { attachModules, wantedModules } from '../../adapters/initramfs/modules.js';
-import { modulesRecipe } from '../../adapters/initramfs/part.js';
+import { attachModules, modulesRecipe, wantedModules } from '@drover/initramfs/kernel-modules';
 
 /** Modules are packed for a disk as they are for an image. What packs them is loaded when they were not packed before. */
 export const packModules: PackModules = {
   recipe: modulesRecipe,
   wanted: wantedModules,
   pack: async (volume, wanted, put) => {
-    const { composeModules } = await import('../../adapters/initramfs/module-part.js');
+    const { composeModules } = await import('@drover/initramfs');
     const made = await composeModules(put, volume, wanted, new AbortController().signal);
     if (!made.ok) return made;
     const { part, resolved } = made.value;

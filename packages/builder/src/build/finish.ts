@@ -1,0 +1,244 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { refusal, RefusedError } from '@drover/contract';
+import type { LockedPackage } from '@drover/debian';
+import { cachedSource, inspectImage, openExt4, windowOf, type Ext4Volume, type RandomAccess } from '@drover/disk-image';
+import { chooseCompression, fromConfiguration, fromRelease } from '@drover/initramfs';
+import type { ToolRunner } from '@drover/tools';
+import { collectBoot } from '../boot/collect.js';
+import { initramfsName, planBoot } from '../boot/plan.js';
+import { writeBootFolder } from '../boot/write.js';
+import { lintImage } from '../lint/lint.js';
+import type { LintFinding } from '../lint/tree.js';
+import { volumeTree } from './volume-tree.js';
+import { openRoot } from '../machine/root.js';
+import type { Sandbox } from '../machine/sandbox.js';
+import { packInitfs } from '../output/archive.js';
+import { digestFile } from '../output/digest.js';
+import { fillBoot, fillRoot, partitionDisk, planDisk, rootPartitionOf, type DiskLayout } from '../output/disk.js';
+import { infoScript } from '../output/info.js';
+import { manifestText, type ImageManifest } from '../output/manifest.js';
+import { openDisk } from '../output/open-disk.js';
+import { spdxText } from '../output/spdx.js';
+import { packSquashfs, type SquashfsOptions } from '../output/squashfs.js';
+import type { Recipe } from '../recipe/recipe.js';
+import type { Architecture } from '../recipe/schema.js';
+import type { Stages } from './events.js';
+
+/** Makes the initramfs of a kernel, from the root that has its modules. */
+export type ComposeInitramfs = (
+  volume: Ext4Volume,
+  kernel: { readonly release: string; readonly architecture: Architecture },
+  signal: AbortSignal,
+) => Promise<Uint8Array>;
+
+export interface FinishDeps {
+  readonly tools: ToolRunner;
+  readonly sandbox: Sandbox;
+  readonly compose: ComposeInitramfs;
+  /** The folder that the trees of layers are named in. */
+  readonly layers: string;
+  /** Empty, for what is made. */
+  readonly folder: string;
+  readonly stages: Stages;
+  readonly onOutput: (chunk: Uint8Array) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A root that is built, and what it was built from. */
+export interface BuiltRoot {
+  readonly recipe: Recipe;
+  readonly architecture: Architecture;
+  /** Trees of its layers, the lowest first. */
+  readonly trees: readonly string[];
+  /** Of the layer on top, and with it of all that is in the root. */
+  readonly key: string;
+  readonly epoch: number;
+  /** Of the disk, which /etc/fstab names. */
+  readonly signature: string;
+  readonly packages: readonly LockedPackage[];
+  readonly digests: ImageManifest['recipe'];
+  readonly base: string | null;
+  readonly strong: boolean;
+}
+
+/** What a build has made, in its folder. */
+export interface Finished {
+  readonly manifest: ImageManifest;
+  /** The whole disk, as an image store and a card take it. */
+  readonly disk: string;
+}
+
+/** Files of a build besides the disk. */
+export const builtNames = ['initfs.tgz', 'rootfs.sqsh', 'image.json', 'sbom.spdx.json', 'info.sh'] as const;
+export const diskName = 'disk.img';
+
+const output = async (sandbox: Sandbox, script: string, ...words: string[]): Promise<string> =>
+  (await sandbox.run('sh', ['-euc', script, 'sh', ...words])).stdout;
+
+/** What the kernels of a root can mount, by their configurations in /boot. */
+async function squashfsFor(sandbox: Sandbox, root: string): Promise<SquashfsOptions['compression']> {
+  const releases = (await output(sandbox, 'cd "$1/boot" 2>/dev/null && ls -d vmlinuz-* 2>/dev/null || :', root))
+    .split('\n')
+    .flatMap((name) => /^vmlinuz-(.+)$/.exec(name)?.[1] ?? []);
+  const kernels = [];
+  for (const release of releases) {
+    const text = await output(sandbox, 'cat "$1/boot/config-$2" 2>/dev/null || :', root, release);
+    const can = fromConfiguration(text);
+    kernels.push({ release, can: can.length > 0 ? can : fromRelease(release), evidence: 'its configuration' });
+  }
+  return chooseCompression(kernels).compression;
+}
+
+async function packRoot(
+  built: BuiltRoot,
+  root: string,
+  { sandbox, folder, onOutput }: FinishDeps,
+): Promise<SquashfsOptions['compression']> {
+  const { compression: asked } = built.recipe;
+  const compression = asked === 'auto' ? await squashfsFor(sandbox, root) : asked;
+  const options = { compression, strong: built.strong, epoch: built.epoch, onOutput };
+  await packSquashfs(sandbox, root, join(folder, 'rootfs.sqsh'), options);
+  return compression;
+}
+
+async function makeRootPartition(built: BuiltRoot, root: string, deps: FinishDeps): Promise<DiskLayout> {
+  const { sandbox, folder, tools } = deps;
+  const [bytes = 0, inodes = 0] = (await output(sandbox, 'du -s -B1 "$1"; du -s --inodes "$1"', root))
+    .trim()
+    .split('\n')
+    .map((line) => Number(line.split('\t')[0]));
+  const layout = planDisk(built.signature, { bytes, inodes }, built.recipe.sizes);
+  const disk = join(folder, diskName);
+  await partitionDisk(disk, layout, tools);
+  const squashfs = join(folder, 'rootfs.sqsh');
+  await fillRoot(sandbox, disk, { layout, squashfs, key: built.key, epoch: built.epoch });
+  return layout;
+}
+
+async function makeBootFolder(
+  built: BuiltRoot,
+  volume: Ext4Volume,
+  layout: DiskLayout,
+  deps: FinishDeps,
+): Promise<string[]> {
+  const { recipe, architecture, epoch } = built;
+  const { kernel, firmware } = await collectBoot(volume);
+  if (kernel === undefined)
+    throw new RefusedError(
+      refusal('image.unfit', 'The image has no kernel in /boot.', {
+        remedy: 'Leave kernel.package as it is, or name a package with a kernel.',
+      }),
+    );
+  const initramfs = await deps.compose(volume, { release: kernel.release, architecture }, deps.signal);
+  const plan = planBoot({
+    ...{ architecture, models: recipe.models, kernel, firmware, title: recipe.name, initramfs: true },
+    config: recipe.steps.flatMap(({ boot }) => boot.config),
+    parameters: recipe.steps
+      .map(({ boot }) => boot.parameters)
+      .filter((each) => each !== '')
+      .join(' '),
+    rootPartition: rootPartitionOf(layout),
+  });
+  if (!plan.ok)
+    throw new RefusedError(
+      refusal(
+        'image.unfit',
+        `models: ${plan.unfit.map(({ model, reason }) => `${model} cannot be started: ${reason}`).join('; ')}.`,
+        {
+          remedy: 'Leave these models out, or name a kernel and firmware that know them.',
+        },
+      ),
+    );
+  const made = new Map<string, string | Uint8Array>([
+    [initramfsName, initramfs],
+    ['config.txt', plan.config],
+    ['cmdline.txt', plan.cmdline],
+  ]);
+  const folder = join(deps.folder, 'boot');
+  await mkdir(folder);
+  return writeBootFolder(volume, { folder, copies: plan.copies, made, steps: recipe.steps, epoch });
+}
+
+const failed = (findings: readonly LintFinding[]): RefusedError => {
+  const lines = findings.map(({ check, place, message, remedy }) => `${place} ${message} (${check}). ${remedy}`);
+  const checks = [...new Set(findings.map(({ check }) => check))].join(', ');
+  return new RefusedError(
+    refusal('image.unfit', ['The image holds what no image should:', ...lines].join('\n'), {
+      remedy: `Mend the recipe. What is meant to be there is allowed by lint.allow: [${checks}].`,
+    }),
+  );
+};
+
+async function inspect(
+  built: BuiltRoot,
+  source: RandomAccess,
+  volume: Ext4Volume,
+  names: readonly string[],
+  deps: FinishDeps,
+) {
+  const facts = await inspectImage(source);
+  const kernels = facts.boot.kernels.map(({ file, release }) => ({ file, release: release ?? null }));
+  const tree = await volumeTree(volume, { folder: join(deps.folder, 'boot'), names, kernels });
+  const findings = await lintImage(tree, built.recipe.allowed);
+  if (findings.length > 0) throw failed(findings);
+  return facts;
+}
+
+async function writeDocuments(manifest: ImageManifest, folder: string): Promise<void> {
+  await writeFile(join(folder, 'image.json'), manifestText(manifest));
+  await writeFile(join(folder, 'sbom.spdx.json'), spdxText(manifest));
+  // Beside the files, wherever that is: a server that publishes a build writes one with its own address.
+  await writeFile(join(folder, 'info.sh'), infoScript(manifest, '.'));
+}
+
+/** The day of the newest file, and what tells two builds of a day apart. */
+const versionOf = ({ recipe, epoch, key }: BuiltRoot): string =>
+  recipe.version ?? `${new Date(epoch * 1000).toISOString().slice(0, 10)}-${key.slice(0, 8)}`;
+
+/** Makes of a root what is booted from: squashfs, disk, boot files; and looks at all of it. */
+export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<Finished> {
+  const { sandbox, folder, stages, tools } = deps;
+  const target = join(folder, 'root');
+  await mkdir(target);
+  const root = await openRoot(sandbox, { layers: deps.layers, below: built.trees, changes: undefined, target });
+  const compression = await stages.run('pack the root', () => packRoot(built, root.path, deps));
+  const layout = await stages.run('make the root partition', () => makeRootPartition(built, root.path, deps));
+  await root.close();
+  const disk = join(folder, diskName);
+  const source = await openDisk(disk);
+  try {
+    const volume = await openExt4(
+      cachedSource(windowOf(source, layout.root.start, layout.root.size), { pageSize: 64 * 1024, pages: 256 }),
+    );
+    const names = await stages.run('make the boot files', async () => {
+      const made = await makeBootFolder(built, volume, layout, deps);
+      const { epoch, key } = built;
+      await fillBoot(
+        disk,
+        { layout, folder: join(folder, 'boot'), names: await readdir(join(folder, 'boot')), key, epoch },
+        tools,
+      );
+      await packInitfs(join(folder, 'boot'), join(folder, 'initfs.tgz'), epoch, tools);
+      return made;
+    });
+    const facts = await stages.run('look at all of it', () => inspect(built, source, volume, names, deps));
+    const { recipe, architecture, epoch, digests, base, packages } = built;
+    const models = facts.models.filter(({ boots }) => boots).map(({ model }) => model);
+    const manifest: ImageManifest = {
+      ...{ format: 1, name: recipe.name, version: versionOf(built), description: recipe.description, architecture },
+      ...{ models: [...(recipe.models ?? models)], recipe: digests, base, sourceDateEpoch: epoch, compression },
+      kernels: [...new Set(facts.boot.kernels.flatMap(({ release }) => release ?? []))].sort(),
+      files: {
+        'initfs.tgz': await digestFile(join(folder, 'initfs.tgz')),
+        'rootfs.sqsh': await digestFile(join(folder, 'rootfs.sqsh')),
+        [diskName]: await digestFile(disk),
+      },
+      packages: [...packages],
+    };
+    await writeDocuments(manifest, folder);
+    return { manifest, disk };
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,102 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  builtNames,
+  createLocalBuilder,
+  diskName,
+  RecipeError,
+  type BuildEvent,
+  type Finished,
+  type Recipe,
+} from '@drover/builder';
+import { problemOf, RefusedError } from '@drover/contract';
+import { DroverError } from '@drover/sdk';
+import { importFile } from '../actions/image-import.js';
+import { flagOption, textOption, type Action, type Cli } from '../command.js';
+import { connect } from '../connect.js';
+import { hint, show } from '../show.js';
+import { bytesText, durationText, safeText } from '../terminal/format.js';
+
+/** A recipe that cannot be used: as for bad settings. */
+const badRecipe = 2;
+
+/** Stages as lines; what programs say with `--verbose`, or at the end when a stage fails. */
+function showEvents(cli: Cli): { onEvent: (event: BuildEvent) => void; onFailure: () => void } {
+  const verbose = flagOption(cli.options, 'verbose');
+  let tail = '';
+  return {
+    onEvent: (event) => {
+      if (event.kind === 'stage') {
+        tail = '';
+        const { number, of, title, kept } = event;
+        cli.io.err(`[${number}/${of}] ${safeText(title)}${kept ? ' (kept)' : ''}\n`);
+      }
+      if (event.kind === 'stage-done' && event.seconds >= 10)
+        cli.io.err(`       ${durationText(event.seconds * 1000)}\n`);
+      if (event.kind !== 'output') return;
+      if (verbose) cli.io.err(event.text);
+      else tail = (tail + event.text).slice(-3000);
+    },
+    onFailure: () => {
+      if (tail !== '') cli.io.err(`${tail.trimEnd()}\n`);
+    },
+  };
+}
+
+const copyOut = async (finished: Finished, folder: string, into: string, withDisk: boolean): Promise<void> => {
+  await mkdir(into, { recursive: true });
+  for (const name of builtNames) await copyFile(join(folder, name), join(into, name));
+  if (withDisk) await copyFile(finished.disk, join(into, diskName));
+};
+
+const summary = ({ manifest }: Finished): string => {
+  const files = Object.entries(manifest.files).map(
+    ([name, { size, sha256 }]) => `  ${name.padEnd(12)} ${bytesText(size).padStart(10)}  sha256 ${sha256}\n`,
+  );
+  return `${manifest.name}:${manifest.version} for ${manifest.models.join(', ')}\n${files.join('')}`;
+};
+
+const load = async (
+  cli: Cli,
+  reference: string,
+): Promise<{ recipe: Recipe; builder: ReturnType<typeof createLocalBuilder> }> => {
+  const cacheDir = textOption(cli.options, 'cacheDir') ?? cli.environment.buildCache;
+  const builder = createLocalBuilder({ cacheDir });
+  return { builder, recipe: await builder.load(reference, process.cwd()) };
+};
+
+export const build: Action = async (cli, [reference = '']) => {
+  const events = showEvents(cli);
+  try {
+    const { builder, recipe } = await load(cli, reference);
+    if (flagOption(cli.options, 'check')) {
+      show(cli, recipe, `${recipe.name}: the recipe and all it extends can be used.\n`);
+      return 0;
+    }
+    const into = textOption(cli.options, 'output');
+    // Whoever names a folder wants files; else the image is for the server, which has to be known before an hour of work.
+    const client = into === undefined || flagOption(cli.options, 'import') ? connect(cli) : undefined;
+    await builder.build(recipe, {
+      ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal },
+      deliver: async (finished, folder) => {
+        if (into !== undefined) await copyOut(finished, folder, into, flagOption(cli.options, 'card'));
+        if (client !== undefined)
+          await importFile(cli, client, finished.disk, {
+            name: finished.manifest.name,
+            version: finished.manifest.version,
+          });
+        show(cli, finished.manifest, summary(finished));
+      },
+    });
+    return 0;
+  } catch (error) {
+    if (error instanceof RecipeError) {
+      cli.io.err(`${error.message}\n`);
+      return badRecipe;
+    }
+    if (!cli.signal.aborted) events.onFailure();
+    else hint(cli, 'Interrupted. What was finished is kept, and the next build goes on from there.');
+    if (error instanceof RefusedError) throw new DroverError(problemOf(error.refusal));
+    throw error;
+  }
+};

@@ -1,0 +1,82 @@
+import type { Result } from '@drover/contract';
+import type { CpioEntry, Ext4Volume } from '@drover/disk-image';
+import { digestOf, readDeviceScripts } from './device-scripts.js';
+import { helperFiles } from './helpers/packages.js';
+import type { HelperStore } from './helpers/store.js';
+import { composeModules, type ModulesPart } from './module-part.js';
+import { wantedModules } from './kernel-modules/wanted.js';
+import { layout, level, storePart, type InitramfsPart } from './part.js';
+import type { Architecture, PutBlob } from './ports.js';
+
+export interface ComposerDeps {
+  readonly helpers: HelperStore;
+  /** The folder `device` of this installation. */
+  readonly deviceFolder: string;
+  readonly put: PutBlob;
+}
+
+export interface InitramfsComposer {
+  /** busybox and our scripts. The same bytes for every image of that architecture. */
+  composeCommon(architecture: Architecture, signal: AbortSignal): Promise<InitramfsPart>;
+  /**
+   * Modules of one kernel, from the image's own root. Refuses with image.unfit when the root has none for that release or the kernel
+   * cannot mount what a root in memory is made of.
+   */
+  composeModules(
+    volume: Ext4Volume,
+    release: string,
+    architecture: Architecture,
+    signal: AbortSignal,
+  ): Promise<Result<ModulesPart>>;
+  /** Changes when what goes into a part changes, besides the image. Fetches nothing. */
+  recipe(): Promise<string>;
+}
+
+/** The console is there before devtmpfs is mounted, so that the first words are not lost. */
+const devices: readonly CpioEntry[] = [
+  { kind: 'char', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+  { kind: 'char', path: 'dev/null', mode: 0o666, major: 1, minor: 3 },
+];
+
+async function commonEntries(
+  deps: ComposerDeps,
+  architecture: Architecture,
+  signal: AbortSignal,
+): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = [...devices];
+  const versions: string[] = [];
+  for (const { name, path, version, bytes } of await deps.helpers.helpers(architecture, signal)) {
+    entries.push({ kind: 'file', path, mode: 0o755, data: bytes });
+    versions.push(`${name}=${version}\n`);
+  }
+  // The other names of busybox are made on the board; the kernel starts /init through this one.
+  entries.push({ kind: 'symlink', path: 'bin/sh', target: 'busybox' });
+  for (const { path, mode, data } of await readDeviceScripts(deps.deviceFolder)) {
+    const text = path.endsWith('/version') ? Buffer.concat([data, Buffer.from(versions.join(''))]) : data;
+    entries.push({ kind: 'file', path, mode, data: text });
+  }
+  return entries;
+}
+
+export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
+  return {
+    composeCommon: async (architecture, signal) =>
+      storePart(deps.put, await commonEntries(deps, architecture, signal), {
+        kind: 'common',
+        architecture,
+        release: null,
+      }),
+    composeModules: (volume, release, architecture, signal) =>
+      composeModules(deps.put, volume, { release, architecture }, signal),
+    recipe: async () => {
+      const scripts = await readDeviceScripts(deps.deviceFolder);
+      return digestOf([
+        `layout ${layout} level ${level}`,
+        ...wantedModules,
+        JSON.stringify(helperFiles('arm64')),
+        ...(await deps.helpers.versions()),
+        ...scripts.flatMap(({ path, mode, data }) => [`${path} ${mode}`, data]),
+      ]);
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { createToolRunner, type RunOptions, type ToolResult, type ToolRunner, type Tools } from './runner.js';
