@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import type { Tools } from '@drover/tools';
@@ -39,6 +39,8 @@ export interface PrivateApt {
    * other lists have is as well signed.
    */
   update(signal: AbortSignal): Promise<void>;
+  /** A digest of all lists it has, which changes with them. */
+  listsDigest(): Promise<string>;
   /** Refuses when the lists have no such package. */
   show(name: string, signal: AbortSignal): Promise<DebianPackage>;
   /** What apt would install and remove for a wish, seen from a state (a dpkg status file); nothing is changed. */
@@ -97,6 +99,14 @@ const sha256Of = async (path: string): Promise<string> => {
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest('hex');
 };
+
+/** Lists by what their signed indices say of them: those name each list with its digest. */
+async function digestLists(lists: string): Promise<string> {
+  const hash = createHash('sha256');
+  const names = (await readdir(lists)).filter((name) => /_(InRelease|Release|Release\.gpg)$/.test(name));
+  for (const name of names.sort()) hash.update(`${name}\n`).update(await readFile(join(lists, name)));
+  return hash.digest('hex');
+}
 
 /** Puts a file that has arrived where it is kept, for good. */
 async function keep(path: string, into: string): Promise<void> {
@@ -200,6 +210,7 @@ export function createPrivateApt({ tools, folder, architecture, sources }: Priva
         incomplete = aptFailed(fault.refusal.detail);
       });
     },
+    listsDigest: () => digestLists(join(folder, 'state/lists')),
     show: async (name, signal) => {
       const query = [...options, '--no-all-versions', 'show', name];
       const { stdout } = await tools.run('apt-cache', query, { signal }).catch(unlessIncomplete);

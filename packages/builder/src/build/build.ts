@@ -15,7 +15,8 @@ import type { ToolRunner } from '@drover/tools';
 import { emulationFor, type Emulation } from '../machine/emulation.js';
 import { openSandbox, type Sandbox } from '../machine/sandbox.js';
 import { setUpWorkbench } from '../machine/workbench.js';
-import { lockPackages, type PackageLock } from '../packages/lock.js';
+import { keptLock } from '../packages/kept-lock.js';
+import type { PackageLock } from '../packages/lock.js';
 import { createContent, type Content } from '../plan/content.js';
 import { signatureOf } from '../output/disk.js';
 import { digestOf, planLayers, type Layer } from '../plan/layers.js';
@@ -196,10 +197,19 @@ async function lockFor(
   );
   const apt = createPrivateApt({ tools, folder: aptFolder, architecture, sources: () => Promise.resolve(sources) });
   await stages.run('look for new packages', () => apt.update(signal));
-  const lock = await stages.run('choose packages', () => lockPackages(recipe, apt, { folder, signal }));
+  const lock = await stages.run('choose packages', () =>
+    keptLock(recipe, apt, { kept: `${aptFolder}/locks`, folder, signal }),
+  );
   await stages.run('fetch packages', () => fetchPackages(apt, packagesOf(lock), store, { signal, onOutput }));
   return lock;
 }
+
+const notYet = (base: Recipe['base']): RefusedError =>
+  new RefusedError(
+    refusal('request.invalid', `base.${base.kind}: recipes that begin with an image cannot be built yet.`, {
+      remedy: 'Begin with base.suite.',
+    }),
+  );
 
 async function buildInto(
   prepared: Prepared,
@@ -238,6 +248,7 @@ async function buildInto(
  * Throws RefusedError with the reason and the remedy; rejects with the signal's reason.
  */
 export async function build(recipe: Recipe, deps: BuilderDeps, options: BuildOptions): Promise<void> {
+  if (recipe.base.kind !== 'suite') throw notYet(recipe.base);
   const store = await openBuildStore(deps.cacheDir);
   const folder = await makeWorkFolder(store.work);
   const stages = createStages(options.onEvent, deps.now);

@@ -11,7 +11,12 @@ const intro = `# Recipes
 A recipe says all that makes an image: \`recipe.yaml\` in a folder of its own, with the files it needs beside it. The image is called as the folder is. Editors that
 know JSON schema complete and check it with [recipe.schema.json](../api/recipe.schema.json). An unknown key is refused with its line.
 
-No command builds from recipes yet: this page is what they will be.
+\`drover build sign\` builds it and puts the image into the server's store, from where boards boot it; \`--output FOLDER\` gives the files instead: \`initfs.tgz\` (the boot
+partition), \`rootfs.sqsh\`, \`image.json\`, \`sbom.spdx.json\`, \`info.sh\`, and with \`--card\` an image of a whole card. \`--check\` only says whether the recipe can be used. On Debian
+\`scripts/install-packages build\` installs what a build runs. It needs no root, no loop device, and leaves nothing behind when it is interrupted; what was finished is kept below
+\`~/.cache/drover/builds\`, so that the next build goes on there, and a change of one step leaves those before it as they are. The same recipe and the same packages give the same bytes.
+
+What is not built yet: \`base.image\` and \`base.url\`.
 
 \`\`\`yaml
 # sign/recipe.yaml

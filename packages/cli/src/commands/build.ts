@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   builtNames,
@@ -11,6 +11,7 @@ import {
 } from '@drover/builder';
 import { problemOf, RefusedError } from '@drover/contract';
 import { DroverError } from '@drover/sdk';
+import { createToolRunner } from '@drover/tools';
 import { importFile } from '../actions/image-import.js';
 import { flagOption, textOption, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
@@ -43,10 +44,17 @@ function showEvents(cli: Cli): { onEvent: (event: BuildEvent) => void; onFailure
   };
 }
 
-const copyOut = async (finished: Finished, folder: string, into: string, withDisk: boolean): Promise<void> => {
+/** What was made is ours to take; only another file system makes it a copy, with its holes. */
+const take = (from: string, to: string): Promise<unknown> =>
+  rename(from, to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EXDEV') throw error;
+    return createToolRunner().run('cp', ['--sparse=always', from, to]);
+  });
+
+const takeOut = async (finished: Finished, folder: string, into: string, withDisk: boolean): Promise<void> => {
   await mkdir(into, { recursive: true });
-  for (const name of builtNames) await copyFile(join(folder, name), join(into, name));
-  if (withDisk) await copyFile(finished.disk, join(into, diskName));
+  for (const name of builtNames) await take(join(folder, name), join(into, name));
+  if (withDisk) await take(finished.disk, join(into, diskName));
 };
 
 const summary = ({ manifest }: Finished): string => {
@@ -79,12 +87,9 @@ export const build: Action = async (cli, [reference = '']) => {
     await builder.build(recipe, {
       ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal },
       deliver: async (finished, folder) => {
-        if (into !== undefined) await copyOut(finished, folder, into, flagOption(cli.options, 'card'));
-        if (client !== undefined)
-          await importFile(cli, client, finished.disk, {
-            name: finished.manifest.name,
-            version: finished.manifest.version,
-          });
+        const { name, version } = finished.manifest;
+        if (client !== undefined) await importFile(cli, client, finished.disk, { name, version });
+        if (into !== undefined) await takeOut(finished, folder, into, flagOption(cli.options, 'card'));
         show(cli, finished.manifest, summary(finished));
       },
     });
