@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { buildRecipe } from './drover/build.js';
 import { startDrover, type Drover } from './drover/server.js';
 import { trouble } from './drover/vendor-boards.js';
 import { run } from './inputs/run.js';
-import { createLab, type Lab } from './lab/index.js';
+import { createLab, qemuVirt, type Lab } from './lab/index.js';
 
 let folder: string;
 let manifest: ImageManifest;
@@ -68,4 +68,23 @@ test.each([
   );
   expect(reports).toMatchObject([{ state: 'ok', message: expect.stringMatching(/, running$/) as string }]);
   expect(pi.guestConsole()).not.toMatch(trouble);
+});
+
+test('a card with it starts by itself, from its own initramfs, and says so on its console', async () => {
+  const boot = path.join(folder, 'boot');
+  await mkdir(boot);
+  await run(['tar', '-xzf', path.join(folder, 'one/initfs.tgz'), '-C', boot]);
+  const parameters = (await readFile(path.join(boot, 'cmdline.txt'), 'utf8')).trim();
+  const guest = await qemuVirt({
+    ...{ lab, smp: 2, memoryMiB: 512, kernel: path.join(boot, 'kernel8.img'), initrd: path.join(boot, 'initrd.img') },
+    append: `${parameters} console=ttyAMA0`,
+    qemuArgs: [
+      ...['-drive', `file=${path.join(folder, 'one/disk.img')},format=raw,if=none,id=card`],
+      ...['-device', 'virtio-blk-device,drive=card'],
+    ],
+  });
+  running.push(guest);
+  await guest.console.expect(/drover: root: PARTUUID=[0-9a-f]{8}-02/, 60_000);
+  await guest.console.expect(`drover login: `, 300_000);
+  expect(guest.console.text()).not.toMatch(/Failed to start|emergency mode/);
 });

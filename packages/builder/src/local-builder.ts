@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { refusal, RefusedError } from '@drover/contract';
 import { createHelperStore, createInitramfsComposer } from '@drover/initramfs';
 import { createToolRunner } from '@drover/tools';
-import { build, type BuildOptions } from './build/build.js';
+import { build, planBuild, type BuildOptions, type BuildPlan } from './build/build.js';
 import type { ComposeInitramfs } from './build/finish.js';
 import { loadRecipe } from './recipe/load.js';
 import type { RecipePlaces } from './recipe/locate.js';
@@ -27,6 +27,7 @@ export const localRecipes: RecipePlaces = {
 export interface LocalBuilder {
   /** Reads a recipe by its folder, its file, or the name of one that comes with Drover. Throws RecipeError. */
   load(reference: string, from: string): Promise<Recipe>;
+  plan(recipe: Recipe, options: Pick<BuildOptions, 'onEvent' | 'signal'>): Promise<BuildPlan>;
   build(recipe: Recipe, options: BuildOptions): Promise<void>;
 }
 
@@ -58,6 +59,7 @@ export function createLocalBuilder({ cacheDir }: { readonly cacheDir: string }):
   const deps = { tools: createToolRunner(), compose, cacheDir, arch: process.arch, now: Date.now };
   return {
     load: (reference, from) => loadRecipe(reference, from, localRecipes),
+    plan: (recipe, options) => planBuild(recipe, deps, options),
     build: (recipe, options) => build(recipe, deps, options),
   };
 }

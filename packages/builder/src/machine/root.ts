@@ -47,22 +47,20 @@ function mountArguments({ below, changes, target }: RootPlace): string[] {
   return ['-t', 'overlay', 'overlay', '-o', `${written ?? 'ro,'}userxattr,lowerdir=${lower}`, target];
 }
 
+/**
+ * Where a root looks for name servers, so that a script that fetches something finds this machine's: its /etc/resolv.conf, or where that leads to, which is
+ * in /run. A file that is not there is made for the moment, and is empty when the root is cleaned.
+ */
+async function resolverOf(sandbox: Sandbox, path: string): Promise<string> {
+  const { stdout } = await sandbox.run('sh', ['-c', 'readlink "$1/etc/resolv.conf" || :', 'sh', path]);
+  const inRun = /^(?:\/|(?:\.\.\/)+)(run(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+)$/.exec(stdout.trim())?.[1];
+  return inRun === undefined ? '/etc/resolv.conf' : `/${inRun}`;
+}
+
 /** What a root is entered with: pivot_root, so that there is no way back to this machine's files. */
-const enter = (path: string, { cwd, shown = {}, forgotten = [] }: RootRun): string[] => [
-  ...[
-    '--bind',
-    path,
-    '/',
-    '--dev',
-    '/dev',
-    '--proc',
-    '/proc',
-    '--tmpfs',
-    '/run',
-    '--bind',
-    workbench.rootTemporary,
-    '/tmp',
-  ],
+const enter = (path: string, resolver: string, { cwd, shown = {}, forgotten = [] }: RootRun): string[] => [
+  ...['--bind', path, '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/run'],
+  ...['--bind', workbench.rootTemporary, '/tmp', '--ro-bind-try', '/etc/resolv.conf', resolver],
   ...['--tmpfs', '/mnt', '--ro-bind', workbench.repository, workbench.repository],
   ...['--bind', workbench.temporary, workbench.temporary],
   ...Object.entries(shown).flatMap(([place, folder]) => ['--ro-bind', folder, place]),
@@ -74,13 +72,14 @@ export async function openRoot(sandbox: Sandbox, place: RootPlace): Promise<Buil
   const { target, layers } = place;
   await sandbox.run('mount', mountArguments(place), { cwd: layers });
   await sandbox.run('sh', ['-euc', 'rm -rf "$1"; mkdir -m 1777 "$1"', 'sh', workbench.rootTemporary]);
+  const resolver = await resolverOf(sandbox, target);
   return {
     path: target,
     run: (program, args, options = {}) => {
       const { shown: _shown, cwd: _cwd, forgotten: _forgotten, ...rest } = options;
-      return sandbox.run('bwrap', [...enter(target, options), program, ...args], rest);
+      return sandbox.run('bwrap', [...enter(target, resolver, options), program, ...args], rest);
     },
-    entry: (options = {}) => ['bwrap', ...enter(target, options)],
+    entry: (options = {}) => ['bwrap', ...enter(target, resolver, options)],
     close: async () => {
       await sandbox.run('umount', [target]);
     },

@@ -14,7 +14,7 @@ interface Options {
 }
 
 /** Another number when what apt is asked for changes though the recipe does not. */
-const format = 1;
+const format = 2;
 
 /** What the choice depends on: all that is asked for, and all there is to choose from. */
 const keyOf = (recipe: Recipe, lists: string): string => {

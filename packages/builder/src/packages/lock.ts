@@ -20,6 +20,8 @@ export interface PackageLock {
   readonly boot: PackageStep;
   /** Of each recipe of the chain. */
   readonly steps: readonly PackageStep[];
+  /** What is installed in the end. */
+  readonly installed: readonly ListedPackage[];
 }
 
 /** Essential and required packages, and apt: what debootstrap calls minbase. /usr is merged from the start, and needs no program that does it. */
@@ -63,5 +65,5 @@ export async function lockPackages(recipe: Recipe, apt: PrivateApt, { folder, si
   const boot = await next(bootWish(recipe));
   const steps: PackageStep[] = [];
   for (const { packages, removePackages } of recipe.steps) steps.push(await next(packages, removePackages));
-  return { system, boot, steps };
+  return { system, boot, steps, installed: sortListed(there) };
 }

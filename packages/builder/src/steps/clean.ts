@@ -11,6 +11,7 @@ rm -rf /var/lib/apt/lists/partial/* /var/cache/ldconfig/aux-cache /var/cache/man
 rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid-
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
 if [ -e /etc/machine-id ] || [ -d /run/systemd ] || [ -x /lib/systemd/systemd ]; then rm -f /etc/machine-id; : >/etc/machine-id; chmod 0444 /etc/machine-id; fi
+if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ] && [ ! -s /etc/resolv.conf ]; then rm -f /etc/resolv.conf; fi
 if [ -f /var/lib/dbus/machine-id ]; then rm -f /var/lib/dbus/machine-id; fi
 if [ -x /usr/sbin/sshd ]; then
   mkdir -p /etc/systemd/system/ssh.service.d

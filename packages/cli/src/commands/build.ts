@@ -6,6 +6,7 @@ import {
   diskName,
   RecipeError,
   type BuildEvent,
+  type BuildPlan,
   type Finished,
   type Recipe,
 } from '@drover/builder';
@@ -64,6 +65,12 @@ const summary = ({ manifest }: Finished): string => {
   return `${manifest.name}:${manifest.version} for ${manifest.models.join(', ')}\n${files.join('')}`;
 };
 
+const planText = (name: string, { stages, packages, fetch }: BuildPlan): string => {
+  const fetched = fetch.count === 0 ? 'all are here' : `${fetch.count} to fetch, ${bytesText(fetch.bytes)}`;
+  const lines = stages.map((title) => `  ${title}\n`).join('');
+  return `${name} would have ${packages.length} packages (${fetched}):\n${lines}`;
+};
+
 const load = async (
   cli: Cli,
   reference: string,
@@ -79,6 +86,11 @@ export const build: Action = async (cli, [reference = '']) => {
     const { builder, recipe } = await load(cli, reference);
     if (flagOption(cli.options, 'check')) {
       show(cli, recipe, `${recipe.name}: the recipe and all it extends can be used.\n`);
+      return 0;
+    }
+    if (flagOption(cli.options, 'dryRun')) {
+      const plan = await builder.plan(recipe, { onEvent: events.onEvent, signal: cli.signal });
+      show(cli, plan, planText(recipe.name, plan));
       return 0;
     }
     const into = textOption(cli.options, 'output');
