@@ -27,7 +27,7 @@ export const localRecipes: RecipePlaces = {
 export interface LocalBuilder {
   /** Reads a recipe by its folder, its file, or the name of one that comes with Drover. Throws RecipeError. */
   load(reference: string, from: string): Promise<Recipe>;
-  plan(recipe: Recipe, options: Pick<BuildOptions, 'onEvent' | 'signal'>): Promise<BuildPlan>;
+  plan(recipe: Recipe, options: Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile'>): Promise<BuildPlan>;
   build(recipe: Recipe, options: BuildOptions): Promise<void>;
 }
 

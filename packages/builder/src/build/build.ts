@@ -25,7 +25,12 @@ export interface BuildOptions {
   readonly deliver: (finished: Finished, folder: string) => Promise<void>;
   readonly onEvent: (event: BuildEvent) => void;
   readonly signal: AbortSignal;
+  /** `packages.lock.json` of an earlier build, whose packages are taken again. */
+  readonly lockFile?: { readonly path: string; readonly text: string } | undefined;
 }
+
+/** What building and planning have in common. */
+type Common = Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile'>;
 
 export interface BuilderDeps {
   readonly tools: ToolRunner;
@@ -66,16 +71,25 @@ async function makeRoot(
     works.map((planned, index) => ({ planned, layer: layers[index] ?? top })),
     { tools, sandbox, folder, stages, onOutput, store, content, architecture, recommends: recipe.recommends },
   );
-  const packages = chosen.lock.installed.map(({ locked }) => locked);
   const digests = await digestsOf(recipe, content);
-  return { recipe, architecture, trees, key: top.key, epoch: top.epoch, signature, packages, digests, base: null };
+  return {
+    recipe,
+    architecture,
+    trees,
+    key: top.key,
+    epoch: top.epoch,
+    signature,
+    lock: chosen.lock,
+    digests,
+    base: null,
+  };
 }
 
 /** Runs work with a folder of its own; what it leaves there is deleted, also by the next build when this one is killed. */
 async function withPrepared(
   recipe: Recipe,
   deps: BuilderDeps,
-  { onEvent, signal }: Pick<BuildOptions, 'onEvent' | 'signal'>,
+  { onEvent, signal, lockFile }: Common,
   work: (prepared: Prepared, sandbox: Sandbox) => Promise<void>,
 ): Promise<void> {
   if (recipe.base.kind !== 'suite') throw notYet(recipe.base);
@@ -87,7 +101,7 @@ async function withPrepared(
   try {
     await sandbox.run('rm', ['-rf', '--', ...(await leftWorkFolders(store.work))]);
     const architecture = recipe.architecture ?? 'arm64';
-    await work({ recipe, architecture, store, folder, stages, onOutput, signal }, sandbox);
+    await work({ recipe, architecture, store, folder, stages, onOutput, signal, lockFile }, sandbox);
   } finally {
     // Within, files may belong to others than us.
     await sandbox.run('rm', ['-rf', '--', folder]).catch(() => undefined);
@@ -106,11 +120,7 @@ export interface BuildPlan {
 }
 
 /** Chooses packages and says what would be done, and does nothing of it. Throws as {@link build} does. */
-export async function planBuild(
-  recipe: Recipe,
-  deps: BuilderDeps,
-  options: Pick<BuildOptions, 'onEvent' | 'signal'>,
-): Promise<BuildPlan> {
+export async function planBuild(recipe: Recipe, deps: BuilderDeps, options: Common): Promise<BuildPlan> {
   let plan: BuildPlan | undefined;
   await withPrepared(recipe, deps, options, async (prepared) => {
     const { lock, missing } = await choosePackages(prepared, deps.tools);
@@ -138,5 +148,6 @@ export const build = (recipe: Recipe, deps: BuilderDeps, options: BuildOptions):
     const { tools, compose } = deps;
     const finishing = { tools, sandbox, compose, layers: store.layers, folder, stages, onOutput, signal };
     const finished = await finishBuild({ ...root, strong: options.strong }, finishing);
+    signal.throwIfAborted();
     await options.deliver(finished, folder);
   });

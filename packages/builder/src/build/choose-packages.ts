@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createPrivateApt, debHeadLength, debTime, type LockedPackage, type PrivateApt } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
 import { keptLock } from '../packages/kept-lock.js';
+import { checkLock, parseLock } from '../packages/lock-file.js';
 import type { PackageLock } from '../packages/lock.js';
 import { sourcesOf } from '../packages/sources.js';
 import type { Recipe } from '../recipe/recipe.js';
@@ -21,6 +22,8 @@ export interface Prepared {
   readonly stages: Stages;
   readonly onOutput: (chunk: Uint8Array) => void;
   readonly signal: AbortSignal;
+  /** A list of packages to take instead of choosing. */
+  readonly lockFile: { readonly path: string; readonly text: string } | undefined;
 }
 
 /** Packages that were chosen, and the way to those that are not here yet. */
@@ -34,21 +37,27 @@ export interface ChosenPackages {
 const packagesOf = (lock: PackageLock): LockedPackage[] =>
   [lock.system, lock.boot, ...lock.steps].flatMap(({ install }) => install.map(({ locked }) => locked));
 
-/** Has apt look for what is new and choose. */
+/** Has apt look for what is new and choose; takes what a list says where there is one, for which nothing needs to be fetched that is kept. */
 export async function choosePackages(prepared: Prepared, tools: ToolRunner): Promise<ChosenPackages> {
-  const { recipe, architecture, store, folder, stages, signal } = prepared;
+  const { recipe, architecture, store, folder, stages, signal, lockFile } = prepared;
   const sources = await sourcesOf(recipe);
   const digest = createHash('sha256')
     .update(`${architecture}\n${sources.join('\n')}`)
     .digest('hex');
   const aptFolder = store.aptFolder(digest);
   const apt = createPrivateApt({ tools, folder: aptFolder, architecture, sources: () => Promise.resolve(sources) });
-  await stages.run('look for new packages', () => apt.update(signal));
-  const kept = join(aptFolder, 'locks');
-  const lock = await stages.run('choose packages', () => keptLock(recipe, apt, { kept, folder, signal }));
+  const look = (): Promise<void> => stages.run('look for new packages', () => apt.update(signal));
+  const choose = async (): Promise<PackageLock> => {
+    await look();
+    const kept = join(aptFolder, 'locks');
+    return stages.run('choose packages', () => keptLock(recipe, apt, { kept, folder, signal }));
+  };
+  const lock = lockFile === undefined ? await choose() : parseLock(lockFile.path, lockFile.text);
+  if (lockFile !== undefined) checkLock(lockFile.path, lock, recipe);
   const all = packagesOf(lock);
   const missing: LockedPackage[] = [];
   for (const each of all) if (!(await store.hasPackage(each.sha256))) missing.push(each);
+  if (lockFile !== undefined && missing.length > 0) await look();
   return { lock, all, missing, apt };
 }
 

@@ -1,7 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
-import type { LockedPackage } from '@drover/debian';
 import { cachedSource, inspectImage, openExt4, windowOf, type Ext4Volume, type RandomAccess } from '@drover/disk-image';
 import { chooseCompression, fromConfiguration, fromRelease } from '@drover/initramfs';
 import type { ToolRunner } from '@drover/tools';
@@ -21,6 +20,8 @@ import { manifestText, type ImageManifest } from '../output/manifest.js';
 import { openDisk } from '../output/open-disk.js';
 import { spdxText } from '../output/spdx.js';
 import { packSquashfs, type SquashfsOptions } from '../output/squashfs.js';
+import { lockText } from '../packages/lock-file.js';
+import type { PackageLock } from '../packages/lock.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { Architecture } from '../recipe/schema.js';
 import type { Stages } from './events.js';
@@ -56,7 +57,7 @@ export interface BuiltRoot {
   readonly epoch: number;
   /** Of the disk, which /etc/fstab names. */
   readonly signature: string;
-  readonly packages: readonly LockedPackage[];
+  readonly lock: PackageLock;
   readonly digests: ImageManifest['recipe'];
   readonly base: string | null;
   readonly strong: boolean;
@@ -70,7 +71,14 @@ export interface Finished {
 }
 
 /** Files of a build besides the disk. */
-export const builtNames = ['initfs.tgz', 'rootfs.sqsh', 'image.json', 'sbom.spdx.json', 'info.sh'] as const;
+export const builtNames = [
+  'initfs.tgz',
+  'rootfs.sqsh',
+  'image.json',
+  'packages.lock.json',
+  'sbom.spdx.json',
+  'info.sh',
+] as const;
 export const diskName = 'disk.img';
 
 const output = async (sandbox: Sandbox, script: string, ...words: string[]): Promise<string> =>
@@ -223,7 +231,8 @@ export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<F
       return made;
     });
     const facts = await stages.run('look at all of it', () => inspect(built, source, volume, names, deps));
-    const { recipe, architecture, epoch, digests, base, packages } = built;
+    const { recipe, architecture, epoch, digests, base, lock } = built;
+    await writeFile(join(folder, 'packages.lock.json'), lockText(lock));
     const models = facts.models.filter(({ boots }) => boots).map(({ model }) => model);
     const manifest: ImageManifest = {
       ...{ format: 1, name: recipe.name, version: versionOf(built), description: recipe.description, architecture },
@@ -232,9 +241,10 @@ export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<F
       files: {
         'initfs.tgz': await digestFile(join(folder, 'initfs.tgz')),
         'rootfs.sqsh': await digestFile(join(folder, 'rootfs.sqsh')),
+        'packages.lock.json': await digestFile(join(folder, 'packages.lock.json')),
         [diskName]: await digestFile(disk),
       },
-      packages: [...packages],
+      packages: lock.installed.map(({ locked }) => locked),
     };
     await writeDocuments(manifest, folder);
     return { manifest, disk };

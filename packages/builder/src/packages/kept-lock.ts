@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PrivateApt } from '@drover/debian';
 import type { Recipe } from '../recipe/recipe.js';
+import { lockText, parseLock } from './lock-file.js';
 import { lockPackages, type PackageLock } from './lock.js';
 
 interface Options {
@@ -14,7 +15,7 @@ interface Options {
 }
 
 /** Another number when what apt is asked for changes though the recipe does not. */
-const format = 2;
+const format = 3;
 
 /** What the choice depends on: all that is asked for, and all there is to choose from. */
 const keyOf = (recipe: Recipe, lists: string): string => {
@@ -25,23 +26,15 @@ const keyOf = (recipe: Recipe, lists: string): string => {
     .digest('hex');
 };
 
-/** Fields of packages keep their order. */
-const toText = (lock: PackageLock): string =>
-  JSON.stringify(lock, (_, value: unknown) => (value instanceof Map ? [...(value as Map<string, string>)] : value));
-const fromText = (text: string): PackageLock =>
-  JSON.parse(text, (key, value: unknown) =>
-    key === 'stanza' ? new Map(value as [string, string][]) : value,
-  ) as PackageLock;
-
 /** As {@link lockPackages}; what was chosen before from the same lists is not asked again, which takes apt some seconds. */
 export async function keptLock(recipe: Recipe, apt: PrivateApt, { kept, ...options }: Options): Promise<PackageLock> {
   const path = join(kept, `${keyOf(recipe, await apt.listsDigest())}.json`);
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text !== undefined) return fromText(text);
+  if (text !== undefined) return parseLock(path, text);
   const lock = await lockPackages(recipe, apt, options);
   await mkdir(kept, { recursive: true });
   const arriving = join(options.folder, 'lock.json');
-  await writeFile(arriving, toText(lock));
+  await writeFile(arriving, lockText(lock));
   await rename(arriving, path);
   return lock;
 }

@@ -30,11 +30,14 @@ const minimal = ['?essential', '?priority(required)', 'apt', 'usr-is-merged'];
 /** Debian's kernels for boards of Raspberry Pi. */
 const kernels = { arm64: 'linux-image-arm64', armhf: 'linux-image-armmp' } as const;
 
-const bootWish = ({ kernel, architecture }: Recipe): string[] => [
+export const bootWish = ({ kernel, architecture }: Recipe): string[] => [
   kernel.package ?? kernels[architecture ?? 'arm64'],
   kernel.firmware ?? 'raspi-firmware',
   'init',
 ];
+
+/** Names alone, without versions. */
+export const askedOf = (wishes: readonly string[]): string[] => wishes.map((name) => name.replace(/[=/:].*$/, ''));
 
 interface Options {
   /** For files of its own. */
@@ -58,8 +61,7 @@ export async function lockPackages(recipe: Recipe, apt: PrivateApt, { folder, si
     const chosen = await apt.resolve({ install, remove, recommends: recipe.recommends }, state, signal);
     const replaced = [...chosen.remove, ...chosen.install.map(({ locked }) => locked.name)];
     there = [...without(there, replaced), ...chosen.install];
-    const asked = install.map((name) => name.replace(/[=/:].*$/, ''));
-    return { install: sortListed(chosen.install), remove: chosen.remove, asked };
+    return { install: sortListed(chosen.install), remove: chosen.remove, asked: askedOf(install) };
   };
   const system = await next(minimal);
   const boot = await next(bootWish(recipe));

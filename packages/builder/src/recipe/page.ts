@@ -12,7 +12,8 @@ A recipe says all that makes an image: \`recipe.yaml\` in a folder of its own, w
 know JSON schema complete and check it with [recipe.schema.json](../api/recipe.schema.json). An unknown key is refused with its line.
 
 \`drover build sign\` builds it and puts the image into the server's store, from where boards boot it; \`--output FOLDER\` gives the files instead: \`initfs.tgz\` (the boot
-partition), \`rootfs.sqsh\`, \`image.json\`, \`sbom.spdx.json\`, \`info.sh\`, and with \`--card\` an image of a whole card. \`--check\` only says whether the recipe can be used. On Debian
+partition), \`rootfs.sqsh\`, \`image.json\`, \`packages.lock.json\`, \`sbom.spdx.json\`, \`info.sh\`, and with \`--card\` an image of a whole card. \`--lock packages.lock.json\` takes the packages of that
+build again, from what is kept, also when the mirror has moved on. \`--dry-run\` chooses packages and says what would be done. \`--check\` only says whether the recipe can be used. On Debian
 \`scripts/install-packages build\` installs what a build runs. It needs no root, no loop device, and leaves nothing behind when it is interrupted; what was finished is kept below
 \`~/.cache/drover/builds\`, so that the next build goes on there, and a change of one step leaves those before it as they are. The same recipe and the same packages give the same bytes.
 

@@ -1,4 +1,4 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   builtNames,
@@ -14,7 +14,7 @@ import { problemOf, RefusedError } from '@drover/contract';
 import { DroverError } from '@drover/sdk';
 import { createToolRunner } from '@drover/tools';
 import { importFile } from '../actions/image-import.js';
-import { flagOption, textOption, type Action, type Cli } from '../command.js';
+import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
 import { hint, show } from '../show.js';
 import { bytesText, durationText, safeText } from '../terminal/format.js';
@@ -65,6 +65,14 @@ const summary = ({ manifest }: Finished): string => {
   return `${manifest.name}:${manifest.version} for ${manifest.models.join(', ')}\n${files.join('')}`;
 };
 
+const readLock = async (path: string | undefined): Promise<{ path: string; text: string } | undefined> => {
+  if (path === undefined) return undefined;
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new UsageError(`--lock ${path} cannot be read: ${error.message}`, 'Name the packages.lock.json of a build.');
+  });
+  return { path, text };
+};
+
 const planText = (name: string, { stages, packages, fetch }: BuildPlan): string => {
   const fetched = fetch.count === 0 ? 'all are here' : `${fetch.count} to fetch, ${bytesText(fetch.bytes)}`;
   const lines = stages.map((title) => `  ${title}\n`).join('');
@@ -88,8 +96,9 @@ export const build: Action = async (cli, [reference = '']) => {
       show(cli, recipe, `${recipe.name}: the recipe and all it extends can be used.\n`);
       return 0;
     }
+    const lockFile = await readLock(textOption(cli.options, 'lock'));
     if (flagOption(cli.options, 'dryRun')) {
-      const plan = await builder.plan(recipe, { onEvent: events.onEvent, signal: cli.signal });
+      const plan = await builder.plan(recipe, { onEvent: events.onEvent, signal: cli.signal, lockFile });
       show(cli, plan, planText(recipe.name, plan));
       return 0;
     }
@@ -97,7 +106,7 @@ export const build: Action = async (cli, [reference = '']) => {
     // Whoever names a folder wants files; else the image is for the server, which has to be known before an hour of work.
     const client = into === undefined || flagOption(cli.options, 'import') ? connect(cli) : undefined;
     await builder.build(recipe, {
-      ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal },
+      ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal, lockFile },
       deliver: async (finished, folder) => {
         const { name, version } = finished.manifest;
         if (client !== undefined) await importFile(cli, client, finished.disk, { name, version });

@@ -44,6 +44,7 @@ export const commands: readonly CommandSpec[] = [
       ['--card', 'with --output: an image of a whole card too'],
       ['--release', 'as small as it gets, however long that takes'],
       ['--check', 'only see whether the recipe can be used'],
+      ['--lock <file>', 'packages.lock.json of an earlier build: take its packages again'],
       ['--dry-run', 'choose packages and say what would be done'],
       ['--shared', 'let all tenants see the image'],
       ['--verbose', 'show all that programs say'],
