@@ -63,6 +63,8 @@ export interface PrivateAptDeps {
   readonly architecture: string;
   /** One-line sources, sources.list(5). */
   readonly sources: () => Promise<readonly string[]>;
+  /** Others may use the folder at the same time: updates wait for each other, as apt itself does not. */
+  readonly shared?: boolean;
 }
 
 /** apt.conf(5) settings. Proxies and the like from /etc/apt/apt.conf.d still count. */
@@ -190,7 +192,10 @@ async function resolve(
   return { install: found, remove: plan.remove };
 }
 
-export function createPrivateApt({ tools, folder, architecture, sources }: PrivateAptDeps): PrivateApt {
+/** Seconds that an update waits for another. */
+const longestUpdate = '600';
+
+export function createPrivateApt({ tools, folder, architecture, sources, shared }: PrivateAptDeps): PrivateApt {
   const options = settings(folder, architecture);
   const apt = { tools, options };
   let incomplete: RefusedError | undefined;
@@ -205,7 +210,11 @@ export function createPrivateApt({ tools, folder, architecture, sources }: Priva
       await writeFile(join(folder, 'state/status'), '');
       await writeFile(join(folder, 'sources.list.new'), `${lines.join('\n')}\n`);
       await rename(join(folder, 'sources.list.new'), join(folder, 'sources.list'));
-      await tools.run('apt-get', [...options, '-q', 'update', '--error-on=any'], { signal }).catch((fault: unknown) => {
+      const update = [...options, '-q', 'update', '--error-on=any'];
+      const turn = ['-w', longestUpdate, join(folder, 'turn'), 'apt-get'];
+      const [program, args]: [string, string[]] =
+        shared === true ? ['flock', [...turn, ...update]] : ['apt-get', update];
+      await tools.run(program, args, { signal }).catch((fault: unknown) => {
         if (!(fault instanceof RefusedError) || fault.refusal.code !== 'tool.failed') throw fault;
         incomplete = aptFailed(fault.refusal.detail);
       });

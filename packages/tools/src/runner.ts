@@ -49,6 +49,7 @@ const packages: Readonly<Record<string, string>> = {
   unsquashfs: 'squashfs-tools',
   e2fsck: 'e2fsprogs',
   mke2fs: 'e2fsprogs',
+  flock: 'util-linux',
   'apt-get': 'apt',
   'apt-cache': 'apt',
   'dpkg-deb': 'dpkg',

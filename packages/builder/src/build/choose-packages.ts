@@ -45,7 +45,13 @@ export async function choosePackages(prepared: Prepared, tools: ToolRunner): Pro
     .update(`${architecture}\n${sources.join('\n')}`)
     .digest('hex');
   const aptFolder = store.aptFolder(digest);
-  const apt = createPrivateApt({ tools, folder: aptFolder, architecture, sources: () => Promise.resolve(sources) });
+  const apt = createPrivateApt({
+    tools,
+    folder: aptFolder,
+    architecture,
+    sources: () => Promise.resolve(sources),
+    shared: true,
+  });
   const look = (): Promise<void> => stages.run('look for new packages', () => apt.update(signal));
   const choose = async (): Promise<PackageLock> => {
     await look();
@@ -56,7 +62,7 @@ export async function choosePackages(prepared: Prepared, tools: ToolRunner): Pro
   if (lockFile !== undefined) checkLock(lockFile.path, lock, recipe);
   const all = packagesOf(lock);
   const missing: LockedPackage[] = [];
-  for (const each of all) if (!(await store.hasPackage(each.sha256))) missing.push(each);
+  for (const each of all) if (!(await store.hasPackage(each))) missing.push(each);
   if (lockFile !== undefined && missing.length > 0) await look();
   return { lock, all, missing, apt };
 }

@@ -26,11 +26,21 @@ const keyOf = (recipe: Recipe, lists: string): string => {
     .digest('hex');
 };
 
+/** What a power cut left of a list is none. */
+const readable = (path: string, text: string): PackageLock | undefined => {
+  try {
+    return parseLock(path, text);
+  } catch {
+    return undefined;
+  }
+};
+
 /** As {@link lockPackages}; what was chosen before from the same lists is not asked again, which takes apt some seconds. */
 export async function keptLock(recipe: Recipe, apt: PrivateApt, { kept, ...options }: Options): Promise<PackageLock> {
   const path = join(kept, `${keyOf(recipe, await apt.listsDigest())}.json`);
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text !== undefined) return parseLock(path, text);
+  const known = text === undefined ? undefined : readable(path, text);
+  if (known !== undefined) return known;
   const lock = await lockPackages(recipe, apt, options);
   await mkdir(kept, { recursive: true });
   const arriving = join(options.folder, 'lock.json');

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { refusal, RefusedError } from '@drover/contract';
 import { sortListed, type ListedPackage, type PrivateApt } from '@drover/debian';
 import type { Recipe } from '../recipe/recipe.js';
 import { installedState } from './repository.js';
@@ -39,6 +40,13 @@ export const bootWish = ({ kernel, architecture }: Recipe): string[] => [
 /** Names alone, without versions. */
 export const askedOf = (wishes: readonly string[]): string[] => wishes.map((name) => name.replace(/[=/:].*$/, ''));
 
+/** Says whose wish it was that apt cannot meet. */
+const refuse = (recipe: string, fault: unknown): never => {
+  if (!(fault instanceof RefusedError) || fault.refusal.code !== 'tool.failed') throw fault;
+  const remedy = `Look at packages and removePackages of the recipe ${recipe}: names, versions, and whether its sources have them.`;
+  throw new RefusedError(refusal('tool.failed', `${recipe}: packages: ${fault.refusal.detail}`, { remedy }));
+};
+
 interface Options {
   /** For files of its own. */
   readonly folder: string;
@@ -66,6 +74,7 @@ export async function lockPackages(recipe: Recipe, apt: PrivateApt, { folder, si
   const system = await next(minimal);
   const boot = await next(bootWish(recipe));
   const steps: PackageStep[] = [];
-  for (const { packages, removePackages } of recipe.steps) steps.push(await next(packages, removePackages));
+  for (const { name, packages, removePackages } of recipe.steps)
+    steps.push(await next(packages, removePackages).catch((fault: unknown) => refuse(name, fault)));
   return { system, boot, steps, installed: sortListed(there) };
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LockedPackage } from '@drover/debian';
@@ -31,7 +31,8 @@ export interface BuildStore {
   layer(key: string): Promise<LayerRecord | undefined>;
   /** Makes a folder with a tree in `root` a layer. One that another build has finished meanwhile stays. */
   keepLayer(key: string, folder: string, record: LayerRecord): Promise<void>;
-  hasPackage(sha256: string): Promise<boolean>;
+  /** Whether it is there, and whole as far as its size tells; apt compares its digest when it is used. */
+  hasPackage(wanted: Pick<LockedPackage, 'sha256' | 'size'>): Promise<boolean>;
 }
 
 /** 80 bits: no two layers of one store will ever have the same name, and a list of twenty fits into the options of a mount. */
@@ -43,6 +44,36 @@ const notThere = (fault: NodeJS.ErrnoException): undefined => {
   if (fault.code !== 'ENOENT') throw fault;
   return undefined;
 };
+
+/** Undefined also for what a power cut left of one: the layer is made again. */
+async function readRecord(layer: string): Promise<LayerRecord | undefined> {
+  const text = await readFile(join(layer, recordName), 'utf8').catch(notThere);
+  try {
+    return text === undefined ? undefined : LayerRecord.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+async function writeRecord(layer: string, record: LayerRecord): Promise<void> {
+  const file = await open(join(layer, recordName), 'w');
+  try {
+    await file.writeFile(`${JSON.stringify(record)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Moves a folder to where none is. */
+const isMovedTo = (from: string, to: string): Promise<boolean> =>
+  rename(from, to).then(
+    () => true,
+    (fault: NodeJS.ErrnoException) => {
+      if (fault.code !== 'ENOTEMPTY' && fault.code !== 'EEXIST') throw fault;
+      return false;
+    },
+  );
 
 export async function openBuildStore(folder: string): Promise<BuildStore> {
   const [layers, packages, work, logs] = ['layers', 'packages', 'work', 'logs'].map((name) => join(folder, name)) as [
@@ -58,22 +89,24 @@ export async function openBuildStore(folder: string): Promise<BuildStore> {
     treeOf: (key) => `${nameOf(key)}/root`,
     aptFolder: (digest) => join(folder, 'apt', digest.slice(0, nameLength)),
     layer: async (key) => {
-      const path = join(layers, nameOf(key), recordName);
-      const text = await readFile(path, 'utf8').catch(notThere);
-      if (text === undefined) return undefined;
+      const folderOf = join(layers, nameOf(key));
+      const record = await readRecord(folderOf);
       const now = new Date();
-      await utimes(path, now, now);
-      return LayerRecord.parse(JSON.parse(text));
+      if (record !== undefined) await utimes(join(folderOf, recordName), now, now);
+      return record;
     },
     keepLayer: async (key, made, record) => {
-      await writeFile(join(made, recordName), `${JSON.stringify(record)}\n`);
-      await rename(made, join(layers, nameOf(key))).catch((fault: NodeJS.ErrnoException) => {
-        if (fault.code !== 'ENOTEMPTY' && fault.code !== 'EEXIST') throw fault;
-      });
+      await writeRecord(made, record);
+      const place = join(layers, nameOf(key));
+      if (await isMovedTo(made, place)) return;
+      if ((await readRecord(place)) !== undefined) return;
+      // What stands there is no layer: it goes where the next build deletes it.
+      await rename(place, join(work, `damaged-${nameOf(key)}-${process.pid}`));
+      await isMovedTo(made, place);
     },
-    hasPackage: (sha256) =>
+    hasPackage: ({ sha256, size }) =>
       stat(join(packages, `${sha256}.deb`)).then(
-        () => true,
+        (found) => found.size === size,
         () => false,
       ),
   };
