@@ -1,10 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Device, Image, RootMode, TimelineItem } from '@drover/contract';
 import { createClient, type Client } from '@drover/sdk';
 import { stringify } from 'yaml';
+import { run } from '../inputs/run.js';
 import type { Lab } from '../lab/lab.js';
 import type { LabProcess } from '../lab/process.js';
 
@@ -55,16 +56,52 @@ export interface Drover {
 
 /** For a board of the emulator. */
 const bootMs = 300_000;
+/** Of the largest image of these tests, on a machine with other work. */
+const importMs = 600_000;
 const defaultHelpers = '/var/cache/drover-lab/helpers';
 
 async function waitReady(url: string, process: LabProcess): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (;;) {
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
     if (answer?.ok === true) return;
     if (Date.now() > deadline) throw new Error(`the server is not ready:\n${process.console.text().slice(-4000)}`);
     await sleep(200);
   }
+}
+
+/** Bytes of a file, as they are asked for. */
+const partOf = async (file: FileHandle, start: number, end: number): Promise<Uint8Array> =>
+  (await file.read(Buffer.alloc(end - start), 0, end - start, start)).buffer;
+
+async function importImage(
+  client: Client,
+  image: string,
+  { name, version, signal }: { readonly name: string; readonly version: string; readonly signal: AbortSignal },
+): Promise<Image> {
+  const file = await open(image);
+  try {
+    const { size } = await file.stat();
+    const source = { size, read: (start: number, end: number) => partOf(file, start, end) };
+    const upload = await client.upload(source, { filename: path.basename(image), signal });
+    const body = { name, version, source: { kind: 'upload' as const, upload: upload.id } };
+    const created = await client.call('createImage', { body }, { signal });
+    const job = await client.waitForJob(created.job ?? '', { signal });
+    if (job.state !== 'succeeded') throw new Error(JSON.stringify(job.error));
+    return await client.call('getImage', { params: { ref: created.id } }, { signal });
+  } finally {
+    await file.close();
+  }
+}
+
+/** What it runs and what it said last: all that is left to judge one that hangs by. */
+async function stateOf(process: LabProcess): Promise<string> {
+  const { stdout } = await run(['ps', '--forest', '-eo', 'pid,ppid,stat,etimes,time,wchan:24,args'], {
+    env: { COLUMNS: '300' },
+  });
+  const from = stdout.split('\n').findIndex((line) => Number(line.trim().split(' ')[0]) === process.pid);
+  const tree = stdout.split('\n').slice(from, from + 20);
+  return `${tree.join('\n')}\n${process.console.text().slice(-4000)}`;
 }
 
 /** Children of the supervisor carry their plane's name among their arguments. */
@@ -115,16 +152,12 @@ export async function startDrover(lab: Lab, options: DroverOptions = {}): Promis
   return {
     ...{ client, key, dataDir, url, process },
     pidOf: (plane) => findPlane(process.pid, plane),
-    async importImage(image, name, version) {
-      const { openAsBlob } = await import('node:fs');
-      const upload = await client.upload(await openAsBlob(image), { filename: path.basename(image) });
-      const created = await client.call('createImage', {
-        body: { name, version, source: { kind: 'upload', upload: upload.id } },
-      });
-      const job = await client.waitForJob(created.job ?? '');
-      if (job.state !== 'succeeded') throw new Error(`import: ${JSON.stringify(job.error)}`);
-      return client.call('getImage', { params: { ref: created.id } });
-    },
+    importImage: (image, name, version) =>
+      importImage(client, image, { name, version, signal: AbortSignal.timeout(importMs) }).catch(
+        async (error: unknown) => {
+          throw new Error(`the import of ${name}: ${String(error)}\n${await stateOf(process)}`, { cause: error });
+        },
+      ),
     deviceUntil,
     async provisioned({ name, serial, image, model = 'pi4', ...how }) {
       await client.call('createDevice', { body: { name, serial, bootPrefix: serial.slice(-8), model } });
