@@ -5,5 +5,11 @@ export { type Recipe, type RecipeBase, type RecipeStep } from './recipe/recipe.j
 export { builtNames, diskName, type Finished } from './build/finish.js';
 export { type BuildOptions, type BuildPlan } from './build/build.js';
 export { type BuildEvent } from './build/events.js';
-export { createLocalBuilder, type LocalBuilder } from './local-builder.js';
+export { type ServerImages } from './base/fetch.js';
+export { type Builder, type PlanOptions } from './builder.js';
+export { createLocalBuilder, localRecipes, type LocalBuilderOptions } from './local-builder.js';
+export { connectHere } from './process/local-process.js';
+export { createProcessBuilder } from './process/process-builder.js';
+export { parseSshAddress, type SshAddress } from './ssh/address.js';
+export { connectOverSsh, type SshBuilderOptions } from './ssh/connect.js';
 export { ImageManifest } from './output/manifest.js';

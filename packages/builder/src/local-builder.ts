@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { refusal, RefusedError } from '@drover/contract';
 import { createHelperStore, createInitramfsComposer } from '@drover/initramfs';
 import { createToolRunner } from '@drover/tools';
-import { build, planBuild, type BuildOptions, type BuildPlan } from './build/build.js';
+import type { ServerImages } from './base/fetch.js';
+import { build, planBuild } from './build/build.js';
 import type { ComposeInitramfs } from './build/finish.js';
-import { loadRecipe } from './recipe/load.js';
+import type { Builder } from './builder.js';
 import type { RecipePlaces } from './recipe/locate.js';
-import type { Recipe } from './recipe/recipe.js';
 
 const ours = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
@@ -23,13 +23,6 @@ export const localRecipes: RecipePlaces = {
     read: (path) => readFile(path, 'utf8'),
   },
 };
-
-export interface LocalBuilder {
-  /** Reads a recipe by its folder, its file, or the name of one that comes with Drover. Throws RecipeError. */
-  load(reference: string, from: string): Promise<Recipe>;
-  plan(recipe: Recipe, options: Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile'>): Promise<BuildPlan>;
-  build(recipe: Recipe, options: BuildOptions): Promise<void>;
-}
 
 /** Composes in memory: the parts of one kernel are some 20 MB. */
 function createCompose(cacheDir: string): ComposeInitramfs {
@@ -53,12 +46,18 @@ function createCompose(cacheDir: string): ComposeInitramfs {
   };
 }
 
-/** Builds on this machine. `cacheDir`: for packages, layers and the programs of the initramfs; all of it can be made again. */
-export function createLocalBuilder({ cacheDir }: { readonly cacheDir: string }): LocalBuilder {
+export interface LocalBuilderOptions {
+  /** For packages, layers and the programs of the initramfs; all of it can be made again. */
+  readonly cacheDir: string;
+  /** For recipes that begin with an image of a server. */
+  readonly images?: ServerImages | undefined;
+}
+
+/** Builds on this machine. */
+export function createLocalBuilder({ cacheDir, images }: LocalBuilderOptions): Builder {
   const compose = createCompose(`${cacheDir}/helpers`);
-  const deps = { tools: createToolRunner(), compose, cacheDir, arch: process.arch, now: Date.now };
+  const deps = { tools: createToolRunner(), compose, images, cacheDir, arch: process.arch, now: Date.now };
   return {
-    load: (reference, from) => loadRecipe(reference, from, localRecipes),
     plan: (recipe, options) => planBuild(recipe, deps, options),
     build: (recipe, options) => build(recipe, deps, options),
   };

@@ -1,4 +1,4 @@
-export { aptSourceLine, debianSources, type AptSource } from './apt-sources.js';
+export { aptSourceLine, debianSources, parseSourcesFile, parseSourcesList, type AptSource } from './apt-sources.js';
 export {
   createPrivateApt,
   type DebianPackage,

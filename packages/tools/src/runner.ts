@@ -64,6 +64,9 @@ const packages: Readonly<Record<string, string>> = {
   mcopy: 'mtools',
   sfdisk: 'fdisk',
   squashfuse: 'squashfuse',
+  getfattr: 'attr',
+  unzip: 'unzip',
+  ssh: 'openssh-client',
   xz: 'xz-utils',
   zstd: 'zstd',
 };

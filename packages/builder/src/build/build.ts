@@ -1,14 +1,17 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { refusal, RefusedError } from '@drover/contract';
 import type { LockedPackage } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
+import { openBaseImage, type BaseImage } from '../base/base-image.js';
+import { fetchBase, type ServerImages } from '../base/fetch.js';
 import { openSandbox, type Sandbox } from '../machine/sandbox.js';
 import { setUpEmulation } from '../machine/set-up-emulation.js';
 import { setUpWorkbench } from '../machine/workbench.js';
 import { createContent } from '../plan/content.js';
 import { planWorks } from '../plan/works.js';
 import type { Recipe } from '../recipe/recipe.js';
+import { openDisk } from '../output/open-disk.js';
+import type { Architecture } from '../recipe/schema.js';
 import { openBuildStore } from '../store/build-store.js';
 import { leftWorkFolders, makeWorkFolder } from '../store/work-folders.js';
 import { choosePackages, fetchPackages, type Prepared } from './choose-packages.js';
@@ -21,6 +24,8 @@ import { planAll } from './plan-all.js';
 export interface BuildOptions {
   /** As small as it gets, however long it takes. */
   readonly strong: boolean;
+  /** Whether whoever takes it wants the disk as well, which is most of what comes from another host. Default true. */
+  readonly withDisk?: boolean;
   /** Takes what was made; it is deleted when this returns. */
   readonly deliver: (finished: Finished, folder: string) => Promise<void>;
   readonly onEvent: (event: BuildEvent) => void;
@@ -35,6 +40,8 @@ type Common = Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile'>;
 export interface BuilderDeps {
   readonly tools: ToolRunner;
   readonly compose: ComposeInitramfs;
+  /** For recipes that begin with an image of a server. */
+  readonly images: ServerImages | undefined;
   /** Where packages and layers are kept. */
   readonly cacheDir: string;
   /** Of this machine, as Node calls it: `x64`. */
@@ -45,13 +52,8 @@ export interface BuilderDeps {
 
 /** Stages besides the layers. */
 const otherStages = 7;
-
-const notYet = (base: Recipe['base']): RefusedError =>
-  new RefusedError(
-    refusal('request.invalid', `base.${base.kind}: recipes that begin with an image cannot be built yet.`, {
-      remedy: 'Begin with base.suite.',
-    }),
-  );
+/** With an image to begin with. */
+const stagesOfBase = 2;
 
 /** The root, as layers: packages first, then what the recipes do. */
 async function makeRoot(
@@ -59,17 +61,17 @@ async function makeRoot(
   sandbox: Sandbox,
   { tools, arch }: BuilderDeps,
 ): Promise<Omit<BuiltRoot, 'strong'>> {
-  const { recipe, architecture, store, folder, stages, onOutput } = prepared;
+  const { recipe, architecture, store, folder, stages, onOutput, base } = prepared;
   const chosen = await choosePackages(prepared, tools);
   const timeOf = await fetchPackages(chosen, prepared);
   const content = createContent();
-  const { works, layers, top, signature } = await planAll(recipe, chosen.lock, content, timeOf);
-  stages.expect(works.length + otherStages);
+  const { works, layers, top, signature } = await planAll(prepared, chosen.lock, content, timeOf);
+  stages.expect(works.length + otherStages + (base === undefined ? 0 : stagesOfBase));
   await setUpWorkbench(sandbox, store.packages);
   await setUpEmulation(sandbox, architecture, arch);
   const trees = await makeLayers(
     works.map((planned, index) => ({ planned, layer: layers[index] ?? top })),
-    { tools, sandbox, folder, stages, onOutput, store, content, architecture, recommends: recipe.recommends },
+    { tools, sandbox, folder, stages, onOutput, store, content, architecture, base, recommends: recipe.recommends },
   );
   const digests = await digestsOf(recipe, content);
   return {
@@ -81,8 +83,27 @@ async function makeRoot(
     signature,
     lock: chosen.lock,
     digests,
-    base: null,
+    base,
   };
+}
+
+/** Runs work with the image that a recipe begins with, where it does with one. */
+async function withBase(
+  { recipe, store, folder, stages, onOutput, signal }: Omit<Prepared, 'base' | 'architecture'>,
+  { tools, images }: BuilderDeps,
+  work: (base: BaseImage | undefined, architecture: Architecture) => Promise<void>,
+): Promise<void> {
+  const { base, architecture: wanted } = recipe;
+  if (base.kind === 'suite') return work(undefined, wanted ?? 'arm64');
+  const fetching = { tools, bases: store.bases, folder, images, signal, onOutput };
+  const { sha256, path } = await stages.run('fetch the image to begin with', () => fetchBase(base, fetching));
+  const source = await openDisk(path);
+  try {
+    const opened = await stages.run('read it', () => openBaseImage(source, { sha256, wanted, signal }));
+    await work(opened, opened.architecture);
+  } finally {
+    await source.close();
+  }
 }
 
 /** Runs work with a folder of its own; what it leaves there is deleted, also by the next build when this one is killed. */
@@ -92,7 +113,6 @@ async function withPrepared(
   { onEvent, signal, lockFile }: Common,
   work: (prepared: Prepared, sandbox: Sandbox) => Promise<void>,
 ): Promise<void> {
-  if (recipe.base.kind !== 'suite') throw notYet(recipe.base);
   const store = await openBuildStore(deps.cacheDir);
   const folder = await makeWorkFolder(store.work);
   const stages = createStages(onEvent, deps.now);
@@ -100,8 +120,8 @@ async function withPrepared(
   const sandbox = await openSandbox(deps.tools, signal);
   try {
     await sandbox.run('rm', ['-rf', '--', ...(await leftWorkFolders(store.work))]);
-    const architecture = recipe.architecture ?? 'arm64';
-    await work({ recipe, architecture, store, folder, stages, onOutput, signal, lockFile }, sandbox);
+    const common = { recipe, store, folder, stages, onOutput, signal, lockFile };
+    await withBase(common, deps, (base, architecture) => work({ ...common, base, architecture }, sandbox));
   } finally {
     // Within, files may belong to others than us.
     await sandbox.run('rm', ['-rf', '--', folder]).catch(() => undefined);
@@ -124,7 +144,7 @@ export async function planBuild(recipe: Recipe, deps: BuilderDeps, options: Comm
   let plan: BuildPlan | undefined;
   await withPrepared(recipe, deps, options, async (prepared) => {
     const { lock, missing } = await choosePackages(prepared, deps.tools);
-    const works = await planWorks(recipe, lock, createContent());
+    const works = await planWorks(recipe, lock, createContent(), prepared.base);
     plan = {
       stages: works.map(({ title }) => title),
       packages: lock.installed.map(({ locked }) => locked),

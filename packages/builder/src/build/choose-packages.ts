@@ -3,9 +3,11 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createPrivateApt, debHeadLength, debTime, type LockedPackage, type PrivateApt } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
+import { basePackages } from '../base/base-packages.js';
+import type { BaseImage } from '../base/base-image.js';
 import { keptLock } from '../packages/kept-lock.js';
 import { checkLock, parseLock } from '../packages/lock-file.js';
-import type { PackageLock } from '../packages/lock.js';
+import type { PackageLock, PackageStep } from '../packages/lock.js';
 import { sourcesOf } from '../packages/sources.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { Architecture } from '../recipe/schema.js';
@@ -22,6 +24,7 @@ export interface Prepared {
   readonly stages: Stages;
   readonly onOutput: (chunk: Uint8Array) => void;
   readonly signal: AbortSignal;
+  readonly base: BaseImage | undefined;
   /** A list of packages to take instead of choosing. */
   readonly lockFile: { readonly path: string; readonly text: string } | undefined;
 }
@@ -34,13 +37,21 @@ export interface ChosenPackages {
   readonly apt: PrivateApt;
 }
 
+/** An image that is only added to needs no apt, which a system of another kind has not. */
+const wantsPackages = ({ base, steps }: Recipe): boolean =>
+  base.kind === 'suite' || steps.some(({ packages, removePackages }) => packages.length + removePackages.length > 0);
+
+const none: PackageStep = { install: [], remove: [], asked: [] };
+
 const packagesOf = (lock: PackageLock): LockedPackage[] =>
   [lock.system, lock.boot, ...lock.steps].flatMap(({ install }) => install.map(({ locked }) => locked));
 
 /** Has apt look for what is new and choose; takes what a list says where there is one, for which nothing needs to be fetched that is kept. */
 export async function choosePackages(prepared: Prepared, tools: ToolRunner): Promise<ChosenPackages> {
   const { recipe, architecture, store, folder, stages, signal, lockFile } = prepared;
-  const sources = await sourcesOf(recipe);
+  const ofImage =
+    prepared.base === undefined ? { present: [], sources: [] } : await basePackages(prepared.base.root, folder);
+  const sources = await sourcesOf(recipe, ofImage.sources);
   const digest = createHash('sha256')
     .update(`${architecture}\n${sources.join('\n')}`)
     .digest('hex');
@@ -54,9 +65,12 @@ export async function choosePackages(prepared: Prepared, tools: ToolRunner): Pro
   });
   const look = (): Promise<void> => stages.run('look for new packages', () => apt.update(signal));
   const choose = async (): Promise<PackageLock> => {
+    const { present } = ofImage;
+    if (!wantsPackages(recipe))
+      return { system: none, boot: none, steps: recipe.steps.map(() => none), installed: [], kept: present };
     await look();
     const kept = join(aptFolder, 'locks');
-    return stages.run('choose packages', () => keptLock(recipe, apt, { kept, folder, signal }));
+    return stages.run('choose packages', () => keptLock(recipe, apt, { present, kept, folder, signal }));
   };
   const lock = lockFile === undefined ? await choose() : parseLock(lockFile.path, lockFile.text);
   if (lockFile !== undefined) checkLock(lockFile.path, lock, recipe);

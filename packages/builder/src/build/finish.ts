@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { cachedSource, inspectImage, openExt4, windowOf, type Ext4Volume, type RandomAccess } from '@drover/disk-image';
 import { chooseCompression, fromConfiguration, fromRelease } from '@drover/initramfs';
+import { sortPackages } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
 import { collectBoot } from '../boot/collect.js';
+import type { BaseImage } from '../base/base-image.js';
+import { keepBootFolder } from '../boot/keep.js';
 import { initramfsName, planBoot } from '../boot/plan.js';
 import { writeBootFolder } from '../boot/write.js';
 import { lintImage } from '../lint/lint.js';
@@ -14,7 +17,16 @@ import { openRoot } from '../machine/root.js';
 import type { Sandbox } from '../machine/sandbox.js';
 import { packInitfs } from '../output/archive.js';
 import { digestFile } from '../output/digest.js';
-import { fillBoot, fillRoot, partitionDisk, planDisk, rootPartitionOf, type DiskLayout } from '../output/disk.js';
+import {
+  fillBoot,
+  fillRoot,
+  namesOf,
+  partitionDisk,
+  planDisk,
+  rootPartitionOf,
+  type DiskLayout,
+  type DiskNames,
+} from '../output/disk.js';
 import { infoScript } from '../output/info.js';
 import { manifestText, type ImageManifest } from '../output/manifest.js';
 import { openDisk } from '../output/open-disk.js';
@@ -59,7 +71,8 @@ export interface BuiltRoot {
   readonly signature: string;
   readonly lock: PackageLock;
   readonly digests: ImageManifest['recipe'];
-  readonly base: string | null;
+  /** The image it began with, where it did with one. */
+  readonly base: BaseImage | undefined;
   readonly strong: boolean;
 }
 
@@ -85,12 +98,16 @@ const output = async (sandbox: Sandbox, script: string, ...words: string[]): Pro
   (await sandbox.run('sh', ['-euc', script, 'sh', ...words])).stdout;
 
 /** What the kernels of a root can mount, by their configurations in /boot. */
-async function squashfsFor(sandbox: Sandbox, root: string): Promise<SquashfsOptions['compression']> {
+async function squashfsFor(
+  sandbox: Sandbox,
+  root: string,
+  ofImage: readonly string[],
+): Promise<SquashfsOptions['compression']> {
   const releases = (await output(sandbox, 'cd "$1/boot" 2>/dev/null && ls -d vmlinuz-* 2>/dev/null || :', root))
     .split('\n')
     .flatMap((name) => /^vmlinuz-(.+)$/.exec(name)?.[1] ?? []);
   const kernels = [];
-  for (const release of releases) {
+  for (const release of releases.length > 0 ? releases : ofImage) {
     const text = await output(sandbox, 'cat "$1/boot/config-$2" 2>/dev/null || :', root, release);
     const can = fromConfiguration(text);
     kernels.push({ release, can: can.length > 0 ? can : fromRelease(release), evidence: 'its configuration' });
@@ -104,11 +121,23 @@ async function packRoot(
   { sandbox, folder, onOutput }: FinishDeps,
 ): Promise<SquashfsOptions['compression']> {
   const { compression: asked } = built.recipe;
-  const compression = asked === 'auto' ? await squashfsFor(sandbox, root) : asked;
-  const options = { compression, strong: built.strong, epoch: built.epoch, onOutput };
+  const compression =
+    asked === 'auto' ? await squashfsFor(sandbox, root, built.base?.facts.root?.moduleReleases ?? []) : asked;
+  const { strong, epoch, base } = built;
+  const options = { compression, strong, epoch, without: base?.bootFolder, onOutput };
   await packSquashfs(sandbox, root, join(folder, 'rootfs.sqsh'), options);
   return compression;
 }
+
+/** Those of the image it began with, which that image's own files know. */
+const diskNamesOf = ({ key, signature, base }: BuiltRoot): DiskNames =>
+  base === undefined
+    ? namesOf(key, signature)
+    : {
+        signature,
+        boot: { label: base.boot.label, serial: base.boot.serial },
+        root: { label: base.root.label, uuid: base.root.uuid },
+      };
 
 async function makeRootPartition(built: BuiltRoot, root: string, deps: FinishDeps): Promise<DiskLayout> {
   const { sandbox, folder, tools } = deps;
@@ -120,11 +149,12 @@ async function makeRootPartition(built: BuiltRoot, root: string, deps: FinishDep
   const disk = join(folder, diskName);
   await partitionDisk(disk, layout, tools);
   const squashfs = join(folder, 'rootfs.sqsh');
-  await fillRoot(sandbox, disk, { layout, squashfs, key: built.key, epoch: built.epoch });
+  const { key, epoch } = built;
+  await fillRoot(sandbox, disk, { layout, names: diskNamesOf(built), squashfs, root, key, epoch });
   return layout;
 }
 
-async function makeBootFolder(
+async function planBootFolder(
   built: BuiltRoot,
   volume: Ext4Volume,
   layout: DiskLayout,
@@ -168,6 +198,18 @@ async function makeBootFolder(
   return writeBootFolder(volume, { folder, copies: plan.copies, made, steps: recipe.steps, epoch });
 }
 
+/** Boot files: those of the image it began with, or what its packages bring. Returns their paths. */
+async function makeBootFolder(
+  built: BuiltRoot,
+  volume: Ext4Volume,
+  layout: DiskLayout,
+  deps: FinishDeps,
+): Promise<string[]> {
+  if (built.base === undefined) return planBootFolder(built, volume, layout, deps);
+  const { recipe, epoch } = built;
+  return keepBootFolder(join(deps.folder, 'boot'), { steps: recipe.steps, epoch });
+}
+
 const failed = (findings: readonly LintFinding[]): RefusedError => {
   const lines = findings.map(({ check, place, message, remedy }) => `${place} ${message} (${check}). ${remedy}`);
   const checks = [...new Set(findings.map(({ check }) => check))].join(', ');
@@ -204,12 +246,19 @@ async function writeDocuments(manifest: ImageManifest, folder: string): Promise<
 const versionOf = ({ recipe, epoch, key }: BuiltRoot): string =>
   recipe.version ?? `${new Date(epoch * 1000).toISOString().slice(0, 10)}-${key.slice(0, 8)}`;
 
+/** Out of the root, where what runs in it sees and changes them. */
+async function takeBootFiles({ bootFolder }: BaseImage, root: string, { sandbox, folder }: FinishDeps): Promise<void> {
+  await mkdir(join(folder, 'boot'));
+  await output(sandbox, 'cp -r "$1/." "$2"; chmod -R u+rwX,go+rX "$2"', root + bootFolder, join(folder, 'boot'));
+}
+
 /** Makes of a root what is booted from: squashfs, disk, boot files; and looks at all of it. */
 export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<Finished> {
   const { sandbox, folder, stages, tools } = deps;
   const target = join(folder, 'root');
   await mkdir(target);
   const root = await openRoot(sandbox, { layers: deps.layers, below: built.trees, changes: undefined, target });
+  if (built.base !== undefined) await takeBootFiles(built.base, root.path, deps);
   const compression = await stages.run('pack the root', () => packRoot(built, root.path, deps));
   const layout = await stages.run('make the root partition', () => makeRootPartition(built, root.path, deps));
   await root.close();
@@ -221,12 +270,10 @@ export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<F
     );
     const names = await stages.run('make the boot files', async () => {
       const made = await makeBootFolder(built, volume, layout, deps);
-      const { epoch, key } = built;
-      await fillBoot(
-        disk,
-        { layout, folder: join(folder, 'boot'), names: await readdir(join(folder, 'boot')), key, epoch },
-        tools,
-      );
+      const { epoch } = built;
+      const files = await readdir(join(folder, 'boot'));
+      const filling = { layout, folder: join(folder, 'boot'), files, names: diskNamesOf(built), epoch };
+      await fillBoot(disk, filling, tools);
       await packInitfs(join(folder, 'boot'), join(folder, 'initfs.tgz'), epoch, tools);
       return made;
     });
@@ -236,7 +283,13 @@ export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<F
     const models = facts.models.filter(({ boots }) => boots).map(({ model }) => model);
     const manifest: ImageManifest = {
       ...{ format: 1, name: recipe.name, version: versionOf(built), description: recipe.description, architecture },
-      ...{ models: [...(recipe.models ?? models)], recipe: digests, base, sourceDateEpoch: epoch, compression },
+      ...{
+        models: [...(recipe.models ?? models)],
+        recipe: digests,
+        base: base?.sha256 ?? null,
+        sourceDateEpoch: epoch,
+        compression,
+      },
       kernels: [...new Set(facts.boot.kernels.flatMap(({ release }) => release ?? []))].sort(),
       files: {
         'initfs.tgz': await digestFile(join(folder, 'initfs.tgz')),
@@ -244,7 +297,7 @@ export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<F
         'packages.lock.json': await digestFile(join(folder, 'packages.lock.json')),
         [diskName]: await digestFile(disk),
       },
-      packages: lock.installed.map(({ locked }) => locked),
+      packages: sortPackages([...lock.kept, ...lock.installed.map(({ locked }) => locked)]),
     };
     await writeDocuments(manifest, folder);
     return { manifest, disk };

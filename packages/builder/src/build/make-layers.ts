@@ -2,6 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LockedPackage } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
+import type { BaseImage } from '../base/base-image.js';
+import { unpackBase } from '../base/unpack.js';
 import { openRoot, type BuildRoot } from '../machine/root.js';
 import type { Sandbox } from '../machine/sandbox.js';
 import type { Content } from '../plan/content.js';
@@ -28,6 +30,8 @@ export interface LayerDeps {
   readonly content: Content;
   readonly architecture: Architecture;
   readonly recommends: boolean;
+  /** The image it begins with, where it does with one. */
+  readonly base: BaseImage | undefined;
   /** A folder of this build, for what is not finished. */
   readonly folder: string;
   readonly stages: Stages;
@@ -42,13 +46,14 @@ export interface PlannedLayer {
 
 async function carryOut({ layer, planned }: PlannedLayer, deps: LayerDeps, context: StepContext): Promise<void> {
   const { work } = layer;
-  const { tools, content, recommends } = deps;
+  const { tools, content, recommends, base } = deps;
   switch (work.kind) {
     case 'system':
     case 'image':
       throw new Error(`a layer of kind ${work.kind} lies on others`);
     case 'packages':
-      if (planned.packages !== undefined) await changePackages(planned.packages, context, { recommends });
+      if (planned.packages !== undefined)
+        await changePackages(planned.packages, context, { recommends, seesBoot: base !== undefined });
       return;
     case 'settings':
       return applySettings(work, context);
@@ -86,8 +91,9 @@ async function makeLayer(each: PlannedLayer, below: readonly string[], deps: Lay
   ];
   for (const path of [upper, work, target, folder]) await mkdir(path, { recursive: true });
   const context = { sandbox, architecture, folder, env: buildVariables(layer.epoch), onOutput };
-  const isFirst = layer.work.kind === 'system';
-  if (isFirst) await makeSystem(planned.packages?.install ?? [], upper, context);
+  const isFirst = layer.work.kind === 'system' || layer.work.kind === 'image';
+  if (layer.work.kind === 'system') await makeSystem(planned.packages?.install ?? [], upper, context);
+  if (layer.work.kind === 'image' && deps.base !== undefined) await unpackBase(deps.base, upper, context);
   const root: BuildRoot = await openRoot(sandbox, { layers: store.layers, below, changes: { upper, work }, target });
   if (!isFirst) await carryOut(each, deps, { ...context, root });
   await cleanRoot({ ...context, root });

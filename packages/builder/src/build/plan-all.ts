@@ -1,3 +1,4 @@
+import type { BaseImage } from '../base/base-image.js';
 import type { PackageLock } from '../packages/lock.js';
 import type { Content } from '../plan/content.js';
 import { planLayers, type Layer } from '../plan/layers.js';
@@ -17,8 +18,13 @@ const bringsFstab = (recipe: Recipe): boolean =>
   recipe.steps.some(({ files }) => files.some(({ path }) => path === '/etc/fstab'));
 
 /** All that is done and the layers it becomes. The disk is called by what is in it, but for the file that says so. */
-export async function planAll(recipe: Recipe, lock: PackageLock, content: Content, timeOf: (sha256: string) => number) {
-  const works = await planWorks(recipe, lock, content);
+export async function planAll(
+  { recipe, base }: { readonly recipe: Recipe; readonly base: BaseImage | undefined },
+  lock: PackageLock,
+  content: Content,
+  timeOf: (sha256: string) => number,
+) {
+  const works = await planWorks(recipe, lock, content, base);
   const plan = (): Layer[] =>
     planLayers(
       works.map(({ work }) => work),
@@ -29,8 +35,9 @@ export async function planAll(recipe: Recipe, lock: PackageLock, content: Conten
     if (top === undefined) throw new Error('a recipe without any work');
     return top;
   };
-  const signature = signatureOf(topOf(plan()).key);
-  if (!bringsFstab(recipe)) {
+  // What an image says of its partitions stays true.
+  const signature = base?.signature ?? signatureOf(topOf(plan()).key);
+  if (base === undefined && !bringsFstab(recipe)) {
     const file = { path: '/etc/fstab', content: fstab(signature), owner: 'root' };
     works.push({ work: { kind: 'files', files: await content.placed(file, '/') }, title: '/etc/fstab' });
   }

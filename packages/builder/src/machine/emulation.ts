@@ -37,6 +37,7 @@ export const emulationFor = (
   if (machine.arch === 'arm' && architecture === 'armhf') return undefined;
   const { emulator, magic, mask } = emulated[architecture];
   const name = `drover-${architecture}`;
-  // F: the emulator is opened now, so that it is found from within a root that does not have it; O and C: what it starts keeps its own rights.
-  return { name, emulator, line: `:${name}:M::${magic}:${mask}:/usr/bin/${emulator}:OCF` };
+  // F: the emulator is opened now, so that it is found from within a root that does not have it; O and C: what it starts keeps its own rights; P: and its own name,
+  // by which busybox knows what it is to be.
+  return { name, emulator, line: `:${name}:M::${magic}:${mask}:/usr/bin/${emulator}:POCF` };
 };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, truncate } from 'node:fs/promises';
 import type { ToolRunner } from '@drover/tools';
 import type { Sandbox } from '../machine/sandbox.js';
+import { attributesOf, type FileAttribute } from './attributes.js';
 
 const MiB = 1024 * 1024;
 const bootStart = 4 * MiB;
@@ -30,6 +31,21 @@ const uuidOf = (key: string, what: string): string => {
 
 /** Of the disk whose root is built on layers up to this key. */
 export const signatureOf = (key: string): string => hashOf(key, 'disk').slice(0, 8);
+
+/** What a disk and its file systems are called. Images name their parts by all of these. */
+export interface DiskNames {
+  /** Eight hex digits. */
+  readonly signature: string;
+  readonly boot: { readonly label: string; readonly serial: string };
+  readonly root: { readonly label: string; readonly uuid: string };
+}
+
+/** Names that follow from what is in it. */
+export const namesOf = (key: string, signature: string): DiskNames => ({
+  signature,
+  boot: { label: 'BOOTFS', serial: hashOf(key, 'boot').slice(0, 8) },
+  root: { label: 'rootfs', uuid: uuidOf(key, 'root') },
+});
 
 /** `used`: bytes and inodes of the root's files. `size`: of the root partition; null: what they take, and `spare`. */
 export function planDisk(
@@ -73,21 +89,62 @@ mounted=$1; mkdir -p "$mounted"; squashfuse "$2" "$mounted"; shift 2
 mke2fs "$@"
 umount "$mounted"`;
 
+/** debugfs(8) says what went wrong, and ends well all the same. */
+const attributesScript = `
+mkdir -p /mnt/attributes
+while read -r number value; do printf %s "$value" | base64 -d >"/mnt/attributes/$number"; done
+printf %s "$3" >/mnt/attributes/commands
+said=$(debugfs -w -f /mnt/attributes/commands "$1?offset=$2" 2>&1 | grep -v -e '^debugfs' || :)
+rm -rf /mnt/attributes
+[ -z "$said" ] || { echo "$said" >&2; exit 1; }`;
+
+/**
+ * Sets extended attributes, such as what ping may do without being root. They are not taken from where the files are: squashfuse 0.1.105 takes `security.`
+ * for `trusted.`.
+ */
+async function setAttributes(
+  sandbox: Sandbox,
+  {
+    disk,
+    start,
+    attributes,
+    env,
+  }: { disk: string; start: number; attributes: readonly FileAttribute[]; env: Record<string, string> },
+): Promise<void> {
+  if (attributes.length === 0) return;
+  const commands = attributes.map(
+    ({ path, name }, number) => `ea_set -f /mnt/attributes/${number} "${path.replaceAll('"', '""')}" ${name}\n`,
+  );
+  async function* values(): AsyncIterable<Uint8Array> {
+    for (const [number, { value }] of attributes.entries()) yield Buffer.from(`${number} ${value}\n`);
+  }
+  const words = [disk, String(start), commands.join('')];
+  await sandbox.run('sh', ['-euc', attributesScript, 'sh', ...words], { env, input: values() });
+}
+
 /** Writes the root partition of a disk from a squashfs. `epoch`: seconds. */
 export async function fillRoot(
   sandbox: Sandbox,
   disk: string,
-  { layout, squashfs, key, epoch }: { layout: DiskLayout; squashfs: string; key: string; epoch: number },
+  {
+    layout,
+    names,
+    squashfs,
+    root,
+    key,
+    epoch,
+  }: { layout: DiskLayout; names: DiskNames; squashfs: string; root: string; key: string; epoch: number },
 ): Promise<void> {
   const { start, size, inodes } = layout.root;
   const extended = `offset=${start},lazy_itable_init=0,lazy_journal_init=0,hash_seed=${uuidOf(key, 'hash')}`;
-  const form = ['-q', '-F', '-t', 'ext4', '-L', 'rootfs', '-U', uuidOf(key, 'root'), '-I', String(inodeSize)];
+  const form = ['-q', '-F', '-t', 'ext4', '-L', names.root.label, '-U', names.root.uuid, '-I', String(inodeSize)];
   const features = ['-O', '^orphan_file,^metadata_csum_seed', '-N', String(inodes)];
   const mounted = '/mnt/squashfs';
-  const args = [...form, ...features, '-d', mounted, '-E', extended, disk, `${size / 1024}k`];
+  const args = [...form, ...features, '-d', mounted, '-E', `${extended},no_copy_xattrs`, disk, `${size / 1024}k`];
   // Times the file system keeps of itself (libext2fs, E2FSPROGS_FAKE_TIME).
   const env = { E2FSPROGS_FAKE_TIME: String(epoch), SOURCE_DATE_EPOCH: String(epoch) };
   await sandbox.run('sh', ['-euc', fillScript, 'sh', mounted, squashfs, ...args], { env });
+  await setAttributes(sandbox, { disk, start, attributes: await attributesOf(sandbox, root), env });
 }
 
 /** Writes the boot partition of a disk from a folder. */
@@ -96,20 +153,20 @@ export async function fillBoot(
   {
     layout,
     folder,
+    files,
     names,
-    key,
     epoch,
-  }: { layout: DiskLayout; folder: string; names: readonly string[]; key: string; epoch: number },
+  }: { layout: DiskLayout; folder: string; files: readonly string[]; names: DiskNames; epoch: number },
   tools: ToolRunner,
 ): Promise<void> {
   const { start, size } = layout.boot;
   const place = ['--offset', String(start / 512), disk, String(size / 1024)];
   const env = { SOURCE_DATE_EPOCH: String(epoch), TZ: 'UTC' };
+  const label = names.boot.label === '' ? [] : ['-n', names.boot.label];
+  await tools.run('mkfs.vfat', ['--invariant', '-i', names.boot.serial, '-F', '32', ...label, ...place], { env });
   await tools.run(
-    'mkfs.vfat',
-    ['--invariant', '-i', hashOf(key, 'boot').slice(0, 8), '-F', '32', '-n', 'BOOTFS', ...place],
+    'mcopy',
+    ['-s', '-Q', '-m', '-i', `${disk}@@${start}`, ...files.map((name) => `${folder}/${name}`), '::'],
     { env },
   );
-  const files = names.map((name) => `${folder}/${name}`);
-  await tools.run('mcopy', ['-s', '-Q', '-m', '-i', `${disk}@@${start}`, ...files, '::'], { env });
 }

@@ -11,6 +11,10 @@ const Built = z.strictObject({
   md5: z.string().regex(/^[0-9a-f]{32}$/),
 });
 
+/** A package in an image. Of those that a base image came with, the .deb is not known. */
+const BuiltPackage = LockedPackage.partial({ size: true, sha256: true });
+export type BuiltPackage = z.infer<typeof BuiltPackage>;
+
 /** `image.json`: what a build made, and all of what. The same inputs give the same bytes. */
 export const ImageManifest = z.strictObject({
   format: z.literal(1),
@@ -33,7 +37,7 @@ export const ImageManifest = z.strictObject({
   kernels: z.array(z.string()),
   compression: z.enum(compressions),
   files: z.record(z.string(), Built),
-  packages: z.array(LockedPackage),
+  packages: z.array(BuiltPackage),
 });
 export type ImageManifest = z.infer<typeof ImageManifest>;
 export type BuiltFile = z.infer<typeof Built>;

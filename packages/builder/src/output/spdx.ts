@@ -1,20 +1,19 @@
-import type { LockedPackage } from '@drover/debian';
-import type { ImageManifest } from './manifest.js';
+import type { BuiltPackage, ImageManifest } from './manifest.js';
 
 /** Letters, digits, dots and hyphens are all an SPDX id may have (SPDX 2.3, 7.2); names of packages have a plus too, and no capitals. */
 const idOf = (text: string): string => `SPDXRef-${text.replaceAll('+', 'PLUS').replace(/[^A-Za-z0-9.-]/g, '-')}`;
 
 /** purl-spec, type deb. */
-const purl = ({ name, version, architecture }: LockedPackage): string =>
+const purl = ({ name, version, architecture }: BuiltPackage): string =>
   `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}`;
 
 const unknown = 'NOASSERTION';
 
-const packageOf = (each: LockedPackage): object => ({
+const packageOf = (each: BuiltPackage): object => ({
   ...{ SPDXID: idOf(`Package-${each.name}-${each.architecture}`), name: each.name, versionInfo: each.version },
   ...{ downloadLocation: unknown, filesAnalyzed: false, licenseConcluded: unknown, licenseDeclared: unknown },
   ...{ copyrightText: unknown, sourceInfo: `built from the source package ${each.source}` },
-  checksums: [{ algorithm: 'SHA256', checksumValue: each.sha256 }],
+  ...(each.sha256 === undefined ? {} : { checksums: [{ algorithm: 'SHA256', checksumValue: each.sha256 }] }),
   externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl(each) }],
 });
 

@@ -7,6 +7,8 @@ export interface SquashfsOptions {
   readonly strong: boolean;
   /** Seconds. */
   readonly epoch: number;
+  /** A folder of the root whose content is left out: `/boot/firmware`. */
+  readonly without: string | undefined;
   readonly onOutput: (chunk: Uint8Array) => void;
 }
 
@@ -36,5 +38,8 @@ export const packSquashfs = (
   options: SquashfsOptions,
 ): Promise<unknown> => {
   const form = ['-noappend', '-no-progress', '-reproducible', '-mkfs-time', String(options.epoch), '-xattrs'];
-  return sandbox.run('mksquashfs', [root, into, ...form, ...compressor(options)], { onOutput: options.onOutput });
+  const left = options.without === undefined ? [] : ['-wildcards', '-e', `${options.without.slice(1)}/*`];
+  return sandbox.run('mksquashfs', [root, into, ...form, ...compressor(options), ...left], {
+    onOutput: options.onOutput,
+  });
 };

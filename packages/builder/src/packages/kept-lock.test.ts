@@ -16,6 +16,7 @@ const list = (name: string): string =>
   `Package: ${name}\nVersion: 1\nArchitecture: arm64\nDepends: libc6\nFilename: pool/${name}.deb\nSize: 1\nSHA256: ${'ab'.repeat(32)}\n`;
 const recipeWith = (...packages: string[]) =>
   ({
+    base: { kind: 'suite' },
     ...{ kernel: { package: null, firmware: null }, architecture: 'arm64', recommends: false },
     steps: [{ packages, removePackages: [] }],
   }) as unknown as Recipe;
@@ -35,7 +36,7 @@ function countingApt() {
 
 it('what was chosen from the same lists for the same wishes is not asked again, and comes back as it was', async () => {
   const { apt, state } = countingApt();
-  const options = { kept: join(folder, 'kept'), folder, signal: new AbortController().signal };
+  const options = { present: [], kept: join(folder, 'kept'), folder, signal: new AbortController().signal };
   const first = await keptLock(recipeWith('nano'), apt, options);
   expect(state.asked).toBe(3);
   expect(await keptLock(recipeWith('nano'), apt, options)).toEqual(first);

@@ -12,9 +12,11 @@ const step = (...names: string[]): PackageStep => ({ install: names.flatMap(list
 const lock: PackageLock = {
   ...{ system: step('libc6'), boot: step('linux-image-arm64', 'raspi-firmware', 'init'), steps: [step('nano')] },
   installed: ['libc6', 'nano'].flatMap(listed),
+  kept: [{ name: 'raspberrypi-sys-mods', version: '1', architecture: 'all', source: 'raspberrypi-sys-mods' }],
 };
 const recipeWith = (...packages: string[]) =>
   ({
+    base: { kind: 'suite' },
     ...{ kernel: { package: null, firmware: null }, architecture: 'arm64' },
     steps: [{ name: 'sign', packages, removePackages: [] }],
   }) as unknown as Recipe;

@@ -18,6 +18,7 @@ const LockFile = z.object({
   boot: Step,
   steps: z.array(Step),
   installed: z.array(Package),
+  kept: z.array(z.object({ name: z.string(), version: z.string(), architecture: z.string(), source: z.string() })),
 });
 
 export const lockText = (lock: PackageLock): string =>

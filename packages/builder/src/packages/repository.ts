@@ -16,5 +16,5 @@ const installed = (stanza: Stanza): Stanza => {
 };
 
 /** The state (a dpkg status file) in which these are installed, for apt to resolve against. */
-export const installedState = (packages: readonly ListedPackage[]): string =>
+export const installedState = (packages: readonly Pick<ListedPackage, 'stanza'>[]): string =>
   formatDeb822(packages.map(({ stanza }) => installed(stanza)));

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
-import { aptSourceLine, debianSources } from '@drover/debian';
+import { aptSourceLine, debianSources, type AptSource } from '@drover/debian';
 import type { Recipe } from '../recipe/recipe.js';
 
-/** Where the packages of a recipe's base come from. */
-export async function sourcesOf(recipe: Recipe): Promise<string[]> {
+/** Where the packages of a recipe come from. `ofImage`: what the image it begins with says. */
+export async function sourcesOf(recipe: Recipe, ofImage: readonly AptSource[]): Promise<string[]> {
   const { base } = recipe;
-  if (base.kind !== 'suite') return [];
   const own = recipe.steps.flatMap(({ sources, folder }) =>
     sources.map(({ uri, suite, components, key }) =>
       aptSourceLine({ uri, suite, components, signedBy: join(folder, key) }, ...components),
     ),
   );
+  if (base.kind !== 'suite') return [...ofImage.map((source) => aptSourceLine(source, ...source.components)), ...own];
   if (base.mirror !== null) {
     const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
     return [

@@ -39,6 +39,8 @@ describe('the layers of a build', () => {
     const epochs = (works: LayerWork[]) => plan(works).map(({ epoch }) => epoch);
     expect(epochs([system, install('nano'), motd('a')])).toEqual([1000, 1000, 1000]);
     expect(epochs([system, install('vim'), motd('a')])).toEqual([1000, 2000, 2000]);
-    expect(epochs([{ kind: 'image', sha256: 'a'.repeat(64) }])).toEqual([0]);
+    expect(epochs([{ kind: 'image', sha256: 'a'.repeat(64), epoch: 1500 }, install('nano'), install('vim')])).toEqual([
+      1500, 1500, 2000,
+    ]);
   });
 });

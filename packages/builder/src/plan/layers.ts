@@ -18,8 +18,8 @@ export type LayerWork =
       readonly architecture: string;
       readonly packages: readonly LockedPackage[];
     }
-  /** The boot and root partitions of an image. */
-  | { readonly kind: 'image'; readonly sha256: string }
+  /** Root and boot partition of an image; `epoch`: seconds, its newest time. */
+  | { readonly kind: 'image'; readonly sha256: string; readonly epoch: number }
   | { readonly kind: 'packages'; readonly install: readonly LockedPackage[]; readonly remove: readonly string[] }
   | {
       readonly kind: 'settings';
@@ -66,7 +66,10 @@ export const planLayers = (works: readonly LayerWork[], timeOf: (sha256: string)
   for (const work of works) {
     const below = layers.at(-1);
     const added = work.kind === 'system' ? work.packages : work.kind === 'packages' ? work.install : [];
-    const epoch = Math.max(below?.epoch ?? 0, ...added.map(({ sha256 }) => timeOf(sha256)));
+    const epoch = Math.max(
+      below?.epoch ?? (work.kind === 'image' ? work.epoch : 0),
+      ...added.map(({ sha256 }) => timeOf(sha256)),
+    );
     layers.push({ key: digestOf({ format, below: below?.key ?? null, epoch, work }), epoch, work });
   }
   return layers;

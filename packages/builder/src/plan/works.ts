@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { BaseImage } from '../base/base-image.js';
 import type { PackageLock, PackageStep } from '../packages/lock.js';
 import type { Recipe, RecipeStep } from '../recipe/recipe.js';
 import type { RecipeScript } from '../recipe/schema.js';
@@ -66,7 +67,12 @@ async function stepWorks(step: RecipeStep, packages: PackageStep, content: Conte
 }
 
 /** What a build does, in order. */
-export async function planWorks(recipe: Recipe, lock: PackageLock, content: Content): Promise<PlannedWork[]> {
+export async function planWorks(
+  recipe: Recipe,
+  lock: PackageLock,
+  content: Content,
+  image?: Pick<BaseImage, 'sha256' | 'epoch'>,
+): Promise<PlannedWork[]> {
   const { base, hostname, timezone, locale } = recipe;
   const works: PlannedWork[] = [];
   if (base.kind === 'suite') {
@@ -75,6 +81,11 @@ export async function planWorks(recipe: Recipe, lock: PackageLock, content: Cont
     const system: LayerWork = { kind: 'system', suite, architecture, packages: lockedOf(lock.system) };
     works.push({ work: system, title: `Debian ${suite} for ${architecture}`, packages: lock.system });
     works.push(...packageWork('kernel and firmware', lock.boot));
+  }
+  if (base.kind !== 'suite' && image !== undefined) {
+    const { sha256: digest, epoch } = image;
+    const title = base.kind === 'image' ? base.image : (base.url.split('/').at(-1) ?? base.url);
+    works.push({ work: { kind: 'image', sha256: digest, epoch }, title: `unpack ${title}` });
   }
   for (const [index, step] of recipe.steps.entries()) {
     const packages = lock.steps[index];

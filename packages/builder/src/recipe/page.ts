@@ -17,7 +17,14 @@ build again, from what is kept, also when the mirror has moved on. \`--dry-run\`
 \`scripts/install-packages build\` installs what a build runs. It needs no root, no loop device, and leaves nothing behind when it is interrupted; what was finished is kept below
 \`~/.cache/drover/builds\`, so that the next build goes on there, and a change of one step leaves those before it as they are. The same recipe and the same packages give the same bytes.
 
-What is not built yet: \`base.image\` and \`base.url\`.
+\`drover build sign --on ssh://pi@builder\` has another host build: a faster one, or a Pi, where nothing is emulated. It needs a login by SSH, Node.js 20 or later and the
+programs of a build (\`scripts/install-packages build\`); Drover is brought along. The recipe is read here and its folders are sent there; events and files come back.
+Packages and layers are kept there. Interrupting the build here ends it there.
+
+A recipe may begin with an image instead of Debian's packages: \`base.image\` names one of the server, \`base.url\` one on the web (with the \`sha256\` of the file, compressed or not).
+Its root, boot files, partition identifiers and labels stay what they are; recipes add to them. While it is built its boot files are where the running system has
+them, as in \`/boot/firmware\`. Packages come from where the image has its own, and from \`sources\`; it has to be Debian or made of it. Its initramfs is the image's own matter: none is
+made when a package brings another kernel. Images have an MBR with the boot partition first and an ext4 root second, as all for these boards.
 
 \`\`\`yaml
 # sign/recipe.yaml

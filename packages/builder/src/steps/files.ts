@@ -18,6 +18,11 @@ async function stage(place: PlacedFile, folder: string, content: Content): Promi
   await chmod(path, parseInt(place.mode, 8));
 }
 
+/** A folder that is a link in the image stays one; busybox leaves it anyway and knows no option for it. */
+const extract = `
+if tar --version 2>/dev/null | grep -q GNU; then set -- --keep-directory-symlink; else set --; fi
+exec tar -x -p -f /mnt/files.tar -C / "$@"`;
+
 /** Pairs of owner and path; a name the image does not know ends it with chown's own words. */
 const give = 'while [ $# -gt 0 ]; do chown -h -- "$1" "$2"; shift 2; done';
 
@@ -36,9 +41,7 @@ export async function placeFiles(
   const form = ['--format=posix', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${epoch}`];
   await tools.run('tar', ['-c', '-f', tar, '-C', staged, ...form, '--no-recursion', '--null', '-T', list]);
   const shown = { '/mnt/files.tar': tar };
-  await root.run('tar', ['-x', '-p', '-f', '/mnt/files.tar', '-C', '/', '--keep-directory-symlink'], {
-    ...{ env, onOutput, shown },
-  });
+  await root.run('sh', ['-euc', extract], { env, onOutput, shown });
   const owned = files.filter(({ owner, group }) => owner !== 'root' || group !== 'root');
   if (owned.length === 0) return;
   const words = owned.flatMap(({ owner, group, path }) => [`${owner}:${group}`, path]);

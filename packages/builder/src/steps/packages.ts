@@ -25,7 +25,8 @@ const settings = (root: string, architecture: string, recommends: boolean): stri
   return Object.entries(values).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 };
 
-/** Where raspi-firmware insists on a mounted boot partition and copies to: what goes there is put together later, and not from here. */
+/** Where raspi-firmware insists on a mounted boot partition and copies to: what goes there is put together later, and not from here. An image that a build
+ * begins with has its boot files there. */
 const forgotten = ['/boot/firmware'];
 
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
@@ -53,7 +54,7 @@ async function* marks({ install, asked }: PackageStep): AsyncIterable<Uint8Array
 export async function changePackages(
   step: PackageStep,
   { sandbox, root, architecture, env, onOutput }: StepContext,
-  { recommends }: { readonly recommends: boolean },
+  { recommends, seesBoot }: { readonly recommends: boolean; readonly seesBoot: boolean },
 ): Promise<void> {
   const { install, remove } = step;
   const { repository, temporary } = workbench;
@@ -62,7 +63,10 @@ export async function changePackages(
   await writeInSandbox(
     sandbox,
     dpkg,
-    `#!/bin/sh\nexec ${root.entry({ forgotten }).map(quoted).join(' ')} dpkg "$@"\n`,
+    `#!/bin/sh\nexec ${root
+      .entry({ forgotten: seesBoot ? [] : forgotten })
+      .map(quoted)
+      .join(' ')} dpkg "$@"\n`,
     '0755',
   );
   await sandbox.run('rm', ['-rf', `${temporary}/state`, `${temporary}/cache`]);

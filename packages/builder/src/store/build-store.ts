@@ -20,6 +20,8 @@ export type LayerRecord = z.infer<typeof LayerRecord>;
 export interface BuildStore {
   readonly layers: string;
   readonly packages: string;
+  /** Disks of images that builds begin with, by digest. */
+  readonly bases: string;
   /** For the package lists of one set of sources. */
   aptFolder(digest: string): string;
   /** The parent of the folders builds work in. */
@@ -76,16 +78,12 @@ const isMovedTo = (from: string, to: string): Promise<boolean> =>
   );
 
 export async function openBuildStore(folder: string): Promise<BuildStore> {
-  const [layers, packages, work, logs] = ['layers', 'packages', 'work', 'logs'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-    string,
-  ];
-  for (const each of [layers, packages, work, logs]) await mkdir(each, { recursive: true });
+  const names = ['layers', 'packages', 'bases', 'work', 'logs'];
+  const [layers = '', packages = '', bases = '', work = '', logs = ''] = names.map((name) => join(folder, name));
+  for (const each of [layers, packages, bases, work, logs]) await mkdir(each, { recursive: true });
   const nameOf = (key: string): string => key.slice(0, nameLength);
   return {
-    ...{ layers, packages, work, logs },
+    ...{ layers, packages, bases, work, logs },
     treeOf: (key) => `${nameOf(key)}/root`,
     aptFolder: (digest) => join(folder, 'apt', digest.slice(0, nameLength)),
     layer: async (key) => {

@@ -2,15 +2,21 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   builtNames,
+  connectOverSsh,
   createLocalBuilder,
+  createProcessBuilder,
   diskName,
+  loadRecipe,
+  localRecipes,
+  parseSshAddress,
   RecipeError,
+  type Builder,
   type BuildEvent,
   type BuildPlan,
   type Finished,
-  type Recipe,
+  type ServerImages,
 } from '@drover/builder';
-import { problemOf, RefusedError } from '@drover/contract';
+import { problemOf, refusal, RefusedError } from '@drover/contract';
 import { DroverError } from '@drover/sdk';
 import { createToolRunner } from '@drover/tools';
 import { importFile } from '../actions/image-import.js';
@@ -79,19 +85,42 @@ const planText = (name: string, { stages, packages, fetch }: BuildPlan): string 
   return `${name} would have ${packages.length} packages (${fetched}):\n${lines}`;
 };
 
-const load = async (
-  cli: Cli,
-  reference: string,
-): Promise<{ recipe: Recipe; builder: ReturnType<typeof createLocalBuilder> }> => {
-  const cacheDir = textOption(cli.options, 'cacheDir') ?? cli.environment.buildCache;
-  const builder = createLocalBuilder({ cacheDir });
-  return { builder, recipe: await builder.load(reference, process.cwd()) };
+/** Images to begin with, of the server that the command line knows. */
+const imagesOf = (cli: Cli): ServerImages => ({
+  open: async (ref, signal) => {
+    const client = connect(cli);
+    const image = await client.call('getImage', { params: { ref } }, { signal });
+    if (image.digest === null)
+      throw new RefusedError(
+        refusal('image.not-ready', `base.image: ${ref} is ${image.state}.`, { remedy: 'Wait until it is imported.' }),
+      );
+    return {
+      sha256: image.digest,
+      bytes: client.download('downloadImageDisk', { params: { ref: image.id } }, { signal }),
+    };
+  },
+});
+
+/** This machine, or the host of `--on`. */
+const builderOf = (cli: Cli): Builder => {
+  const here = cli.environment.buildCache;
+  const given = textOption(cli.options, 'cacheDir');
+  const on = textOption(cli.options, 'on');
+  if (on === undefined) return createLocalBuilder({ cacheDir: given ?? here, images: imagesOf(cli) });
+  const address = parseSshAddress(on);
+  if (!address.ok) throw new UsageError(`--on: ${address.detail}`, address.remedy ?? '');
+  const configFile = textOption(cli.options, 'sshConfig') ?? null;
+  return createProcessBuilder({
+    connect: connectOverSsh({ address: address.value, configFile, cacheDir: given ?? null }),
+    temporary: here,
+  });
 };
 
 export const build: Action = async (cli, [reference = '']) => {
   const events = showEvents(cli);
   try {
-    const { builder, recipe } = await load(cli, reference);
+    const builder = builderOf(cli);
+    const recipe = await loadRecipe(reference, process.cwd(), localRecipes);
     if (flagOption(cli.options, 'check')) {
       show(cli, recipe, `${recipe.name}: the recipe and all it extends can be used.\n`);
       return 0;
@@ -105,12 +134,14 @@ export const build: Action = async (cli, [reference = '']) => {
     const into = textOption(cli.options, 'output');
     // Whoever names a folder wants files; else the image is for the server, which has to be known before an hour of work.
     const client = into === undefined || flagOption(cli.options, 'import') ? connect(cli) : undefined;
+    const withCard = flagOption(cli.options, 'card');
     await builder.build(recipe, {
+      withDisk: client !== undefined || withCard,
       ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal, lockFile },
       deliver: async (finished, folder) => {
         const { name, version } = finished.manifest;
         if (client !== undefined) await importFile(cli, client, finished.disk, { name, version });
-        if (into !== undefined) await takeOut(finished, folder, into, flagOption(cli.options, 'card'));
+        if (into !== undefined) await takeOut(finished, folder, into, withCard);
         show(cli, finished.manifest, summary(finished));
       },
     });

@@ -48,6 +48,8 @@ export const commands: readonly CommandSpec[] = [
       ['--dry-run', 'choose packages and say what would be done'],
       ['--shared', 'let all tenants see the image'],
       ['--verbose', 'show all that programs say'],
+      ['--on <address>', 'build on another host, as ssh://pi@builder; it needs Node.js 20 and the programs of a build'],
+      ['--ssh-config <file>', 'settings of ssh for --on (default ~/.ssh/config)'],
       ['--cache-dir <folder>', 'where packages and layers are kept (default ~/.cache/drover/builds)'],
     ],
     load: async () => (await import('./build.js')).build,

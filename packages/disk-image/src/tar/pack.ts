@@ -134,8 +134,8 @@ export async function* packTar(volume: Ext4Volume, options: PackTarOptions = {})
   for await (const step of walkTree(reader, skip === undefined ? {} : { skip })) {
     if (step.path === '') continue;
     const { kind, inode, nlink, size } = step.inode.stat;
-    if (kind === 'socket') {
-      options.onSkipped?.(step.path, 'socket');
+    if (kind === 'socket' || (options.skipDevices === true && (kind === 'char' || kind === 'block'))) {
+      options.onSkipped?.(step.path, kind);
       continue;
     }
     const first = linked.get(inode);

@@ -7,11 +7,13 @@ export interface PackTarOptions {
    * and `security.`. Default `any`: everything is kept.
    */
   target?: 'any' | 'squashfs';
+  /** Leave out character and block devices, for whoever unpacks it without the right to make them. Default false. */
+  skipDevices?: boolean;
   /** Bytes of tar; above it `image.too-large`, so that sparse files cannot fill a disk. Default 64 GiB. */
   limit?: number;
   /** Called with the bytes of tar made so far. */
   onProgress?: (bytes: number) => void;
-  /** Called for what is left out: sockets, and attributes that the target cannot hold. */
+  /** Called for what is left out: sockets, devices, and attributes that the target cannot hold. */
   onSkipped?: (path: string, what: string) => void;
   /** Pack although the journal needs to be replayed. Default false: throws `image.ext4.needs-recovery`. */
   allowRecovery?: boolean;
