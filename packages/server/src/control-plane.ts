@@ -21,6 +21,7 @@ import { createPrepare } from './app/devices/prepare.js';
 import { createProvisioning } from './app/devices/provisioning.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
+import { createImageDownloads } from './app/images/downloads.js';
 import { createImages } from './app/images/images.js';
 import { refreshInitramfs } from './app/images/root-job.js';
 import { createUploads } from './app/images/uploads.js';
@@ -193,6 +194,7 @@ const startParts = async (
       attachments,
       backups,
       images,
+      downloads: createImageDownloads({ store, blobs }),
       jobs: createJobs({
         store,
         enqueue,

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { open, rename, rm, stat } from 'node:fs/promises';
 import { BackupId, type BackupFormat, type BodyOf, type DiskBackup } from '@drover/contract';
 import type { Client } from '@drover/sdk';
-import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
+import { flagOption, textOption, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
+import { downloadFile, refuseExisting } from '../download-file.js';
 import { followJob } from '../jobs.js';
 import { gather, hint, show, showList } from '../show.js';
 import { agoText, bytesText } from '../terminal/format.js';
@@ -57,37 +56,8 @@ export const fetchBackup: Action = async (cli, [id = '']) => {
   );
 };
 
-const refuseExisting = async (path: string): Promise<void> => {
-  if ((await stat(path).catch(() => undefined)) !== undefined)
-    throw new UsageError(`There is a file ${path} already`, 'Name another one with --output, or move it away.');
-};
-
-/** Downloads into a file that has its name only once all its bytes are there and are the right ones. */
-async function fetchTo(cli: Cli, client: Client, { id, sha256 }: DiskBackup, path: string): Promise<void> {
-  const part = `${path}.part`;
-  const bar = createProgressBar(cli.io);
-  const hash = createHash('sha256');
-  const file = await open(part, 'w', 0o600);
-  try {
-    const onProgress = (done: number, total: number): void =>
-      bar.update({ label: 'downloading', done, total, unit: 'bytes' });
-    const bytes = client.download('getBackupContent', { params: { id } }, { signal: cli.signal, onProgress });
-    for await (const chunk of bytes) {
-      hash.update(chunk);
-      await file.writeFile(chunk);
-    }
-    const found = hash.digest('hex');
-    if (found !== sha256) throw new Error(`The bytes have sha256 ${found}, not ${sha256 ?? 'any'}. Fetch it again.`);
-    await file.sync();
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  } finally {
-    await file.close();
-    bar.end();
-  }
-}
+const fetchTo = (cli: Cli, client: Client, { id, sha256 }: DiskBackup, path: string): Promise<number> =>
+  downloadFile(cli, (options) => client.download('getBackupContent', { params: { id } }, options), { path, sha256 });
 
 export const backups: Action = async (cli, [ref]) => {
   const client = connect(cli);

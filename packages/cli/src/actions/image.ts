@@ -1,6 +1,7 @@
 import type { Image, ImageFacts } from '@drover/contract';
 import { textOption, type Action } from '../command.js';
 import { connect } from '../connect.js';
+import { downloadFile, refuseExisting } from '../download-file.js';
 import { gather, hint, show, showList } from '../show.js';
 import { agoText, bytesText, safeText } from '../terminal/format.js';
 import type { Io } from '../terminal/io.js';
@@ -96,4 +97,18 @@ export const remove: Action = async (cli, [ref = '']) => {
   await connect(cli).images.delete({ params: { ref } }, { signal: cli.signal });
   show(cli, { deleted: ref }, `${ref} is deleted.\n`);
   hint(cli, 'What only it needed is taken off the disk within two hours.');
+};
+
+/** `drover image download`: the whole disk, checked against the digest the server has of it. */
+export const download: Action = async (cli, [ref = '']) => {
+  const client = connect(cli);
+  const image = await client.images.get({ params: { ref } }, { signal: cli.signal });
+  const path = textOption(cli.options, 'output') ?? `${image.name}-${image.version}.img`;
+  await refuseExisting(path);
+  const params = { ref: image.id };
+  const size = await downloadFile(cli, (options) => client.download('downloadImageDisk', { params }, options), {
+    path,
+    sha256: image.digest,
+  });
+  show(cli, { image: image.ref, file: path, size, sha256: image.digest }, `${path} has ${bytesText(size)}.\n`);
 };

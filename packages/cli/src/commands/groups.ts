@@ -121,6 +121,13 @@ const image: GroupSpec = {
       load: async () => (await import('../actions/image.js')).files,
     },
     {
+      usage: 'download <image>',
+      summary: 'Fetch its disk, to be written to a card',
+      examples: ['drover image download raspios:2026 --output raspios.img'],
+      options: [['--output <file>', 'where to; named after the image when left out']],
+      load: async () => (await import('../actions/image.js')).download,
+    },
+    {
       usage: 'delete <image>',
       summary: 'Delete an image that no device uses',
       examples: ['drover image delete raspios:2026'],

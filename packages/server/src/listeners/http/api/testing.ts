@@ -2,7 +2,7 @@ import { refusal, routes, success, type OperationId, type Principal, type Stream
 import type { FastifyInstance } from 'fastify';
 import { createMetrics } from '../metrics.js';
 import { createApiApp, type ApiAppDeps } from './app.js';
-import type { Handlers, StreamHandlers } from './handlers.js';
+import type { BytesHandlers, Handlers, StreamHandlers } from './handlers.js';
 import { createThrottle } from './throttle.js';
 
 /** Everything the API needs, in memory: for tests of the listener alone, and to write its description without a store. */
@@ -57,7 +57,7 @@ const absent = async (): Promise<never> => Promise.reject(new Error('no handler 
 export const createFakeApi = async (
   handlers: Partial<Handlers> = {},
   streams: Partial<StreamHandlers> = {},
-  more: Partial<ApiAppDeps['api']> = {},
+  { bytes, ...more }: Partial<Omit<ApiAppDeps['api'], 'bytes'>> & { readonly bytes?: Partial<BytesHandlers> } = {},
 ): Promise<FakeApi> => {
   const audited: FakeApi['audited'] = [];
   const logged: FakeApi['logged'] = [];
@@ -83,7 +83,7 @@ export const createFakeApi = async (
     api: {
       handlers: { ...all, ...handlers } as Handlers,
       streams: { ...allStreams, ...streams } as StreamHandlers,
-      bytes: { getBackupContent: absent },
+      bytes: { getBackupContent: absent, downloadImageDisk: absent, ...bytes },
       idempotency,
       throttle: createThrottle({ clock }),
       authenticate: async (key) => {

@@ -1,11 +1,13 @@
 import { success } from '@drover/contract';
+import type { ImageDownloads } from '../../../../app/images/downloads.js';
 import type { Images } from '../../../../app/images/images.js';
 import type { Uploads } from '../../../../app/images/uploads.js';
-import type { Handlers } from '../handlers.js';
+import type { BytesHandlers, Handlers } from '../handlers.js';
 
 export interface ImageUseCases {
   readonly images: Images;
   readonly uploads: Uploads;
+  readonly downloads: ImageDownloads;
 }
 
 type Operations =
@@ -30,4 +32,8 @@ export const imageHandlers = ({ images, uploads }: ImageUseCases): Pick<Handlers
   appendUpload: ({ principal, bytes, signal }, { params, query }) =>
     uploads.append(principal, params.id, { ...query, body: bytes, signal }),
   deleteUpload: ({ principal }, { params }) => uploads.remove(principal, params.id),
+});
+
+export const imageBytes = ({ downloads }: ImageUseCases): Pick<BytesHandlers, 'downloadImageDisk'> => ({
+  downloadImageDisk: ({ principal }, { params }) => downloads.disk(principal, params.ref),
 });

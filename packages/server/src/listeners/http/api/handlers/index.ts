@@ -4,7 +4,7 @@ import { backupHandlers, type BackupUseCases } from './backups.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { diskHandlers, type DiskUseCases } from './disks.js';
 import { eventHandlers } from './events.js';
-import { imageHandlers, type ImageUseCases } from './images.js';
+import { imageBytes, imageHandlers, type ImageUseCases } from './images.js';
 import { jobHandlers, type JobUseCases } from './jobs.js';
 import { sessionHandlers, type SessionUseCases } from './sessions.js';
 import { tenantHandlers, type TenantUseCases } from './tenants.js';
@@ -34,6 +34,6 @@ export const createHandlers = (
       ...sessions.handlers,
     },
     streams: { ...events.streams, ...sessions.streams },
-    bytes: backups.bytes,
+    bytes: { ...backups.bytes, ...imageBytes(useCases) },
   };
 };
