@@ -48,15 +48,15 @@ wait_for_root() {
   done
 }
 
-# boot_locally WORDS...: the words are the init's.
+# For who reads the console of a card that names no server.
+local_remedy='To boot from a server, write a file drover/card.conf onto the FAT partition, with the line server=http://ADDRESS:PORT'
+
+# boot_locally WORDS...: the words are the init's. Drivers are loaded.
 boot_locally() {
-  local_root=$(kernel_parameter root) || fail 'neither drover.url nor root stands on the command line'
+  local_root=$(kernel_parameter root) || fail "nothing says what to boot. $local_remedy"
   patience=60
-  begin modules
-  step_modules
-  finish "$modules_summary"
   begin root "$local_root"
-  wait_for_root "$local_root" || fail "there is no $local_root; the kernel has: $(cd "$sys/class/block" && echo *)"
+  wait_for_root "$local_root" || fail "there is no $local_root; the kernel has: $(cd "$sys/class/block" && echo *). $local_remedy"
   local_type=$(kernel_parameter rootfstype) || local_type=ext4
   local_access=rw
   if has_parameter ro; then local_access=ro; fi

@@ -20,7 +20,7 @@ has_carrier() {
 # dhcp_client INTERFACE: asks until it ends us; with a lease, keeps it renewed. No client id is sent, as the firmware sends
 # none, so that the server sees one client and gives one address.
 dhcp_client() {
-  net_name=$(kernel_parameter drover.hostname) || net_name=''
+  net_name=${card_hostname:-$(kernel_parameter drover.hostname)} || net_name=''
   net_attempt=0
   while :; do
     udhcpc -f -n -C -t 4 -T 3 -i "$1" -p "$run/udhcpc.$1" -s "$lib/udhcpc-script" ${net_name:+-x "hostname:$net_name"}

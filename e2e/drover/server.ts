@@ -111,8 +111,9 @@ async function findPlane(supervisor: number, plane: string): Promise<number> {
     .split(' ')
     .filter(Boolean);
   for (const pid of children) {
-    const line = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');
-    if (line.includes(plane)) return Number(pid);
+    // A word of its own: the path of a checkout may hold it too.
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (words.includes(plane)) return Number(pid);
   }
   throw new Error(`no ${plane} plane below pid ${supervisor}`);
 }

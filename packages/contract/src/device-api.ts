@@ -1,11 +1,14 @@
 import { z } from 'zod';
-import { SessionId, Sha256 } from './primitives.js';
+import { Mac, RootMode, Serial, SessionId, Sha256 } from './primitives.js';
 
 /**
  * What a board's initramfs and agent say to the boot plane, below `/device/v1`. Answers are `key=value` lines, because a board has busybox and no
  * JSON reader; every value is limited to characters a shell needs not quote (see {@link deviceValue}).
  *
  * - `GET  /device/v1/time`: `time=<unix seconds>`; no credential.
+ * - `POST /device/v1/boots`: what a board whose kernel came from a card asks first: form body {@link BootForm}, where its card has a key
+ *   `Authorization: Bearer <key>` (role device); answers {@link CardBoot} as lines: what a network boot has on its command line. 503 with Retry-After while there
+ *   is nothing to boot; 403 when this card may not boot here, or the assigned image has no modules for the kernel that runs.
  * - `POST /device/v1/sessions/{id}/exchange`: form body {@link ExchangeForm}; answers {@link ExchangeAnswer} as lines. 503 with Retry-After while the root
  *   is being prepared or the control plane is away; 403 when the secret is wrong, expired or was used with another nonce (the session is then revoked).
  * - `GET  /device/v1/sessions/{id}/root`: the root image (squashfs), ranges; `Authorization: Bearer <credential>`.
@@ -29,6 +32,29 @@ export const kernelParameters = {
 
 /** Characters that need no quoting in a POSIX shell assignment. */
 export const deviceValue = z.string().regex(/^[A-Za-z0-9._:/@%+,=-]*$/);
+
+export const BootForm = z.object({
+  /** 32 hex digits of this boot, for this question only: the same may be asked again, since an answer can be lost. Not the nonce of the exchange. */
+  nonce: z.string().regex(/^[0-9a-f]{32}$/),
+  mac: Mac,
+  /** Empty where the board has none. */
+  serial: z.union([Serial, z.literal('')]).default(''),
+  /** As the firmware calls the board: `Raspberry Pi 4 Model B Rev 1.4`. */
+  model: z.string().max(128).default(''),
+  /** `uname -r`. */
+  release: z.string().min(1).max(128),
+  /** Id or name of the device the card was made for. */
+  device: z.string().min(1).max(64).optional(),
+});
+export type BootForm = z.infer<typeof BootForm>;
+
+export const CardBoot = z.object({
+  session: SessionId,
+  secret: z.string().regex(/^[0-9a-f]{32}$/),
+  mode: RootMode,
+  hostname: deviceValue,
+});
+export type CardBoot = z.infer<typeof CardBoot>;
 
 export const ExchangeForm = z.object({
   secret: z.string().regex(/^[0-9a-f]{32}$/),
@@ -71,7 +97,9 @@ export type ExchangeAnswer = z.infer<typeof ExchangeAnswer>;
 export const bootSteps = [
   'start',
   'modules',
+  'card',
   'network',
+  'ask',
   'clock',
   'exchange',
   'attach',

@@ -65,6 +65,7 @@ export const errorTable = {
   'job.finished': { status: 409, exit: 4, title: 'The job is finished' },
   'job.cancelled': { status: 409, exit: 4, title: 'The job was cancelled' },
   'session.not-found': { status: 404, exit: 3, title: 'No such boot session' },
+  'card.refused': { status: 403, exit: 4, title: 'This card may not boot here' },
   'session.credential-refused': { status: 403, exit: 5, title: 'The session credential is refused' },
   'blob.not-found': { status: 404, exit: 3, title: 'No such blob' },
   'blob.corrupt': { status: 500, exit: 1, title: 'A stored blob is damaged' },

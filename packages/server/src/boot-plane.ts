@@ -83,12 +83,13 @@ export const createBootPlane = ({
 const createBootHttp = (
   { boot }: Settings,
   log: Log,
-  { files, device, localPath, exports }: BootApplication,
+  { files, device, cards, localPath, exports }: BootApplication,
   nbdPort: () => number,
 ): BootHttpServer =>
   createBootHttpServer({
     files,
     api: device,
+    cards,
     localPath,
     exports: { port: nbdPort, nameFor: (session, what) => exports.nameFor(session, what) },
     listen: boot.http.listen,

@@ -1,3 +1,5 @@
+import { networkInterfaces } from 'node:os';
+import { gzip } from './adapters/archive/index.js';
 import { backupPath, readDiskContent } from './adapters/disks/index.js';
 import { createBackendServer } from './adapters/backend/index.js';
 import { createIds, systemClock } from './adapters/system/index.js';
@@ -35,10 +37,12 @@ import type { Log, Service } from './app/ports.js';
 import type { Transaction } from './app/store/ports.js';
 import { createAudit } from './app/tenants/audit.js';
 import { createAuthentication } from './app/tenants/authentication.js';
+import { openDemo, withDemo } from './app/tenants/demo.js';
 import { abandonUnanswered, createIdempotency } from './app/tenants/idempotency.js';
 import { createKeys } from './app/tenants/keys.js';
 import { createTenants } from './app/tenants/tenants.js';
 import { createApiServer } from './composition/api.js';
+import { bootUrl } from './boot-plane/settings.js';
 import { createBoot } from './composition/boot.js';
 import { adminKeyFile, bootstrapWithFile } from './composition/first-key.js';
 import { backendSocket } from './composition/paths.js';
@@ -132,7 +136,11 @@ const startParts = async (
   const rootDisks = createRootDisks({ enqueue, clock, ids, site: settings.site, defaultTenant });
   const retire = (tx: Transaction, device: string, disk: string | null): Promise<void> =>
     rootDisks.retire(tx, device, disk);
-  const boot = createBoot(settings, storage, { clock, ids, log, feed, defaultTenant, diskOrders, retire });
+  const authentication = createAuthentication({ store, clock, hashing, log });
+  const boot = createBoot(settings, storage, {
+    ...{ clock, ids, log, feed, defaultTenant, diskOrders, retire },
+    authenticate: (key) => authentication.authenticate(key),
+  });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
 
   const backupJob = createBackupJob({
@@ -176,10 +184,13 @@ const startParts = async (
   const attachments = createAttachments({ store, enqueue, clock, defaultTenant });
   const backups = createBackups({ store, blobs, enqueue, clock, ids, defaultTenant });
   const images = createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant });
-  const authentication = createAuthentication({ store, clock, hashing, log });
+  // Boards do not come in with the demo key: it may not make any of them its own.
+  const visitors = settings.demo.enabled
+    ? withDemo(authentication, await openDemo({ store, clock, ids }))
+    : authentication;
   const server = await createApiServer({
     ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
-    authenticate: (key) => authentication.authenticate(key),
+    authenticate: visitors.authenticate,
     useCases: {
       ...{ uploads, clock, version },
       devices: createDevices({ store, clock }),
@@ -194,7 +205,12 @@ const startParts = async (
       attachments,
       backups,
       images,
-      downloads: createImageDownloads({ store, blobs }),
+      downloads: createImageDownloads({
+        store,
+        blobs,
+        compress: gzip,
+        bootUrl: () => bootUrl(settings.boot, networkInterfaces()),
+      }),
       jobs: createJobs({
         store,
         enqueue,

@@ -1,5 +1,5 @@
 import type { Image, ImageFacts } from '@drover/contract';
-import { textOption, type Action } from '../command.js';
+import { flagOption, textOption, UsageError, type Action } from '../command.js';
 import { connect } from '../connect.js';
 import { downloadFile, refuseExisting } from '../download-file.js';
 import { gather, hint, show, showList } from '../show.js';
@@ -99,16 +99,28 @@ export const remove: Action = async (cli, [ref = '']) => {
   hint(cli, 'What only it needed is taken off the disk within two hours.');
 };
 
-/** `drover image download`: the whole disk, checked against the digest the server has of it. */
+/** `drover image download`: the whole disk, checked against the digest the server has of it, or the files of a card that asks the server. */
 export const download: Action = async (cli, [ref = '']) => {
   const client = connect(cli);
   const image = await client.images.get({ params: { ref } }, { signal: cli.signal });
-  const path = textOption(cli.options, 'output') ?? `${image.name}-${image.version}.img`;
+  const wantsCard = flagOption(cli.options, 'card');
+  const [device, server] = [textOption(cli.options, 'device'), textOption(cli.options, 'bootServer')];
+  if (!wantsCard && (device !== undefined || server !== undefined))
+    throw new UsageError('--device and --boot-server say what a card is told', 'Add --card, or leave them out.');
+  const kept = `${image.name}-${image.version}${wantsCard ? '-card.tgz' : '.img'}`;
+  const path = textOption(cli.options, 'output') ?? kept;
   await refuseExisting(path);
   const params = { ref: image.id };
-  const size = await downloadFile(cli, (options) => client.download('downloadImageDisk', { params }, options), {
-    path,
-    sha256: image.digest,
-  });
-  show(cli, { image: image.ref, file: path, size, sha256: image.digest }, `${path} has ${bytesText(size)}.\n`);
+  const size = wantsCard
+    ? await downloadFile(
+        cli,
+        (options) => client.download('downloadImageCard', { params, query: { device, server } }, options),
+        { path },
+      )
+    : await downloadFile(cli, (options) => client.download('downloadImageDisk', { params }, options), {
+        path,
+        sha256: image.digest,
+      });
+  show(cli, { image: image.ref, file: path, size }, `${path} has ${bytesText(size)}.\n`);
+  if (wantsCard) hint(cli, 'Unpack it onto an empty FAT partition; the board that starts from it asks the server.');
 };

@@ -122,9 +122,21 @@ const image: GroupSpec = {
     },
     {
       usage: 'download <image>',
-      summary: 'Fetch its disk, to be written to a card',
-      examples: ['drover image download raspios:2026 --output raspios.img'],
-      options: [['--output <file>', 'where to; named after the image when left out']],
+      summary: 'Fetch its disk, or the files of a card that asks the server what to boot',
+      examples: [
+        'drover image download raspios:2026 --output raspios.img',
+        'drover image download raspios:2026 --card --device sign-1',
+      ],
+      options: [
+        ['--disk', 'the whole disk; also when neither is said'],
+        ['--card', 'a tar.gz to unpack onto one plain FAT partition'],
+        ['--device <device>', 'the board the card is for; any, when left out'],
+        [
+          '--boot-server <url>',
+          'where boards reach the server, as http://address:port; what the server knows, when left out',
+        ],
+        ['--output <file>', 'where to; named after the image when left out'],
+      ],
       load: async () => (await import('../actions/image.js')).download,
     },
     {

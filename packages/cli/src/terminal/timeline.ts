@@ -76,6 +76,15 @@ const bootFilesLine = (entry: Extract<TimelineEntry, { type: 'boot.files' }>): L
   ...(entry.warnings.length === 0 ? {} : { style: 'yellow' as const, more: entry.warnings.map(safeText) }),
 });
 
+const cardLine = (entry: Extract<TimelineEntry, { type: 'card.asked' }>): Line => ({
+  what: 'card',
+  text: [
+    `${entry.outcome === 'booting' ? 'boots' : entry.outcome}, from ${entry.address} with kernel ${safeText(entry.release)}`,
+    ...(entry.reason === undefined ? [] : [safeText(entry.reason)]),
+  ].join(': '),
+  ...(entry.outcome === 'refused' ? { style: 'red' as const } : {}),
+});
+
 /** One entry in words. */
 export const describeEntry = (entry: TimelineEntry): Line => {
   switch (entry.type) {
@@ -125,6 +134,8 @@ export const describeEntry = (entry: TimelineEntry): Line => {
       return detachedLine(entry);
     case 'boot.files':
       return bootFilesLine(entry);
+    case 'card.asked':
+      return cardLine(entry);
     case 'exchange':
       return {
         what: 'secret',

@@ -111,6 +111,16 @@ export const TimelineEntry = z.discriminatedUnion('type', [
     warnings: z.array(z.string().max(1000)).max(20),
   }),
   z.object({
+    /** A board whose kernel came from a card asked what to boot. `reason`: what it waits for, or why it is refused. */
+    type: z.literal('card.asked'),
+    ...at,
+    outcome: z.enum(['booting', 'waiting', 'refused']),
+    address: z.string(),
+    /** As `uname -r` says. */
+    release: z.string().max(128),
+    reason: z.string().max(1000).optional(),
+  }),
+  z.object({
     type: z.literal('exchange'),
     ...at,
     outcome: z.enum(['granted', 'repeated', 'expired', 'used-twice', 'wrong', 'not-ready']),

@@ -3,6 +3,12 @@ import { pageOf, PageQuery } from '../primitives.js';
 import { BootFile, Image, ImageCreate, Upload, UploadCreate } from '../resources/image.js';
 import { byId, byRef, none, type Route } from './route.js';
 
+/** A board in its initramfs knows no names. */
+const BootUrl = z
+  .string()
+  .max(64)
+  .regex(/^http:\/\/(\d{1,3}\.){3}\d{1,3}(:\d{1,5})?$/, 'is not an address like http://192.0.2.1:8081');
+
 export const imagesRoutes = {
   listImages: {
     method: 'GET',
@@ -55,6 +61,23 @@ export const imagesRoutes = {
     summary: 'The whole disk of an image; ranges let a broken download go on',
     role: 'reader',
     params: byRef,
+    status: 200,
+    answer: none,
+    streams: 'answer-bytes',
+  },
+  downloadImageCard: {
+    method: 'GET',
+    path: '/images/{ref}/card.tgz',
+    tag: 'images',
+    summary: 'Files of a card that asks this server what to boot: a tar.gz to unpack onto one plain FAT partition',
+    role: 'reader',
+    params: byRef,
+    query: z.object({
+      /** Where boards reach the server, when it is not where it thinks. */
+      server: BootUrl.optional(),
+      /** Id or name of the device the card is for; without, any board may start from it. */
+      device: z.string().min(1).max(255).optional(),
+    }),
     status: 200,
     answer: none,
     streams: 'answer-bytes',

@@ -52,6 +52,8 @@ const disks = [
     'mmc_block',
   ],
   ...['sd_mod', 'usb_storage', 'uas', 'nvme', 'virtio_blk'],
+  // The FAT partition of a card, whatever code pages a kernel takes by default: it asks for them by name when one is mounted.
+  ...['nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8', 'fat', 'vfat'],
 ];
 
 export const wantedModules: readonly string[] = [...requiredModules, ...buses, ...phys, ...cards, ...others, ...disks];

@@ -8,6 +8,7 @@ import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
 import { createBoardBook } from '../app/boot/plane/board-book.js';
 import { createBoots } from '../app/boot/plane/boots.js';
+import { createCardBoots, type CardBoots } from '../app/boot/plane/card-boots.js';
 import { createDeviceApi, type DeviceApi } from '../app/boot/plane/device-api.js';
 import { createBootFiles } from '../app/boot/plane/files.js';
 import { createIdentify } from '../app/boot/plane/identify.js';
@@ -35,6 +36,7 @@ export interface BootApplication {
   readonly answers: BootAnswers;
   readonly files: BootFiles;
   readonly device: DeviceApi;
+  readonly cards: CardBoots;
   readonly leases: PlaneLeases;
   readonly telemetry: TelemetryQueue;
   /** Where the bytes of a blob, or of a copy of what lies on a disk, are on this machine. */
@@ -167,6 +169,7 @@ export async function createBootApplication(
       ...{ backend, book, boots, boardDisks, bootKey, changed, clock, log, sessionTtlSeconds },
       pushEntry: noteSession,
     }),
+    cards: createCardBoots({ backend, book, boots, bootKey, clock, log, site }),
     exports,
     note: noteSession,
     localPath: (digest) => ownFiles.bytes.localPath(digest),

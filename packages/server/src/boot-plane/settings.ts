@@ -53,6 +53,17 @@ export function servedAddresses(wanted: Wanted, machine: Machine): ServedAddress
   throw new StartError(`boot.interfaces: ${missing} is no interface with an IPv4 address. Present are: ${names}.`);
 }
 
+/** Where boards reach the boot plane over HTTP, as far as settings and interfaces tell: what a card is told before a board calls. */
+export function bootUrl(
+  { serverAddress, interfaces, http }: Pick<Settings['boot'], 'serverAddress' | 'interfaces' | 'http'>,
+  machine: Machine,
+): string | undefined {
+  const [first] = http.listen;
+  const bound = first?.host === '0.0.0.0' || first?.host === '::' ? undefined : first?.host;
+  const address = serverAddress ?? bound ?? presentAddresses(interfaces, machine)[0]?.address;
+  return address === undefined || first === undefined ? undefined : `http://${address}:${first.port}`;
+}
+
 /** The supervisor shows its message to the person who started the server. */
 export class StartError extends Error {
   constructor(message: string) {

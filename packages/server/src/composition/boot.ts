@@ -15,6 +15,7 @@ export const createBoot = (
     log: Log;
     feed: TimelineFeed;
     defaultTenant: string;
+    authenticate: BootServiceDeps['authenticate'];
     diskOrders: BootServiceDeps['diskOrders'];
     retire: BootServiceDeps['retire'];
   },
@@ -25,7 +26,8 @@ export const createBoot = (
     ...parts,
     store,
     blobs,
-    registerSeen: (wire) => discovery.registerSeen(wire, seen),
+    registerSeen: (wire, tenant) =>
+      discovery.registerSeen(wire, tenant === undefined ? seen : { ...seen, autoAdopt: tenant }),
     learnSerial: (device, serial) => discovery.learnSerial(device, serial),
     settings: {
       site,

@@ -228,6 +228,16 @@ export const SettingsSchema = z.strictObject({
     })
     .prefault({}),
   retention,
+  demo: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Let everybody in with the key `deadbeef`, to read and download the images of the tenant `demo` and nothing else.',
+        ),
+    })
+    .prefault({}),
 });
 
 type Parsed = z.output<typeof SettingsSchema>;

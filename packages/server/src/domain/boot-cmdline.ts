@@ -51,6 +51,12 @@ function keep(line: string): { parameters: string[]; rest: string[] } {
 /** The firmware reads the first line only. */
 const firstLine = (text: string): string => /^[^\r\n]*/.exec(text)![0];
 
+/** What remains for a kernel that starts from a card and asks what to boot: the image's own line without a root. */
+export function cardCmdline(text: string): string {
+  const { parameters, rest } = keep(firstLine(text));
+  return [...parameters, ...rest].join(' ');
+}
+
 /**
  * The command line of one boot: what the image asks for (consoles above all), what our initramfs needs, what the assignment adds. One line of printable
  * ASCII, without its end.

@@ -124,8 +124,11 @@ export function partArchitecture({
 const fits = (part: InitramfsPart, kernel: BootTreeKernel): boolean =>
   kernel.architecture === 'arm64' ? part.architecture === 'arm64' : part.architecture !== 'arm64';
 
+/** Of a plan, or of whatever else has an initramfs. */
+type Parts = Pick<BootPlan, 'initramfs'>;
+
 /** Module parts of a kernel; of every kernel of its kind when its own release is not known. */
-function moduleParts(plan: BootPlan, kernel: BootTreeKernel): InitramfsPart[] {
+function moduleParts(plan: Parts, kernel: BootTreeKernel): InitramfsPart[] {
   const parts = plan.initramfs.filter((part) => part.kind === 'modules' && fits(part, kernel));
   const own = parts.filter((part) => part.release === kernel.release);
   return own.length > 0 ? own : parts;
@@ -138,7 +141,7 @@ export interface InitramfsImage {
 }
 
 /** Initramfs images the kernels need, in the order of the kernels; one where all are of an architecture. */
-export function initramfsImages(plan: BootPlan, kernels: readonly BootTreeKernel[]): InitramfsImage[] {
+export function initramfsImages(plan: Parts, kernels: readonly BootTreeKernel[]): InitramfsImage[] {
   const modules = new Map<PartArchitecture, Set<InitramfsPart>>();
   for (const part of kernels.flatMap((kernel) => moduleParts(plan, kernel))) {
     modules.set(part.architecture, (modules.get(part.architecture) ?? new Set()).add(part));
@@ -151,7 +154,7 @@ export function initramfsImages(plan: BootPlan, kernels: readonly BootTreeKernel
 }
 
 /** Kernels with everything built in have no modules part. */
-const commonOnly = (plan: BootPlan, kernels: readonly BootTreeKernel[]): InitramfsImage[] =>
+const commonOnly = (plan: Parts, kernels: readonly BootTreeKernel[]): InitramfsImage[] =>
   plan.initramfs
     .filter((part) => part.kind === 'common' && (kernels.length === 0 || kernels.some((kernel) => fits(part, kernel))))
     .map((part) => ({ architecture: part.architecture, parts: [part] }));

@@ -1,5 +1,5 @@
 import type { Model } from '@drover/contract';
-import { renderCmdline } from './boot-cmdline.js';
+import { cardCmdline, renderCmdline } from './boot-cmdline.js';
 import { configFiles, parseConfig, possibleValues, type ConfigLine, type ConfigReader } from './boot-config.js';
 import {
   filterModels,
@@ -54,8 +54,8 @@ export function concatenate(parts: readonly { readonly blob: string; readonly si
 
 interface Context {
   readonly tree: BootTree;
-  readonly plan: BootPlan;
-  readonly device: PlannedDevice;
+  readonly plan: Pick<BootPlan, 'initramfs'>;
+  readonly device: Pick<PlannedDevice, 'model' | 'bootPrefix'>;
   readonly config: ConfigFiles;
   readonly reader: ConfigReader;
 }
@@ -112,6 +112,30 @@ function lint(path: string, text: string): string[] {
 /** Longest command line an arm kernel takes (COMMAND_LINE_SIZE), less what the firmware puts in front. */
 const longCmdline = 1024 - 400;
 
+const contextOf = (tree: BootTree, plan: Context['plan'], device: Context['device']): Context => {
+  const config = configFiles((path) => textOf(tree, path));
+  return { tree, plan, device, config, reader: readerOf(device.model, device.bootPrefix) };
+};
+
+/** config.txt and what it includes, each command line as `cmdlineOf` makes it of the image's text, the initramfs. */
+function renderFiles(context: Context, choice: Choice, cmdlineOf: (text: string) => string): Map<string, FileSource> {
+  const { tree, config } = context;
+  const files = new Map<string, FileSource>();
+  const put = (path: string, file: FileSource) => files.set(path.toLowerCase(), file);
+  put('config.txt', inlineFile(renderConfig(config.get('config.txt') ?? [], choice)));
+  const tryboot = textOf(tree, 'tryboot.txt');
+  if (tryboot !== undefined) put('tryboot.txt', inlineFile(renderConfig(parseConfig(tryboot), choice)));
+  for (const [path, lines] of config) {
+    if (path !== 'config.txt' && lines.some((line) => removed.has(line.key)))
+      put(path, inlineFile(withoutRemoved(lines)));
+  }
+  for (const prefix of osPrefixes(config, context.reader)) {
+    put(`${prefix}cmdline.txt`, inlineFile(`${cmdlineOf(cmdlineText(context, prefix))}\n`));
+    for (const { file, image } of choice) put(prefix + file, concatenate(image.parts));
+  }
+  return files;
+}
+
 /**
  * The files that replace the image's for one session: cmdline.txt, config.txt and what it includes, the initramfs. The same arguments give the same
  * bytes, which is what lets firmware read a file several times, and a restarted boot plane go on.
@@ -122,31 +146,27 @@ export function renderOverlay(
   device: PlannedDevice,
   session: SessionIdentity,
 ): Overlay {
-  const config = configFiles((path) => textOf(tree, path));
-  const reader = readerOf(device.model, device.bootPrefix);
-  const context: Context = { tree, plan, device, config, reader };
+  const context = contextOf(tree, plan, device);
   const choice = chooseInitramfs(context);
-  const files = new Map<string, FileSource>();
-  const put = (path: string, file: FileSource) => files.set(path.toLowerCase(), file);
-
-  put('config.txt', inlineFile(renderConfig(config.get('config.txt') ?? [], choice)));
-  const tryboot = textOf(tree, 'tryboot.txt');
-  if (tryboot !== undefined) put('tryboot.txt', inlineFile(renderConfig(parseConfig(tryboot), choice)));
-  for (const [path, lines] of config) {
-    if (path !== 'config.txt' && lines.some((line) => removed.has(line.key)))
-      put(path, inlineFile(withoutRemoved(lines)));
-  }
-  const prefixes = osPrefixes(config, reader);
-  for (const prefix of prefixes) {
-    put(`${prefix}cmdline.txt`, inlineFile(`${renderCmdline(cmdlineText(context, prefix), plan, device, session)}\n`));
-    for (const { file, image } of choice) put(prefix + file, concatenate(image.parts));
-  }
-  const cmdline = renderCmdline(cmdlineText(context, prefixes.at(-1)!), plan, device, session);
-  const kernel = possibleKernels(tree, config, device.model, device.bootPrefix)[0]?.file;
+  const cmdlineOf = (text: string): string => renderCmdline(text, plan, device, session);
+  const files = new Map(renderFiles(context, choice, cmdlineOf));
+  const cmdline = cmdlineOf(cmdlineText(context, osPrefixes(context.config, context.reader).at(-1)!));
+  const kernel = possibleKernels(tree, context.config, device.model, device.bootPrefix)[0]?.file;
   const initramfs = choice[0]?.file;
   const scripts = scriptsFor(device, { kernel, initramfs, cmdline, serverUrl: session.serverUrl });
-  for (const [path, text] of scripts) put(path, inlineFile(text));
+  for (const [path, text] of scripts) files.set(path.toLowerCase(), inlineFile(text));
   return { files, hidden, warnings: warningsOf(context, cmdline), cmdline, initramfs, kernel };
+}
+
+/** The files that replace the image's on a card that asks a server what to boot, whatever board it is put into. */
+export function renderCardFiles(tree: BootTree, initramfs: BootPlan['initramfs']): Pick<Overlay, 'files' | 'hidden'> {
+  const context = contextOf(tree, { initramfs }, { model: 'other', bootPrefix: null });
+  const files = renderFiles(context, chooseInitramfs(context), cardCmdline);
+  // Its own initramfs is one that nothing starts any more.
+  const replaced = possibleValues(context.config, 'initramfs', context.reader).possible.map(
+    (value) => /^\S*/.exec(value)![0],
+  );
+  return { files, hidden: new Set([...hidden, ...replaced.map((path) => path.toLowerCase())]) };
 }
 
 function warningsOf({ config, device }: Context, cmdline: string): string[] {

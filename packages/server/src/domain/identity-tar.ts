@@ -1,3 +1,5 @@
+import { tarEnd, tarHeader, tarPadding } from './tar.js';
+
 /** What is laid over a root at each boot so that a stateless board stays itself, as a ustar archive (POSIX.1-1988). */
 export interface IdentityFile {
   /** Relative: `etc/machine-id`; at most 100 characters. */
@@ -25,41 +27,13 @@ export const identityFiles = ({ hostname, machineId, sshHostKeys }: BoardIdentit
   })),
 ];
 
-const block = 512;
-const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, '0')}\0`;
-
-function header(path: string, mode: number, size: number, directory: boolean): Buffer {
-  if (Buffer.byteLength(path) > 100) throw new Error(`the path ${path} is too long for this archive`);
-  const bytes = Buffer.alloc(block);
-  bytes.write(path, 0);
-  bytes.write(octal(mode, 7), 100);
-  bytes.write(octal(0, 7), 108);
-  bytes.write(octal(0, 7), 116);
-  bytes.write(octal(size, 11), 124);
-  // Time 0: the same identity is the same archive.
-  bytes.write(octal(0, 11), 136);
-  bytes.write('        ', 148);
-  bytes.write(directory ? '5' : '0', 156);
-  bytes.write('ustar\0' + '00', 257);
-  bytes.write('root', 265);
-  bytes.write('root', 297);
-  bytes.write(
-    `${bytes
-      .reduce((sum, byte) => sum + byte, 0)
-      .toString(8)
-      .padStart(6, '0')}\0 `,
-    148,
-  );
-  return bytes;
-}
-
 /** Files owned by root; etc/ssh is made where an image has none. */
 export function identityTar(files: readonly IdentityFile[]): Buffer {
   const entries = files.map(({ path, mode, text }) => {
     const bytes = Buffer.from(text);
-    return Buffer.concat([header(path, mode, bytes.length, false), bytes, Buffer.alloc(-bytes.length & (block - 1))]);
+    return Buffer.concat([tarHeader(path, { mode, size: bytes.length }), bytes, tarPadding(bytes.length)]);
   });
   const needsSsh = files.some(({ path }) => path.startsWith('etc/ssh/'));
-  const folder = needsSsh ? [header('etc/ssh/', 0o755, 0, true)] : [];
-  return Buffer.concat([...folder, ...entries, Buffer.alloc(2 * block)]);
+  const folder = needsSsh ? [tarHeader('etc/ssh/', { mode: 0o755, size: 0 })] : [];
+  return Buffer.concat([...folder, ...entries, tarEnd]);
 }

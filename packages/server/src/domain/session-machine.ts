@@ -16,6 +16,8 @@ function stageOf(entry: TimelineEntry): SessionStage | undefined {
     case 'tftp.file':
     case 'http.file':
       return entry.outcome === 'complete' && isKernelPath(entry.path) ? 'kernel' : 'firmware';
+    case 'card.asked':
+      return entry.outcome === 'booting' ? 'kernel' : undefined;
     case 'root.download':
       return 'initramfs';
     case 'exchange':
@@ -49,6 +51,9 @@ export function advance(session: SessionProgress, entry: TimelineEntry): Session
   }
   const stage = furthest(session.stage, stageOf(entry));
   if (stage === 'up') return { ...counted, stage, outcome: 'up', upAt: entry.at, endedAt: entry.at };
+  if (entry.type === 'card.asked' && entry.outcome === 'refused') {
+    return { ...counted, outcome: 'failed', endedAt: entry.at };
+  }
   if (entry.type === 'report' && entry.state === 'failed') {
     return { ...counted, stage, outcome: 'failed', endedAt: entry.at };
   }

@@ -30,6 +30,12 @@ const file = (at: number, path: string, more: Partial<BootSignal & { kind: 'file
   busy: false,
   ...more,
 });
+const card = (at: number, nonce: string, generation: number | null = 1): BootSignal => ({
+  kind: 'card',
+  at: start + at,
+  nonce,
+  generation,
+});
 const kernelRead = (at: number) => ({ kind: 'reach', phase: 'kernel' as BootPhase, at: start + at }) as const;
 const running = (at: number) => ({ kind: 'reach', phase: 'running' as BootPhase, at: start + at }) as const;
 const up = (at: number) => ({ kind: 'reach', phase: 'ended' as BootPhase, at: start + at }) as const;
@@ -94,6 +100,13 @@ describe('which boot a sign of a board belongs to', () => {
       [discover(0), discover(4000), discover(45_000), discover(50_000)],
       [1, 1, 1, 1],
     ],
+    ['a card that asks until it is answered', [card(0, 'a'), card(30_000, 'a'), card(200_000, 'a')], [1, 1, 1]],
+    ['a card that starts over', [card(0, 'a'), card(1000, 'b')], [1, 2]],
+    ['a card that waits for an image', [card(0, 'a', null), card(15_000, 'a', null), card(30_000, 'a')], [1, 1, 2]],
+    ['a card whose secret grows old', [card(0, 'a'), card(310_000, 'a')], [1, 2]],
+    ['a question repeated after the boot', [card(0, 'a'), up(60_000), card(61_000, 'a')], [1, 1, 2]],
+    ['a card after firmware that found nothing', [discover(0, { generation: null }), card(20_000, 'a', null)], [1, 2]],
+    ['a DISCOVER after a card', [card(0, 'a'), running(2000), discover(60_000)], [1, 1, 2]],
     ['a board that was off meanwhile', [discover(0), discover(100_000)], [1, 2]],
     [
       'a repeated DISCOVER that comes late',

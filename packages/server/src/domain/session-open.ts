@@ -25,6 +25,8 @@ export interface BootTrack {
   readonly lastAt: number;
   /** Of the last DISCOVER. */
   readonly xid: number | null;
+  /** What the board told apart its boot by, where its kernel came from a card. */
+  readonly card?: string;
 }
 
 export type BootSignal =
@@ -42,6 +44,13 @@ export type BootSignal =
       readonly path: string;
       readonly generation: number | null;
       readonly busy: boolean;
+    }
+  /** A kernel of a card runs and asks what to boot. `nonce`: the same for all questions of one boot. */
+  | {
+      readonly kind: 'card';
+      readonly at: number;
+      readonly nonce: string;
+      readonly generation: number | null;
     };
 
 /** A firmware's DHCP tries are at most this far apart: EE boards pause 5 s between rounds of 45 s (wire reference, section 3). */
@@ -71,7 +80,14 @@ const goOn = (because: string): OpenDecision => ({ open: false, because });
  */
 export function decideOpen(current: BootTrack | null, signal: BootSignal, secretMs: number): OpenDecision {
   if (current === null) return open('the first sign of this board');
-  return signal.kind === 'discover' ? onDiscover(current, signal, secretMs) : onFile(current, signal, secretMs);
+  switch (signal.kind) {
+    case 'discover':
+      return onDiscover(current, signal, secretMs);
+    case 'file':
+      return onFile(current, signal, secretMs);
+    case 'card':
+      return onCard(current, signal, secretMs);
+  }
 }
 
 const isStale = (current: BootTrack, at: number, secretMs: number): boolean => at - current.openedAt > secretMs / 2;
@@ -104,17 +120,27 @@ function onFile(current: BootTrack, signal: BootSignal & { kind: 'file' }, secre
   return goOn('firmware reads files several times');
 }
 
+function onCard(current: BootTrack, signal: BootSignal & { kind: 'card' }, secretMs: number): OpenDecision {
+  if (current.card !== signal.nonce) return open('the kernel of a card asks');
+  if (current.phase === 'ended' || current.phase === 'running') return open('a question after the boot');
+  if (signal.generation !== current.generation) return open('the assignment changed');
+  return isStale(current, signal.at, secretMs) ? open('the secret grows old') : goOn('the same question again');
+}
+
 const furthest = (a: BootPhase, b: BootPhase): BootPhase => (phases.indexOf(a) >= phases.indexOf(b) ? a : b);
 
 /** The track with the signal noted. */
-export const follow = (current: BootTrack, signal: BootSignal): BootTrack =>
-  signal.kind === 'discover'
-    ? { ...current, lastAt: signal.at, xid: signal.xid, firmware: signal.firmware }
-    : {
-        ...current,
-        lastAt: signal.at,
-        phase: furthest(current.phase, romFiles.test(signal.path) ? 'bootcode' : 'firmware'),
-      };
+export function follow(current: BootTrack, signal: BootSignal): BootTrack {
+  const followed = { ...current, lastAt: signal.at };
+  switch (signal.kind) {
+    case 'discover':
+      return { ...followed, xid: signal.xid, firmware: signal.firmware };
+    case 'file':
+      return { ...followed, phase: furthest(current.phase, romFiles.test(signal.path) ? 'bootcode' : 'firmware') };
+    case 'card':
+      return { ...followed, card: signal.nonce, phase: furthest(current.phase, 'kernel') };
+  }
+}
 
 /** The track moved on to a phase that something else told of: a kernel read whole, a report. Never backwards. */
 export const reach = (current: BootTrack, phase: BootPhase, at: number): BootTrack => ({

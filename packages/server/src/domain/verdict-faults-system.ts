@@ -20,6 +20,16 @@ export const systemFaults: readonly Fault[] = [
       'Somebody else on this network may have read the boot files of this board. Start it again; if it happens again, keep its network to itself.',
   },
   {
+    id: 'card-refused',
+    number: null,
+    test: ({ timeline }) => {
+      const refused = entries(timeline, 'card.asked').findLast(({ outcome }) => outcome === 'refused');
+      return refused && `The card of this board may not boot: ${refused.reason ?? 'no reason is known'}.`;
+    },
+    remedy:
+      'Write the card anew from the image that is assigned to the board, or assign the image the card was made from.',
+  },
+  {
     id: 'squashfs-compression',
     number: 20,
     test: ({ timeline }) => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -222,5 +222,48 @@ describe('text in a query', () => {
 
   test('of a form is encoded byte by byte', async () => {
     expect((await board.sh("url_encode 'dc:a6 +ü'")).stdout).toBe('%64%63%3a%61%36%20%2b%c3%bc');
+  });
+});
+
+describe('the settings of a card', () => {
+  const settingsOf = async (text: string | Buffer, script: string) => {
+    await mkdir(join(board.root, 'drover'));
+    await writeFile(join(board.root, 'drover/card.conf'), text);
+    return board.sh(`copy_settings "$root"; ${script}`, ['base', 'card']);
+  };
+  const show = 'for name in server key device; do card_setting $name; echo "$name: $card_value"; done';
+
+  test('are read whatever system they were written on', async () => {
+    const text = '\ufeff# a comment\r\nserver=http://10.0.0.1:8081\r\nodd name=$(id)\r\nkey=drv_a-b';
+    const { stdout } = await settingsOf(text, show);
+    expect(stdout).toBe('server: http://10.0.0.1:8081\nkey: drv_a-b\ndevice: \n');
+  });
+
+  test('never run, and one with odd characters ends the boot with its name', async () => {
+    const script = 'fail() { echo "failed: $1"; exit; }; card_setting device; echo "got $card_value"';
+    const { stdout } = await settingsOf('device=$(id)\n', script);
+    expect(stdout).toMatch(/^failed: device in drover\/card.conf/);
+  });
+
+  test('are readable to nobody else, and no longer than they need be', async () => {
+    const { stdout } = await settingsOf('x'.repeat(10_000), 'stat -c "%a %s" "$run/card.conf"');
+    expect(stdout).toBe('600 4096\n');
+  });
+
+  test('are no settings when there is no file', async () => {
+    expect((await board.sh('copy_settings "$root"', ['base', 'card'])).code).toBe(1);
+  });
+
+  test.each([
+    ['FAT32', ['-F']],
+    ['FAT16', []],
+  ])('lie on %s, and are not looked for elsewhere', async (_name, options) => {
+    const file = join(board.dir, 'fat.img');
+    await writeFile(file, '');
+    await truncate(file, 64 << 20);
+    await execute('mformat', ['-i', file, ...options, '::']);
+    expect((await board.sh(`is_fat ${file}`, ['base', 'card'])).code).toBe(0);
+    await execute('mke2fs', ['-q', '-t', 'ext4', '-F', file]);
+    expect((await board.sh(`is_fat ${file}`, ['base', 'card'])).code).toBe(1);
   });
 });

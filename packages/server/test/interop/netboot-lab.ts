@@ -12,6 +12,8 @@ import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
 import { createSqlStore } from '../../src/adapters/sql/index.js';
 import { createIds, systemClock } from '../../src/adapters/system/index.js';
 import { createTimelineFeed } from '../../src/app/boot/feed.js';
+import { createAuthentication } from '../../src/app/tenants/authentication.js';
+import { hashing } from '../../src/adapters/hashing/index.js';
 import type { BootService } from '../../src/app/boot/service.js';
 import type { Log } from '../../src/app/ports.js';
 import { createBootPlane, type BootPlane } from '../../src/boot-plane.js';
@@ -138,6 +140,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     log: testLog,
     feed,
     defaultTenant,
+    authenticate: createAuthentication({ store, clock: systemClock, hashing, log: testLog }).authenticate,
     diskOrders: async () => [],
     retire: async () => undefined,
   });

@@ -46,6 +46,8 @@ export class World {
       log: silentLog,
       blobs: noBlobs,
       diskOrders: async () => [],
+      authenticate: async () => Promise.reject(new Error('no key in this test')),
+      defaultTenant: 'none',
       retire: async () => undefined,
       registerSeen: (seen) => discovery.registerSeen(seen, { autoAdopt: null, discoveredLimit: 100 }),
       learnSerial: (device, serial) => discovery.learnSerial(device, serial),

@@ -26,6 +26,7 @@ export interface BackendClient extends BootBackend {
 const limits: Readonly<Record<BackendMethod, number>> = {
   bootKey: 5_000,
   identify: 5_000,
+  admitCard: 5_000,
   tree: 10_000,
   attachments: 5_000,
   exchange: 20_000,
@@ -48,6 +49,7 @@ export function createBackendClient(
   return {
     bootKey: () => call('bootKey'),
     identify: (wire) => call('identify', wire),
+    admitCard: (request) => call('admitCard', request),
     tree: (digest) => call('tree', digest),
     attachments: (device) => call('attachments', device),
     exchange: (request) => call('exchange', request),

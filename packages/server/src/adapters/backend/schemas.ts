@@ -39,6 +39,13 @@ const SessionOpened = z.strictObject({
   openedAt: Milliseconds,
 });
 
+const CardRequest = z.strictObject({
+  wire: WireIdentity,
+  key: z.string().min(1).max(256).optional(),
+  device: z.string().min(1).max(64).optional(),
+  release: z.string().min(1).max(128),
+});
+
 const ExchangeRequest = z.strictObject({
   session: SessionId,
   secret: hex(32),
@@ -99,6 +106,7 @@ const DiskOrderReport = z.discriminatedUnion('state', [
 export const argumentSchemas = {
   bootKey: z.tuple([]),
   identify: z.tuple([WireIdentity]),
+  admitCard: z.tuple([CardRequest]),
   tree: z.tuple([Sha256]),
   attachments: z.tuple([DeviceId]),
   exchange: z.tuple([ExchangeRequest]),

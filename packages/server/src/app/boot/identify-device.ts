@@ -2,7 +2,7 @@ import { openedAtOf } from '../../domain/boot-credential.js';
 import type { BootPlan, PlannedDevice } from '../../domain/boot-plan.js';
 import type { DeviceRecord } from '../devices/ports.js';
 import { needsPackedRoot } from '../../domain/root-place.js';
-import { partOf } from '../images/derivatives.js';
+import { bootFilesOf } from '../images/derivatives.js';
 import { packedRoot } from '../images/root-job.js';
 import type { Store, Transaction } from '../store/ports.js';
 import type { BootAnswer, KnownSession, SessionRecord, WireIdentity } from './ports.js';
@@ -26,16 +26,23 @@ export const createIdentifyDevice =
     const seen = await registerSeen(wire);
     if (seen.kind === 'stranger') return { kind: 'ignore', reason: 'no Raspberry Pi, and not registered' };
     if (seen.kind === 'conflict') return { kind: 'ignore', reason: seen.reason };
-    const { device } = seen;
-    const { plan, session } = await store.read(async (tx) => ({
-      plan: await planFor(tx, device),
-      session: knownSession(await tx.sessions.latestOf(device.id)),
-    }));
-    const planned = plannedDevice(device);
-    if (!plan.ok) return { kind: 'nothing', device: planned, reason: plan.reason, session };
-    prepareSecrets(device.id, device.name);
-    return { kind: 'boot', device: planned, plan: plan.plan, session };
+    const answer = await store.read((tx) => answerFor(tx, seen.device));
+    if (answer.kind === 'boot') prepareSecrets(seen.device.id, seen.device.name);
+    return answer;
   };
+
+/** What a known device gets. */
+export async function answerFor(
+  tx: Transaction,
+  device: DeviceRecord,
+): Promise<Exclude<BootAnswer, { kind: 'ignore' }>> {
+  const plan = await planFor(tx, device);
+  const session = knownSession(await tx.sessions.latestOf(device.id));
+  const planned = plannedDevice(device);
+  return plan.ok
+    ? { kind: 'boot', device: planned, plan: plan.plan, session }
+    : { kind: 'nothing', device: planned, reason: plan.reason, session };
+}
 
 export const plannedDevice = (device: DeviceRecord): PlannedDevice => ({
   id: device.id,
@@ -70,22 +77,14 @@ export async function planFor(tx: Transaction, device: DeviceRecord): Promise<Pl
   if (device.state !== 'in-use' && device.state !== 'preparing') {
     return nothing(device.stateReason ?? `it is ${device.state}`);
   }
-  const derivatives = await tx.images.derivatives(assignment.image);
-  const tree = derivatives.find(({ kind }) => kind === 'boot-tree');
-  // In one order, whatever the database's: the same plan renders the same bytes.
-  const initramfs = [...derivatives]
-    .sort((a, b) => (a.variant < b.variant ? -1 : 1))
-    .map(partOf)
-    .filter((part) => part !== undefined);
-  if (tree === undefined || !initramfs.some(({ kind }) => kind === 'common')) {
-    return nothing(`the boot files of ${assignment.imageName} are not ready yet`);
-  }
+  const files = bootFilesOf(await tx.images.derivatives(assignment.image));
+  if (files === undefined) return nothing(`the boot files of ${assignment.imageName} are not ready yet`);
   const { generation, rootMode, kernelParameters, disk } = assignment;
   const image = rootMode === 'stream' ? await streamed(tx, assignment.image) : null;
   // A board cannot wait for it with its kernel running: what it may attach is fixed when its boot begins.
   if (rootMode === 'stream' && image === null) return nothing(`the root of ${assignment.imageName} is being made`);
   const disks = disk === null ? [] : [disk];
-  return { ok: true, plan: { generation, tree: tree.blob, rootMode, kernelParameters, initramfs, image, disks } };
+  return { ok: true, plan: { generation, ...files, rootMode, kernelParameters, image, disks } };
 }
 
 /** Digest of what boards read that stream an image; null while it is being made. */

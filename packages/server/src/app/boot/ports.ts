@@ -61,6 +61,26 @@ export type BootAnswer =
       readonly session: KnownSession | null;
     };
 
+/** A board whose kernel came from a card asks what to boot. */
+export interface CardRequest {
+  readonly wire: WireIdentity;
+  /** API key that lies on the card. */
+  readonly key?: string;
+  /** Id or name of the device the card was made for. */
+  readonly device?: string;
+  /** Of the kernel that runs, as `uname -r` says. */
+  readonly release: string;
+}
+
+export type CardAdmission =
+  /** `misfit`: why the assigned image cannot be booted with the kernel of this card; null: nothing speaks against it. */
+  | {
+      readonly kind: 'admitted';
+      readonly answer: Exclude<BootAnswer, { kind: 'ignore' }>;
+      readonly misfit: string | null;
+    }
+  | { readonly kind: 'refused'; readonly reason: string };
+
 export interface ExchangeRequest {
   readonly session: string;
   readonly secret: string;
@@ -136,6 +156,8 @@ export interface BootBackend {
   bootKey(): Promise<string>;
   /** Who is this, and what does it get. Registers a Pi never seen before as discovered. */
   identify(wire: WireIdentity): Promise<BootAnswer>;
+  /** The same for a board that boots from a card, whose key may make it the tenant's. */
+  admitCard(request: CardRequest): Promise<CardAdmission>;
   tree(digest: string): Promise<BootTree>;
   /** The data disks a device may have now. */
   attachments(device: string): Promise<readonly AttachedDisk[]>;

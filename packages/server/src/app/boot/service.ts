@@ -1,9 +1,10 @@
-import { refusal, RefusedError } from '@drover/contract';
+import { refusal, RefusedError, type Principal, type Result } from '@drover/contract';
 import type { BootTree } from '../../domain/boot-plan.js';
 import type { SessionFacts } from '../../domain/verdict.js';
 import type { BlobStore } from '../blobs/ports.js';
 import type { Clock, Ids, Log } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
+import { createAdmitCard } from './admit-card.js';
 import { createBootKey } from './boot-key.js';
 import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
 import { createExchange } from './exchange.js';
@@ -23,8 +24,11 @@ export interface BootServiceDeps {
   readonly feed: TimelineFeed;
   /** app/disks: what the boot plane is to do with disks. */
   readonly diskOrders: BootBackend['diskOrders'];
-  /** app/devices: who a board is. Registers a Pi never seen before. */
-  readonly registerSeen: (wire: WireIdentity) => Promise<SeenBoard>;
+  /** app/devices: who a board is. Registers a Pi never seen before; `tenant` takes it, should nobody have it. */
+  readonly registerSeen: (wire: WireIdentity, tenant?: string) => Promise<SeenBoard>;
+  /** app/tenants: whose key lies on a card. */
+  readonly authenticate: (key: string) => Promise<Result<Principal>>;
+  readonly defaultTenant: string;
   /** app/devices: the board told its whole serial. */
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
   /** app/disks: root disks of a device that it runs from no more. */
@@ -73,7 +77,8 @@ export function createBootService(deps: BootServiceDeps): BootService {
   return {
     backend: {
       bootKey,
-      identify: createIdentifyDevice({ store, registerSeen: deps.registerSeen, prepareSecrets }),
+      identify: createIdentifyDevice({ store, registerSeen: (wire) => deps.registerSeen(wire), prepareSecrets }),
+      admitCard: createAdmitCard({ ...deps, prepareSecrets }),
       tree,
       attachments: (device) => store.read((tx) => attachmentsOf(tx, device)),
       exchange: createExchange({ ...deps, bootKey, timelines, secrets }),

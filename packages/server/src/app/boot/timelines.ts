@@ -122,7 +122,8 @@ const progressOf = ({ stage, outcome, upAt, endedAt, bytes }: SessionRecord): Se
 });
 
 const hasAddress = (entry: TimelineEntry): entry is TimelineEntry & { address: string } =>
-  (entry.type === 'dhcp.request' || entry.type === 'exchange') && (entry.address ?? '') !== '';
+  (entry.type === 'dhcp.request' || entry.type === 'exchange' || entry.type === 'card.asked') &&
+  (entry.address ?? '') !== '';
 
 const put = async (
   tx: Transaction,

@@ -18,3 +18,17 @@ export function partOf(derivative: Derivative): InitramfsPart | undefined {
     size: derivative.size,
   };
 }
+
+/** What boots an image: the blob of its boot tree, and its initramfs. Undefined while they are being made. */
+export function bootFilesOf(
+  derivatives: readonly Derivative[],
+): { readonly tree: string; readonly initramfs: InitramfsPart[] } | undefined {
+  const tree = derivatives.find(({ kind }) => kind === 'boot-tree');
+  // In one order, whatever the database's: the same parts render the same bytes.
+  const initramfs = [...derivatives]
+    .sort((a, b) => (a.variant < b.variant ? -1 : 1))
+    .map(partOf)
+    .filter((part) => part !== undefined);
+  if (tree === undefined || !initramfs.some(({ kind }) => kind === 'common')) return undefined;
+  return { tree: tree.blob, initramfs };
+}

@@ -16,7 +16,7 @@ import type { ImportAgain } from '../jobs/retry.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import type { ImageRecord, ImportFolders } from './ports.js';
-import { findImage, presentImage } from './refs.js';
+import { findImageFor, presentImage, shows } from './refs.js';
 import { checkUploads, namedUploads } from './upload-use.js';
 
 export interface ImagesDeps {
@@ -89,7 +89,7 @@ export function createImages(deps: ImagesDeps) {
 
   const get = async (who: Principal, ref: string): Promise<Result<Image>> =>
     store.read(async (tx) => {
-      const found = await findImage(tx, who.tenant, ref);
+      const found = await findImageFor(tx, who, ref);
       return found.ok ? success(presentImage(found.value)) : found;
     });
 
@@ -101,7 +101,7 @@ export function createImages(deps: ImagesDeps) {
         ...(name === undefined ? {} : { name }),
       };
       const page = await tx.images.list(filter, { limit, ...(cursor === undefined ? {} : { cursor }) });
-      return { items: page.items.map(presentImage), next: page.next };
+      return { items: page.items.filter((image) => shows(who, image)).map(presentImage), next: page.next };
     });
 
   const files = async (
@@ -110,7 +110,7 @@ export function createImages(deps: ImagesDeps) {
     query: { limit: number; cursor?: string },
   ): Promise<Result<Page<BootFile>>> => {
     const tree = await store.read(async (tx) => {
-      const found = await findImage(tx, who.tenant, ref);
+      const found = await findImageFor(tx, who, ref);
       if (!found.ok) return found;
       const derivative = await tx.images.derivative(found.value.id, 'boot-tree', '');
       return derivative === undefined ? notReady(ref) : success(derivative);
@@ -130,7 +130,7 @@ export function createImages(deps: ImagesDeps) {
 
   const remove = async (who: Principal, ref: string, etag: string | undefined): Promise<Result<null>> =>
     store.transaction(async (tx) => {
-      const found = await findImage(tx, who.tenant, ref);
+      const found = await findImageFor(tx, who, ref);
       if (!found.ok) return found;
       const image = found.value;
       const kept = await mayDelete(tx, who, image, etag);

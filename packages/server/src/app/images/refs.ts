@@ -1,4 +1,5 @@
-import { refusal, success, type Image, type Result } from '@drover/contract';
+import { refusal, success, type Image, type Principal, type Refusal, type Result } from '@drover/contract';
+import { isDemo } from '../../domain/demo.js';
 import type { Transaction } from '../store/ports.js';
 import type { ImageRecord } from './ports.js';
 
@@ -19,8 +20,20 @@ export async function findImage(tx: Transaction, tenant: string | null, ref: str
   const image =
     'id' in parsed ? await tx.images.get(parsed.id) : await tx.images.find(tenant, parsed.name, parsed.version);
   if (image !== undefined && visible(image, tenant ?? undefined)) return success(image);
-  return refusal('image.not-found', `There is no image ${ref}.`, { remedy: 'See `drover image list`.' });
+  return noImage(ref);
 }
+
+/** The image a key means, to look into. The demo key shows what its tenant has, and not what tenants of an installation share. */
+export async function findImageFor(tx: Transaction, who: Principal, ref: string): Promise<Result<ImageRecord>> {
+  const found = await findImage(tx, who.tenant, ref);
+  return found.ok && !shows(who, found.value) ? noImage(ref) : found;
+}
+
+export const shows = (who: Principal, { tenant }: Pick<ImageRecord, 'tenant'>): boolean =>
+  !isDemo(who) || tenant === who.tenant;
+
+const noImage = (ref: string): Refusal =>
+  refusal('image.not-found', `There is no image ${ref}.`, { remedy: 'See `drover image list`.' });
 
 export const presentImage = ({ revision, source: _source, ...image }: ImageRecord): Image => ({
   ...image,

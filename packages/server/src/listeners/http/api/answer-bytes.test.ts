@@ -92,3 +92,27 @@ describe('the file of a backup', () => {
     await app.close();
   });
 });
+
+describe('a file that is made while it is sent', () => {
+  const url = '/api/v2/images/base/card.tgz';
+  const reader = { authorization: 'Bearer reader' };
+  const made = (stream: () => AsyncIterable<Uint8Array>) =>
+    createFakeApi({}, {}, { bytes: { downloadImageCard: async () => success({ filename: 'card.tgz', stream }) } });
+
+  it('comes whole, of no known length, whatever range is asked for', async () => {
+    const { app } = await made(async function* () {
+      yield Buffer.from('made');
+    });
+    const answer = await app.inject({ url, headers: { ...reader, range: 'bytes=2-' } });
+    expect([answer.statusCode, answer.body]).toEqual([200, 'made']);
+    expect(answer.headers).toMatchObject({ 'content-disposition': 'attachment; filename="card.tgz"' });
+    expect(answer.headers).not.toHaveProperty('accept-ranges');
+  });
+
+  it('wants an address that a board without names can call', async () => {
+    const { app } = await made(async function* () {});
+    const answer = await app.inject({ url: `${url}?server=http://drover.example`, headers: reader });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({ errors: [{ field: expect.stringContaining('server') as string }] });
+  });
+});

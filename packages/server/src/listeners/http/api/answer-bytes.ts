@@ -4,10 +4,10 @@ import type { BytesOperation, Principal, Result } from '@drover/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { contextOf, requestSignal } from './context.js';
-import type { RequestContext, SentFile } from './handlers.js';
+import type { MadeFile, RequestContext, SentFile } from './handlers.js';
 import { auditRequest, type Operation } from './operation.js';
 
-type AnyBytes = (context: RequestContext, request: unknown) => Promise<Result<SentFile>>;
+type AnyBytes = (context: RequestContext, request: unknown) => Promise<Result<SentFile | MadeFile>>;
 
 interface Span {
   readonly start: number;
@@ -30,15 +30,31 @@ export function rangeOf(
   return start <= end ? { start, end } : undefined;
 }
 
+interface Answer {
+  readonly status: 200 | 206;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+const common = (filename: string): Record<string, string> => ({
+  'content-type': 'application/octet-stream',
+  'content-disposition': `attachment; filename="${filename}"`,
+  'cache-control': 'private, no-cache',
+});
+
+const answerOf = (file: SentFile | MadeFile, request: FastifyRequest): Answer => {
+  if (!('sha256' in file)) return { status: 200, headers: common(file.filename), bytes: file.stream() };
+  const span = rangeOf(headerOf(request, 'range'), headerOf(request, 'if-range'), file);
+  return { status: span === undefined ? 200 : 206, headers: headersOf(file, span), bytes: file.stream(span) };
+};
+
 /** Headers of a file: its length, and its digest (RFC 9530), so that a broken or changed download is noticed. */
 const headersOf = ({ size, sha256, filename }: SentFile, span: Span | undefined): Record<string, string> => ({
-  'content-type': 'application/octet-stream',
+  ...common(filename),
   'content-length': String(span === undefined ? size : span.end - span.start + 1),
-  'content-disposition': `attachment; filename="${filename}"`,
   'accept-ranges': 'bytes',
   etag: `"${sha256}"`,
   'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
-  'cache-control': 'private, no-cache',
   ...(span === undefined ? {} : { 'content-range': `bytes ${span.start}-${span.end}/${size}` }),
 });
 
@@ -46,7 +62,7 @@ const find = async (
   { deps, id }: Operation,
   context: RequestContext,
   request: FastifyRequest,
-): Promise<Result<SentFile>> => {
+): Promise<Result<SentFile | MadeFile>> => {
   const handler = deps.bytes[id as BytesOperation] as AnyBytes;
   try {
     return await handler(context, { params: request.params, query: request.query });
@@ -72,12 +88,11 @@ export const answerBytes =
     const found = await find(operation, contextOf(request, who, undefined, signal), request);
     await auditRequest(operation, request, { who, outcome: found.ok ? 'ok' : found.code });
     if (!found.ok) return sendProblem(reply, found, request.id);
-    const file = found.value;
-    const span = rangeOf(headerOf(request, 'range'), headerOf(request, 'if-range'), file);
+    const { status, headers, bytes } = answerOf(found.value, request);
     reply.hijack();
-    reply.raw.writeHead(span === undefined ? 200 : 206, { ...headersOf(file, span), 'x-request-id': request.id });
+    reply.raw.writeHead(status, { ...headers, 'x-request-id': request.id });
     try {
-      await pipeline(Readable.from(file.stream(span), { objectMode: false }), reply.raw, { signal });
+      await pipeline(Readable.from(bytes, { objectMode: false }), reply.raw, { signal });
     } catch (error) {
       // The connection ends before the length that was promised: the caller knows.
       if (!signal.aborted) deps.log.warn({ err: error, operation: id, requestId: request.id }, 'a download broke off');

@@ -68,11 +68,17 @@ export interface SentFile {
   stream(range?: { start: number; end: number }): AsyncIterable<Uint8Array>;
 }
 
+/** A file that is made while it is sent: neither its length nor its digest are known, and there are no ranges of it. */
+export interface MadeFile {
+  readonly filename: string;
+  stream(): AsyncIterable<Uint8Array>;
+}
+
 /** Finds the file that one operation answers with. */
 export type BytesHandler<O extends BytesOperation> = (
   context: RequestContext,
   request: RequestOf<O>,
-) => Promise<Result<SentFile>>;
+) => Promise<Result<SentFile | MadeFile>>;
 
 export type BytesHandlers = { readonly [O in BytesOperation]: BytesHandler<O> };
 

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../../../app/ports.js';
 import type { Audit } from '../../../app/tenants/audit.js';
 import type { Idempotency } from '../../../app/tenants/idempotency.js';
+import { refuseDemo } from '../../../domain/demo.js';
 import { sendProblem } from '../problem.js';
 import { authenticateRequest, type AuthenticationDeps } from './authentication.js';
 import type { BytesHandlers, Handlers, StreamHandlers } from './handlers.js';
@@ -69,6 +70,8 @@ export const authenticateOperation =
     const attempt = { headers: request.headers, address: request.ip, needed: route.role };
     const result = await authenticateRequest(deps, attempt);
     if (result.ok) {
+      const refused = refuseDemo(result.principal, operation.id);
+      if (refused !== undefined) return sendProblem(reply, refused, request.id);
       request.principal = result.principal;
       return undefined;
     }

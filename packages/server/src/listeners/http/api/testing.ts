@@ -83,7 +83,7 @@ export const createFakeApi = async (
     api: {
       handlers: { ...all, ...handlers } as Handlers,
       streams: { ...allStreams, ...streams } as StreamHandlers,
-      bytes: { getBackupContent: absent, downloadImageDisk: absent, ...bytes },
+      bytes: { getBackupContent: absent, downloadImageDisk: absent, downloadImageCard: absent, ...bytes },
       idempotency,
       throttle: createThrottle({ clock }),
       authenticate: async (key) => {

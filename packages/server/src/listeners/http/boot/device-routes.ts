@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DisksQuery, ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
 import type { ZodError } from 'zod';
+import type { CardBoots } from '../../../app/boot/plane/card-boots.js';
 import type { DeviceApi, DeviceRefusal, ExchangeAnswered } from '../../../app/boot/plane/device-api.js';
 import type { GrantedRoot } from '../../../app/boot/ports.js';
 import type { Clock, Log } from '../../../app/ports.js';
+import { beginCardBoot } from './card-route.js';
 import { formFields, readBody } from './body.js';
 import { respondWithFile } from './file-response.js';
 import type { RateLimit } from './rate-limit.js';
@@ -13,6 +15,7 @@ import type { SendDeps } from './send-file.js';
 /** The routes of contract/device-api. */
 export interface DeviceRoutesDeps {
   readonly api: DeviceApi;
+  readonly cards: CardBoots;
   readonly send: SendDeps;
   readonly clock: Clock;
   readonly log: Log;
@@ -44,6 +47,11 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
   if (path === '/time') {
     if (request.method !== 'GET') return methodNotAllowed(response, 'GET');
     return sendLines(response, { time: seconds(deps.clock) });
+  }
+  if (path === '/boots') {
+    if (request.method !== 'POST') return methodNotAllowed(response, 'POST');
+    // Keys of cards can be guessed at as secrets can.
+    return deps.refusals.allow(address) ? beginCardBoot(deps.cards, request, response, address) : tooMany(response);
   }
   const [, id, action] = /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|root|identity|disks|reports)$/.exec(path) ?? [];
   if (id === undefined || !SessionId.safeParse(id).success) {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 import { deviceApiBase } from '@drover/contract';
+import type { CardBoots } from '../../../app/boot/plane/card-boots.js';
 import type { DeviceApi } from '../../../app/boot/plane/device-api.js';
 import type { BootFiles } from '../../../app/boot/plane/ports.js';
 import type { Clock, Log, Service } from '../../../app/ports.js';
@@ -15,6 +16,7 @@ import type { SendDeps } from './send-file.js';
 export interface BootHttpDeps {
   readonly files: BootFiles;
   readonly api: DeviceApi;
+  readonly cards: CardBoots;
   /** Path of a blob on this machine; undefined when it is not local. */
   readonly localPath: (digest: string) => string | undefined;
   readonly listen: readonly { readonly host: string; readonly port: number }[];
@@ -59,7 +61,7 @@ export function createBootHttpServer(deps: BootHttpDeps): BootHttpServer {
     },
   };
   const device: DeviceRoutesDeps = {
-    ...{ api: deps.api, send, clock, log, exports: deps.exports },
+    ...{ api: deps.api, cards: deps.cards, send, clock, log, exports: deps.exports },
     requests: createRateLimit({ perSecond: limits.requestsPerSecond, burst: limits.requestBurst }, () => clock.now()),
     refusals: createRateLimit({ perSecond: limits.exchangesPerSecond, burst: limits.exchangeBurst }, () => clock.now()),
   };

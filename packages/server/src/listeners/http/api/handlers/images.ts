@@ -34,6 +34,9 @@ export const imageHandlers = ({ images, uploads }: ImageUseCases): Pick<Handlers
   deleteUpload: ({ principal }, { params }) => uploads.remove(principal, params.id),
 });
 
-export const imageBytes = ({ downloads }: ImageUseCases): Pick<BytesHandlers, 'downloadImageDisk'> => ({
+export const imageBytes = ({
+  downloads,
+}: ImageUseCases): Pick<BytesHandlers, 'downloadImageDisk' | 'downloadImageCard'> => ({
+  downloadImageCard: ({ principal }, { params, query }) => downloads.card(principal, params.ref, query),
   downloadImageDisk: ({ principal }, { params }) => downloads.disk(principal, params.ref),
 });

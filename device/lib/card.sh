@@ -1,0 +1,131 @@
+# shellcheck shell=sh
+# A board whose kernel came from a card: the settings on its FAT partition say which server to ask what to boot.
+# Uses $run, $sys, $patience. What the card says is read by value, never evaluated.
+
+# Seconds a card may take to appear: readers on USB show up after their drivers.
+card_patience=30
+
+# is_fat DEVICE: whether a FAT file system begins there. Trying to mount everything would fill the kernel's log.
+is_fat() {
+  case $(head -c 90 "$1" 2>/dev/null | tr -cd A-Z0-9) in
+    *FAT12* | *FAT16* | *FAT32*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# copy_settings FOLDER: takes the settings of a mounted card over, and sets card_wireless. A file from any system and editor will do:
+# only printable characters and the ends of lines are kept, so neither carriage returns nor a byte order mark matter.
+copy_settings() {
+  [ -f "$1/drover/card.conf" ] || return 1
+  (
+    umask 077
+    head -c 4096 "$1/drover/card.conf" | tr -cd '\n -~' >"$run/card.conf"
+  )
+  card_wireless=''
+  [ ! -e "$1/drover/wpa_supplicant.conf" ] || card_wireless=yes
+}
+
+# read_card: looks for drover/card.conf on every FAT partition, and on disks that have no partitions. Sets card_device.
+read_card() {
+  mkdir -p "$run/card"
+  for card_block in "$sys"/class/block/*; do
+    card_device=/dev/${card_block##*/}
+    is_fat "$card_device" || continue
+    mount -t vfat -o ro "$card_device" "$run/card" 2>/dev/null || continue
+    card_found=no
+    if copy_settings "$run/card"; then card_found=yes; fi
+    umount "$run/card"
+    [ "$card_found" = no ] || return 0
+  done
+  return 1
+}
+
+# wait_for_card: fails when there is none with settings. Partitions of one disk appear together: where the root of `root=` is there
+# and the settings are not, nobody waits.
+wait_for_card() {
+  card_root=$(kernel_parameter root) || card_root=''
+  uptime_now
+  card_until=$((now_seconds + card_patience))
+  until read_card; do
+    if [ -n "$card_root" ] && find_root "$card_root" >/dev/null; then
+      read_card
+      return
+    fi
+    uptime_now
+    [ "$now_seconds" -lt "$card_until" ] || return 1
+    sleep 0.3
+  done
+}
+
+# card_setting NAME: sets card_value to what the card says, empty when it says nothing.
+card_setting() {
+  card_value=''
+  grep -q "^$1=." "$run/card.conf" || return 0
+  card_value=$(value_of "$1" "$run/card.conf") ||
+    fail "$1 in drover/card.conf has a character that none may have: letters, digits and . _ : / @ % + , = - are"
+}
+
+# step_card: sets url, card_key, card_for (a device) and card_hostname. Fails when neither a card nor drover.server names a server.
+step_card() {
+  card_device='the command line'
+  card_wireless=''
+  if url=$(kernel_parameter drover.server); then
+    read_card || : >"$run/card.conf"
+  else
+    wait_for_card || return 1
+    card_setting server
+    url=$card_value
+  fi
+  card_setting key
+  card_key=$card_value
+  card_setting device
+  card_for=$card_value
+  card_setting hostname
+  card_hostname=$card_value
+  rm -f "$run/card.conf"
+  http_server "$url" || fail "server in drover/card.conf must be http://address:port, with an address of digits: ${url:-it is missing}"
+  [ -z "$card_wireless" ] ||
+    report card info 'drover/wpa_supplicant.conf is on the card; this Drover uses the wired network only'
+}
+
+# ask_wait: the server is away, or has nothing for this board yet. A board on a card asks for ever.
+ask_wait() {
+  ask_why=$(http_reason http)
+  [ "$ask_why" = "$ask_said" ] || say "asking $http_authority again: $ask_why"
+  ask_said=$ask_why
+  ask_attempt=$((ask_attempt + 1))
+  if is_number "$http_retry_after" && [ "$http_retry_after" -le 300 ]; then
+    # Chance keeps a hundred boards from coming back in the same second.
+    sleep $((http_retry_after + $(random_below 3)))
+  else
+    sleep "$(back_off "$ask_attempt" 30)"
+  fi
+}
+
+# step_ask: asks what to boot. Sets session and secret, as the command line of a network boot has them.
+step_ask() {
+  ask_said=''
+  ask_attempt=0
+  (
+    umask 077
+    printf %s "nonce=$(random_hex 32)&mac=$(url_encode "$mac")&serial=$serial&model=$(url_encode "$(board)")" \
+      "&release=$(url_encode "$(uname -r)")${card_for:+&device=$(url_encode "$card_for")}" >"$run/ask.form"
+  )
+  http_auth=${card_key:+Bearer $card_key}
+  until http POST /device/v1/boots "$run/ask.form" application/x-www-form-urlencoded; do
+    case $http_status in
+      4??)
+        fail_delay=60
+        fail "the server does not let this card boot: $(http_reason http)"
+        ;;
+    esac
+    ask_wait
+  done
+  rm -f "$run/ask.form"
+  session=$(value_of session "$run/http.body")
+  case $session in bs_?*) ;; *) fail "the server's answer has no usable session" ;; esac
+  secret=$(value_of secret "$run/http.body")
+  is_hex 32 "$secret" || fail "the server's answer has no usable secret"
+  rm -f "$run/http.body"
+  http_auth="Secret $secret"
+}

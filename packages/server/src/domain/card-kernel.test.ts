@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { kernelMisfit } from './card-kernel.js';
+
+const kernel = (release: string | null, modules = true) => ({
+  file: 'kernel8.img',
+  architecture: 'arm64' as const,
+  release,
+  modules,
+});
+const facts = { kernels: [kernel('6.1.0-9'), kernel('6.6.31+rpt')] };
+
+it('is none where the image has modules for the kernel, or its kernels need none', () => {
+  expect(kernelMisfit(facts, 'ram', '6.6.31+rpt')).toBeUndefined();
+  expect(kernelMisfit({ kernels: [kernel('6.1', false), kernel(null)] }, 'ram', '5.10')).toBeUndefined();
+  expect(kernelMisfit(null, 'ram', '5.10')).toBeUndefined();
+});
+
+it('names the kernel that runs and those the image knows', () => {
+  const reason = 'the kernel on its card is 5.10, and the image has modules for 6.1.0-9, 6.6.31+rpt only';
+  expect(kernelMisfit(facts, 'ram', '5.10')).toBe(reason);
+  expect(kernelMisfit(facts, 'stream', '5.10')).toBe(reason);
+});
+
+it('is not judged for a disk that is the board’s own', () => {
+  expect(kernelMisfit(facts, 'nbd', '5.10')).toBeUndefined();
+});
