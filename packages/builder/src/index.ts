@@ -5,5 +5,5 @@ export { type Recipe, type RecipeBase, type RecipeStep } from './recipe/recipe.j
 export { builtNames, diskName, type Finished } from './build/finish.js';
 export { type BuildOptions, type BuildPlan } from './build/build.js';
 export { type BuildEvent } from './build/events.js';
-export { createLocalBuilder, type LocalBuilder } from './local-builder.js';
+export { createLocalBuilder, localRecipes, type LocalBuilder } from './local-builder.js';
 export { ImageManifest } from './output/manifest.js';

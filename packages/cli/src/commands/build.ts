@@ -1,9 +1,10 @@
-import { mkdir, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import {
   builtNames,
   createLocalBuilder,
   diskName,
+  localRecipes,
   RecipeError,
   type BuildEvent,
   type BuildPlan,
@@ -13,6 +14,7 @@ import {
 import { problemOf, RefusedError } from '@drover/contract';
 import { DroverError } from '@drover/sdk';
 import { createToolRunner } from '@drover/tools';
+import { buildRemote, type LocalRecipe } from '../actions/build-remote.js';
 import { importFile } from '../actions/image-import.js';
 import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
@@ -88,12 +90,46 @@ const load = async (
   return { builder, recipe: await builder.load(reference, process.cwd()) };
 };
 
+const isShipped = (folder: string): boolean => folder.startsWith(localRecipes.shipped + sep);
+
+/** The folder that holds all of them. */
+const commonFolder = (folders: readonly string[]): string => {
+  const [first = [], ...others] = folders.map((folder) => folder.split(sep));
+  const differs = first.findIndex((part, index) => others.some((other) => other[index] !== part));
+  return first.slice(0, differs < 0 ? first.length : differs).join(sep) || sep;
+};
+
+/** Which folders a server needs to build what `reference` names here. */
+const foldersOf = async ({ name, steps }: Recipe, reference: string): Promise<LocalRecipe> => {
+  const own = steps.at(-1)?.folder ?? '';
+  if (isShipped(own)) return { kind: 'shipped', name };
+  const folders = [...new Set(steps.map(({ folder }) => resolve(folder)).filter((folder) => !isShipped(folder)))];
+  const top = commonFolder(folders.map((folder) => dirname(folder)));
+  const isFile = (await stat(reference).catch(() => undefined))?.isFile() === true;
+  const path = relative(top, isFile ? join(own, basename(reference)) : own);
+  return { kind: 'folders', top, folders: folders.map((folder) => relative(top, folder)), path };
+};
+
+/** What is for this machine alone means nothing to a server. */
+const refuseLocal = ({ options }: Cli): void => {
+  for (const name of ['output', 'import', 'card', 'check', 'dryRun', 'cacheDir', 'shared'])
+    if (options[name] !== undefined) {
+      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      throw new UsageError(`--${flag} does not go with --remote`, 'Leave one of them out.');
+    }
+};
+
 export const build: Action = async (cli, [reference = '']) => {
   const events = showEvents(cli);
   try {
     const { builder, recipe } = await load(cli, reference);
     if (flagOption(cli.options, 'check')) {
       show(cli, recipe, `${recipe.name}: the recipe and all it extends can be used.\n`);
+      return 0;
+    }
+    if (flagOption(cli.options, 'remote')) {
+      refuseLocal(cli);
+      await buildRemote(cli, await foldersOf(recipe, reference));
       return 0;
     }
     const lockFile = await readLock(textOption(cli.options, 'lock'));
@@ -120,6 +156,7 @@ export const build: Action = async (cli, [reference = '']) => {
       cli.io.err(`${error.message}\n`);
       return badRecipe;
     }
+    if (flagOption(cli.options, 'remote')) throw error;
     if (!cli.signal.aborted) events.onFailure();
     else hint(cli, 'Interrupted. What was finished is kept, and the next build goes on from there.');
     if (error instanceof RefusedError) throw new DroverError(problemOf(error.refusal));

@@ -36,8 +36,13 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     usage: 'build <recipe>',
-    summary: 'Build an image from a recipe on this machine',
-    examples: ['drover build base', 'drover build ./sign --release', 'drover build ./sign --output ./out --card'],
+    summary: 'Build an image from a recipe, on this machine or on the server',
+    examples: [
+      'drover build base',
+      'drover build ./sign --release',
+      'drover build ./sign --output ./out --card',
+      'drover build ./sign --remote',
+    ],
     options: [
       ['--output <folder>', 'put the files there instead of the image store'],
       ['--import', 'with --output: into the image store too'],
@@ -49,6 +54,10 @@ export const commands: readonly CommandSpec[] = [
       ['--shared', 'let all tenants see the image'],
       ['--verbose', 'show all that programs say'],
       ['--cache-dir <folder>', 'where packages and layers are kept (default ~/.cache/drover/builds)'],
+      ['--remote', 'have the server build, and follow what it does'],
+      ['--no-wait', 'with --remote: end when the server has what it needs'],
+      ['--publish', 'with --remote: into the index below /images/global of the server'],
+      ['--cancel-on-interrupt', 'with --remote: Ctrl-C ends the build too'],
     ],
     load: async () => (await import('./build.js')).build,
   },

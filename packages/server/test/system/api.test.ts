@@ -84,6 +84,16 @@ const requests: Record<
   getBackup: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
   getBackupContent: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
   deleteBackup: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
+  listBuilds: { answers: [200] },
+  createBuild: { body: { recipe: { kind: 'shipped', name: 'not-there' } }, answers: ['recipe.not-found'] },
+  getBuild: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['build.not-found'] },
+  updateBuild: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, body: {}, answers: ['build.not-found'] },
+  deleteBuild: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['build.not-found'] },
+  getBuildLog: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['build.not-found'] },
+  getBuildFile: {
+    params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', name: 'info.sh' },
+    answers: ['build.not-found'],
+  },
   createUpload: { body: { filename: 'a.img', size: 1 }, answers: [201] },
   getUpload: { params: { id: 'upl_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['upload.not-found'] },
   appendUpload: {

@@ -83,7 +83,8 @@ export const createFakeApi = async (
     api: {
       handlers: { ...all, ...handlers } as Handlers,
       streams: { ...allStreams, ...streams } as StreamHandlers,
-      bytes: { getBackupContent: absent },
+      bytes: { getBackupContent: absent, getBuildFile: absent },
+      texts: { getBuildLog: absent },
       idempotency,
       throttle: createThrottle({ clock }),
       authenticate: async (key) => {
@@ -104,6 +105,10 @@ export const createFakeApi = async (
       streamOpened: () => undefined,
       streamClosed: () => undefined,
       ...more,
+    },
+    published: {
+      published: { index: absent, file: absent },
+      publicUrl: undefined,
     },
     ids: { next: (prefix) => `${prefix}_${String((count += 1)).padStart(26, '0')}`, randomHex: () => '00' },
     log,
