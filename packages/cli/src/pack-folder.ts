@@ -24,21 +24,31 @@ const tar = (args: readonly string[], signal: AbortSignal): Promise<string | und
     );
   });
 
-/** Packs the files of a folder, those behind links included: a boot partition is FAT and holds no links. */
-export const packFolder = async (folder: string, signal: AbortSignal): Promise<PackedFolder> => {
-  const place = await mkdtemp(join(tmpdir(), 'drover-boot-'));
-  const path = join(place, 'boot.tar');
+/** Makes a tar in a place of its own; `what` and `remedy` are for when that fails. */
+const pack = async (
+  args: readonly string[],
+  what: string,
+  remedy: string,
+  signal: AbortSignal,
+): Promise<PackedFolder> => {
+  const place = await mkdtemp(join(tmpdir(), 'drover-pack-'));
+  const path = join(place, 'packed.tar');
   const dispose = (): Promise<void> => rm(place, { recursive: true, force: true });
   try {
-    const failed = await tar(['-C', folder, '-chf', path, '.'], signal);
-    if (failed !== undefined) throw new UsageError(`${folder} cannot be packed: ${failed}`);
+    const failed = await tar(['-chf', path, ...args], signal);
+    if (failed !== undefined) throw new UsageError(`${what} cannot be packed: ${failed}`);
     return { path, dispose };
   } catch (error) {
     await dispose();
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new UsageError(
-      'The program tar is not installed',
-      `Pack ${folder} elsewhere and give the tar: --boot boot.tar`,
-    );
+    throw new UsageError('The program tar is not installed', remedy);
   }
 };
+
+/** Packs the files of a folder, those behind links included: a boot partition is FAT and holds no links. */
+export const packFolder = (folder: string, signal: AbortSignal): Promise<PackedFolder> =>
+  pack(['-C', folder, '.'], folder, `Pack ${folder} elsewhere and give the tar: --boot boot.tar`, signal);
+
+/** Packs folders with their places below `top`: a server takes no links, so what they lead to is packed. */
+export const packFolders = (top: string, folders: readonly string[], signal: AbortSignal): Promise<PackedFolder> =>
+  pack(['-C', top, '--exclude-vcs', '--', ...folders], folders.join(', '), 'Install it: apt install tar', signal);

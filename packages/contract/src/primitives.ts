@@ -19,6 +19,7 @@ export const DiskId = id('dsk');
 export const SnapshotId = id('snp');
 /** A copy of a disk's content that is kept apart from it. */
 export const BackupId = id('bak');
+export const BuildId = id('bld');
 /** A file of a disk: a qcow2 overlay. Never seen by clients. */
 export const OverlayId = id('ovl');
 export const RequestId = id('req');
@@ -34,6 +35,7 @@ export const idPrefixes = [
   'dsk',
   'snp',
   'bak',
+  'bld',
   'ovl',
   'req',
 ] as const;

@@ -83,7 +83,8 @@ describe('a call', () => {
 
 it('has a readable name for every operation that answers with JSON', () => {
   const streams = ['watchTimelines', 'appendUpload', 'getBackupContent', 'downloadImageDisk', 'downloadImageCard'];
-  expect([...namedOperations, ...streams].sort()).toEqual(Object.keys(routes).sort());
+  const texts = ['getBuildLog', 'getBuildFile'];
+  expect([...namedOperations, ...streams, ...texts].sort()).toEqual(Object.keys(routes).sort());
 });
 
 it('walks through all pages of a list', async () => {

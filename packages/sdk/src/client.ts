@@ -1,10 +1,11 @@
-import type { BytesOperation, EventOf, Job, StreamOperation, Upload } from '@drover/contract';
+import type { BytesOperation, EventOf, Job, StreamOperation, TextOperation, Upload } from '@drover/contract';
 import { createCall, type Call, type CallOptions, type InputOf } from './call.js';
 import { download, type DownloadOptions } from './download.js';
 import { followStream, type StreamEvent, type StreamOptions } from './event-stream.js';
 import { waitForJob, type WaitOptions } from './jobs.js';
 import { eachItem, type ItemOf, type ListOperation } from './pages.js';
 import { createResources, type Resources } from './resources.js';
+import { text } from './text.js';
 import { createTransport, type ClientOptions } from './transport.js';
 import { blobSource, uploadSource, type UploadOptions, type UploadSource } from './upload.js';
 
@@ -28,6 +29,12 @@ export interface Client extends Resources {
     input: InputOf<O>,
     options?: DownloadOptions,
   ): AsyncIterable<Uint8Array>;
+  /** The text an operation answers with, as it comes, over one connection. */
+  text<O extends TextOperation>(
+    operation: O,
+    input: InputOf<O>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<Uint8Array>;
   waitForJob(id: string, options?: WaitOptions): Promise<Job>;
 }
 
@@ -43,6 +50,7 @@ export const createClient = (options: ClientOptions): Client => {
     upload: (source, uploadOptions) =>
       uploadSource(transport, call, source instanceof Blob ? blobSource(source) : source, uploadOptions),
     download: (operation, input, downloadOptions) => download(transport, operation, input, downloadOptions),
+    text: (operation, input, textOptions) => text(transport, operation, input, textOptions),
     waitForJob: (id, waitOptions) => waitForJob(transport, call, id, waitOptions),
   };
 };

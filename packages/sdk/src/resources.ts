@@ -37,6 +37,13 @@ const names = {
     deleteSnapshot: 'deleteSnapshot',
   },
   backups: { list: 'listBackups', create: 'createBackup', get: 'getBackup', delete: 'deleteBackup' },
+  builds: {
+    list: 'listBuilds',
+    create: 'createBuild',
+    get: 'getBuild',
+    update: 'updateBuild',
+    delete: 'deleteBuild',
+  },
   uploads: { create: 'createUpload', get: 'getUpload', delete: 'deleteUpload' },
   jobs: { list: 'listJobs', get: 'getJob', cancel: 'cancelJob', retry: 'retryJob' },
   blobs: { verify: 'verifyBlobs', collect: 'collectBlobs' },

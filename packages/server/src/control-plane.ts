@@ -44,6 +44,7 @@ import { createTenants } from './app/tenants/tenants.js';
 import { createApiServer } from './composition/api.js';
 import { bootUrl } from './boot-plane/settings.js';
 import { createBoot } from './composition/boot.js';
+import { createBuildWork } from './composition/builds.js';
 import { adminKeyFile, bootstrapWithFile } from './composition/first-key.js';
 import { backendSocket } from './composition/paths.js';
 import { createImageWork } from './composition/images.js';
@@ -149,11 +150,16 @@ const startParts = async (
     backupPath: (backup) => backupPath(settings.dataDir, backup),
   });
 
+  const building = createBuildWork(settings, storage, { ...work, clock, ids, log, enqueue, defaultTenant });
+
   const begin = async (name: string, service: Service): Promise<void> => {
     running.push({ name, stop: () => service.stop() });
     await service.start(signal);
   };
-  await begin('maintenance', createMaintenance({ ...settings, store, enqueue, idempotency, uploads, clock, log }));
+  await begin(
+    'maintenance',
+    createMaintenance({ ...settings, ...building, store, enqueue, idempotency, uploads, clock, log }),
+  );
   await begin('boot sessions', boot.sweeper);
   await begin('backend', createBackendServer({ backend: boot.backend, path: backendSocket(settings.dataDir), log }));
   await refreshInitramfs({ store, initramfs: work.initramfs, enqueue }).catch((error: unknown) => {
@@ -168,12 +174,16 @@ const startParts = async (
         ...blobJobs,
         ...createDiskJobs({ store, desk, clock, enqueue, uploads: files }),
         backupJob,
+        building.job,
       ],
       concurrency: settings.jobs.concurrency,
+      limits: { 'image.build': settings.builds.concurrency },
       owner: storage.serverId,
       events: store.events,
     }),
   );
+
+  await begin('schedules of builds', building.scheduler);
 
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
@@ -191,8 +201,9 @@ const startParts = async (
   const server = await createApiServer({
     ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
     authenticate: visitors.authenticate,
+    published: building.published,
     useCases: {
-      ...{ uploads, clock, version },
+      ...{ uploads, clock, version, builds: building.builds },
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
       provisioning: createProvisioning({
@@ -216,6 +227,7 @@ const startParts = async (
         enqueue,
         again: {
           'image.import': images.importAgain,
+          'image.build': building.builds.again,
           ...createDiskRetries({ store, enqueue, clock, backups, disks, attachments }),
         },
       }),

@@ -1,5 +1,5 @@
-import { mkdir, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import {
   builtNames,
   connectOverSsh,
@@ -14,11 +14,13 @@ import {
   type BuildEvent,
   type BuildPlan,
   type Finished,
+  type Recipe,
   type ServerImages,
 } from '@drover/builder';
 import { problemOf, refusal, RefusedError } from '@drover/contract';
 import { DroverError } from '@drover/sdk';
 import { createToolRunner } from '@drover/tools';
+import { buildRemote, type LocalRecipe } from '../actions/build-remote.js';
 import { importFile } from '../actions/image-import.js';
 import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
@@ -116,6 +118,35 @@ const builderOf = (cli: Cli): Builder => {
   });
 };
 
+const isShipped = (folder: string): boolean => folder.startsWith(localRecipes.shipped + sep);
+
+/** The folder that holds all of them. */
+const commonFolder = (folders: readonly string[]): string => {
+  const [first = [], ...others] = folders.map((folder) => folder.split(sep));
+  const differs = first.findIndex((part, index) => others.some((other) => other[index] !== part));
+  return first.slice(0, differs < 0 ? first.length : differs).join(sep) || sep;
+};
+
+/** Which folders a server needs to build what `reference` names here. */
+const foldersOf = async ({ name, steps }: Recipe, reference: string): Promise<LocalRecipe> => {
+  const own = steps.at(-1)?.folder ?? '';
+  if (isShipped(own)) return { kind: 'shipped', name };
+  const folders = [...new Set(steps.map(({ folder }) => resolve(folder)).filter((folder) => !isShipped(folder)))];
+  const top = commonFolder(folders.map((folder) => dirname(folder)));
+  const isFile = (await stat(reference).catch(() => undefined))?.isFile() === true;
+  const path = relative(top, isFile ? join(own, basename(reference)) : own);
+  return { kind: 'folders', top, folders: folders.map((folder) => relative(top, folder)), path };
+};
+
+/** What is for this machine alone means nothing to a server. */
+const refuseLocal = ({ options }: Cli): void => {
+  for (const name of ['output', 'import', 'card', 'check', 'dryRun', 'on', 'sshConfig', 'cacheDir', 'shared'])
+    if (options[name] !== undefined) {
+      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      throw new UsageError(`--${flag} does not go with --remote`, 'Leave one of them out.');
+    }
+};
+
 export const build: Action = async (cli, [reference = '']) => {
   const events = showEvents(cli);
   try {
@@ -123,6 +154,11 @@ export const build: Action = async (cli, [reference = '']) => {
     const recipe = await loadRecipe(reference, process.cwd(), localRecipes);
     if (flagOption(cli.options, 'check')) {
       show(cli, recipe, `${recipe.name}: the recipe and all it extends can be used.\n`);
+      return 0;
+    }
+    if (flagOption(cli.options, 'remote')) {
+      refuseLocal(cli);
+      await buildRemote(cli, await foldersOf(recipe, reference));
       return 0;
     }
     const lockFile = await readLock(textOption(cli.options, 'lock'));
@@ -151,6 +187,7 @@ export const build: Action = async (cli, [reference = '']) => {
       cli.io.err(`${error.message}\n`);
       return badRecipe;
     }
+    if (flagOption(cli.options, 'remote')) throw error;
     if (!cli.signal.aborted) events.onFailure();
     else hint(cli, 'Interrupted. What was finished is kept, and the next build goes on from there.');
     if (error instanceof RefusedError) throw new DroverError(problemOf(error.refusal));

@@ -36,8 +36,13 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     usage: 'build <recipe>',
-    summary: 'Build an image from a recipe on this machine',
-    examples: ['drover build base', 'drover build ./sign --release', 'drover build ./sign --output ./out --card'],
+    summary: 'Build an image from a recipe, on this machine or on the server',
+    examples: [
+      'drover build base',
+      'drover build ./sign --release',
+      'drover build ./sign --output ./out --card',
+      'drover build ./sign --remote',
+    ],
     options: [
       ['--output <folder>', 'put the files there instead of the image store'],
       ['--import', 'with --output: into the image store too'],
@@ -51,6 +56,10 @@ export const commands: readonly CommandSpec[] = [
       ['--on <address>', 'build on another host, as ssh://pi@builder; it needs Node.js 20 and the programs of a build'],
       ['--ssh-config <file>', 'settings of ssh for --on (default ~/.ssh/config)'],
       ['--cache-dir <folder>', 'where packages and layers are kept (default ~/.cache/drover/builds)'],
+      ['--remote', 'have the server build, and follow what it does'],
+      ['--no-wait', 'with --remote: end when the server has what it needs'],
+      ['--publish', 'with --remote: into the index below /images/global of the server'],
+      ['--cancel-on-interrupt', 'with --remote: Ctrl-C ends the build too'],
     ],
     load: async () => (await import('./build.js')).build,
   },

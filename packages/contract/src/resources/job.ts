@@ -11,6 +11,7 @@ export const jobKinds = [
   'image.delete',
   'image.root',
   'image.boot',
+  'image.build',
   'disk.create',
   'disk.snapshot',
   'disk.forget-snapshot',
@@ -27,7 +28,7 @@ export const jobKinds = [
 export const JobKind = z.enum(jobKinds);
 export type JobKind = z.infer<typeof JobKind>;
 
-/** `total` null: not known yet. `unit`: bytes, files, blobs, steps. */
+/** `total` null: not known yet. `unit`: bytes, files, blobs, steps, stages. */
 export const Progress = z.object({
   step: z.string(),
   done: z.number(),

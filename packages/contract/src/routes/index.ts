@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { LabelSelector } from '../primitives.js';
 import { backupsRoutes } from './backups.js';
+import { buildsRoutes } from './builds.js';
 import { devicesRoutes } from './devices.js';
 import { disksRoutes } from './disks.js';
 import { imagesRoutes } from './images.js';
@@ -18,6 +19,7 @@ export const routes = {
   ...disksRoutes,
   ...backupsRoutes,
   ...imagesRoutes,
+  ...buildsRoutes,
   ...jobsRoutes,
   ...sessionsRoutes,
   ...tenantsRoutes,
@@ -41,6 +43,10 @@ export type StreamOperation = {
 /** Operations that answer with bytes. */
 export type BytesOperation = {
   [O in OperationId]: (typeof routes)[O] extends { streams: 'answer-bytes' } ? O : never;
+}[OperationId];
+/** Operations that answer with text, as it comes to be. */
+export type TextOperation = {
+  [O in OperationId]: (typeof routes)[O] extends { streams: 'answer-text' } ? O : never;
 }[OperationId];
 /** What a handler gets, parsed. */
 export type ParsedParamsOf<O extends OperationId> = Field<(typeof routes)[O], 'params', 'out'>;

@@ -26,8 +26,8 @@ export interface Route {
   readonly idempotent?: boolean;
   /** The answer holds a secret: it is not kept, and a repeated request is refused with answer.shown-once. */
   readonly shownOnce?: boolean;
-  /** Body or answer is not JSON: bytes, or an event stream. */
-  readonly streams?: 'request-bytes' | 'answer-bytes' | 'events';
+  /** Body or answer is not JSON: bytes, a text of unknown length, or an event stream. */
+  readonly streams?: 'request-bytes' | 'answer-bytes' | 'answer-text' | 'events';
   /** `data` of each message of an event stream. */
   readonly event?: z.ZodType;
 }

@@ -1,4 +1,5 @@
 import type { Principal, Result } from '@drover/contract';
+import type { Published } from '../app/builds/published.js';
 import type { Clock, Ids, Log } from '../app/ports.js';
 import type { Idempotency } from '../app/tenants/idempotency.js';
 import type { Settings } from '../config.js';
@@ -16,6 +17,7 @@ export interface ApiDeps {
   readonly settings: Settings;
   readonly storage: Storage;
   readonly useCases: UseCases;
+  readonly published: Published;
   readonly idempotency: Idempotency;
   readonly authenticate: (key: string) => Promise<Result<Principal>>;
   readonly bootPlane: BootPlaneState;
@@ -50,6 +52,7 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
       streamOpened: metrics.streamOpened,
       streamClosed: metrics.streamClosed,
     },
+    published: { published: deps.published, publicUrl: settings.http.publicUrl },
     ids,
     log,
     checks: readinessChecks(storage.store, settings.dataDir, bootPlane),

@@ -7,7 +7,7 @@ import { createInitramfsMaker } from '../adapters/initramfs/index.js';
 import { createToolRunner } from '@drover/tools';
 import { createRootPacker } from '../adapters/tools/index.js';
 import type { Waiting } from '../app/devices/waiting.js';
-import type { ImageUnpacker, InitramfsMaker } from '../app/images/ports.js';
+import type { ImageInspector, ImageUnpacker, InitramfsMaker } from '../app/images/ports.js';
 import { createImportJob } from '../app/images/import-job.js';
 import { createBootJob, createRootJob } from '../app/images/root-job.js';
 import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
@@ -19,6 +19,7 @@ export interface ImageWork {
   readonly jobs: readonly JobHandler[];
   readonly initramfs: InitramfsMaker;
   readonly digest: ImageUnpacker['digest'];
+  readonly inspector: ImageInspector;
 }
 
 /** Scripts that run on a board, as they lie in this installation. */
@@ -51,6 +52,7 @@ export const createImageWork = (
   return {
     jobs: [importJob, createRootJob(derive), createBootJob(derive)],
     initramfs,
+    inspector,
     digest: (path, options) => unpacker.digest(path, options),
   };
 };

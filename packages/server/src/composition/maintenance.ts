@@ -11,6 +11,7 @@ export interface MaintenanceDeps {
   readonly enqueue: EnqueueJob;
   readonly idempotency: Idempotency;
   readonly uploads: Uploads;
+  readonly collectBuilds: () => Promise<void>;
   readonly retention: Settings['retention'];
   readonly clock: Clock;
   readonly log: Log;
@@ -33,6 +34,7 @@ export const createMaintenance = (deps: MaintenanceDeps): Service => {
   const before = (days: number): string => new Date(clock.now() - days * dayMs).toISOString();
   const chores: readonly (readonly [name: string, run: () => Promise<unknown>])[] = [
     ['answers of idempotency keys', () => deps.idempotency.prune()],
+    ['builds that are not kept', () => deps.collectBuilds()],
     ['uploads nobody goes on with', () => deps.uploads.sweep()],
     ['events', () => store.transaction((tx) => tx.events.prune(before(retention.eventsDays)))],
     ['jobs', () => store.transaction((tx) => tx.jobs.prune(before(retention.jobsDays)))],

@@ -174,6 +174,7 @@ export const loadSettingsFrom = (options: LoadOptions): LoadedSettings => {
     ...parsed.data,
     dataDir,
     helpers: { cacheDir: parsed.data.helpers.cacheDir ?? join(dataDir, 'helpers') },
+    builds: { ...parsed.data.builds, cacheDir: parsed.data.builds.cacheDir ?? join(dataDir, 'build-cache') },
   };
   const problems = crossChecks(settings, originOf);
   if (problems.length > 0) throw new SettingsError(problems);

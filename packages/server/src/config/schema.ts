@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Ipv4Address, Listen, MacText, Port, Size, whole } from './values.js';
+import { buildSchedule } from './build-schedules.js';
+import { Ipv4Address, Listen, MacText, Port, Size, TimeZone, whole } from './values.js';
 
 const name = z
   .string()
@@ -180,6 +181,46 @@ const helpers = z
   })
   .prefault({});
 
+const builds = z
+  .strictObject({
+    allow: z
+      .enum(['admins', 'server', 'nobody'])
+      .default('server')
+      .describe(
+        'Whose keys may have this server build: `server` admin keys of the installation, `admins` those of tenants too, `nobody` none. Whoever builds runs programs as the user of the server: see SECURITY.md. Schedules need no key.',
+      ),
+    recipes: z
+      .string()
+      .startsWith('/', 'is not an absolute path')
+      .optional()
+      .describe(
+        'Folder with recipes of this server, each a folder with a recipe.yaml. Unset: those that come with Drover only.',
+      ),
+    cacheDir: z
+      .string()
+      .startsWith('/', 'is not an absolute path')
+      .optional()
+      .describe(
+        'Folder for packages and layers, which can be deleted when nothing is built. Unset: `build-cache` in the data folder.',
+      ),
+    maxRecipeSize: Size.default(64 * 1024 ** 2).describe('Largest tar of a recipe, and all files in it together.'),
+    concurrency: whole(1, 16).default(1).describe('Builds at once, within jobs.concurrency.'),
+    timezone: TimeZone.default('UTC').describe('Time zone of the schedules, as Europe/Berlin.'),
+    schedules: z
+      .array(buildSchedule)
+      .superRefine((schedules, context) => {
+        schedules.forEach(({ name: each }, index) => {
+          if (schedules.findIndex((other) => other.name === each) === index) return;
+          context.addIssue({ code: 'custom', path: [index, 'name'], message: `says ${each} a second time` });
+        });
+      })
+      .default([])
+      .describe(
+        'Builds by the clock: a list of `{ name, at, days, recipes, release, publish, keep }`. See docs/how-to/builds.md.',
+      ),
+  })
+  .prefault({});
+
 const retention = z
   .strictObject({
     sessionsDays: whole(1, 36_500).default(30).describe('Boot sessions and their timelines, in days.'),
@@ -222,6 +263,7 @@ export const SettingsSchema = z.strictObject({
   boot,
   images,
   helpers,
+  builds,
   jobs: z
     .strictObject({
       concurrency: whole(1, 64).default(2).describe('Jobs (imports, making roots) at work at once.'),
@@ -242,7 +284,8 @@ export const SettingsSchema = z.strictObject({
 
 type Parsed = z.output<typeof SettingsSchema>;
 /** The settings as the server uses them: paths absolute, every default filled in. Plain data: it travels to the planes as JSON. */
-export type Settings = Omit<Parsed, 'dataDir' | 'helpers'> & {
+export type Settings = Omit<Parsed, 'dataDir' | 'helpers' | 'builds'> & {
   dataDir: string;
   helpers: { cacheDir: string };
+  builds: Parsed['builds'] & { cacheDir: string };
 };

@@ -52,3 +52,15 @@ export const MacText = z
   .transform((text) => text.toLowerCase().replaceAll('-', ':'))
   .pipe(z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, 'is not a MAC like dc:a6:32:01:36:c2'))
   .meta({ kind: 'MAC' });
+
+/** A zone that this machine's Node knows the clock of. */
+export const TimeZone = z
+  .string()
+  .refine((zone) => {
+    try {
+      return Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
+    } catch {
+      return false;
+    }
+  }, 'is not a time zone like UTC or Europe/Berlin')
+  .meta({ kind: 'time zone' });

@@ -50,6 +50,10 @@ export const concerningTenants: ReadonlySet<EventType> = new Set<EventType>([
   'image.ready',
   'image.failed',
   'image.deleted',
+  'build.created',
+  'build.updated',
+  'build.finished',
+  'build.deleted',
 ]);
 
 /** Whether this key may read an event: its tenant's, and those of no tenant that concern it. */

@@ -51,7 +51,9 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     await older.close();
     await execute(
       database.location,
-      `drop index disk_backups_tenant;
+      `drop table build_files;
+       drop table builds;
+       drop index disk_backups_tenant;
        alter table tenants drop column quota_backup_bytes;
        drop index disks_restored_from;
        alter table disks drop column restored_from;

@@ -126,6 +126,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     ...parsed,
     dataDir,
     helpers: { cacheDir: join(dataDir, 'helpers') },
+    builds: { ...parsed.builds, cacheDir: join(dataDir, 'build-cache') },
     boot: { ...parsed.boot, http: { listen: [{ host: '127.0.0.1', port: 0 }] } },
   };
   const store = await createSqlStore({ file: join(dataDir, 'drover.sqlite'), log: testLog, pollMs: 200 });

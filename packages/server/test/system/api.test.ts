@@ -90,6 +90,16 @@ const requests: Record<
     query: '?server=http://192.0.2.1:8081',
     answers: ['image.not-found'],
   },
+  listBuilds: { answers: [200] },
+  createBuild: { body: { recipe: { kind: 'shipped', name: 'not-there' } }, answers: ['recipe.not-found'] },
+  getBuild: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['build.not-found'] },
+  updateBuild: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, body: {}, answers: ['build.not-found'] },
+  deleteBuild: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['build.not-found'] },
+  getBuildLog: { params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['build.not-found'] },
+  getBuildFile: {
+    params: { id: 'bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', name: 'info.sh' },
+    answers: ['build.not-found'],
+  },
   createUpload: { body: { filename: 'a.img', size: 1 }, answers: [201] },
   getUpload: { params: { id: 'upl_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['upload.not-found'] },
   appendUpload: {

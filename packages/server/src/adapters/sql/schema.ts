@@ -2,6 +2,8 @@ import type { Generated } from 'kysely';
 import type {
   DeviceState,
   BackupFormat,
+  BuildFileName,
+  BuildTrigger,
   DiskAccess,
   DiskAttachment,
   DiskBackup,
@@ -39,6 +41,8 @@ export interface Tables {
   disk_attachments: DiskAttachmentRow;
   disk_snapshots: DiskSnapshotRow;
   disk_backups: DiskBackupRow;
+  builds: BuildRow;
+  build_files: BuildFileRow;
   devices: DeviceRow;
   identities: IdentityRow;
   device_labels: DeviceLabelRow;
@@ -206,6 +210,37 @@ export interface DiskBackupRow {
   state: DiskBackup['state'];
   job: string | null;
   created_at: string;
+}
+
+export interface BuildRow {
+  id: string;
+  tenant: string | null;
+  recipe: string;
+  source: Json;
+  lock_upload: string | null;
+  trigger_kind: BuildTrigger;
+  schedule: string | null;
+  release: Bit;
+  publish: Bit;
+  pinned: Bit;
+  state: JobState;
+  image: string | null;
+  image_id: string | null;
+  unchanged: Bit;
+  manifest: string | null;
+  log_bytes: number;
+  job: string | null;
+  error: Json | null;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+export interface BuildFileRow {
+  build: string;
+  name: BuildFileName;
+  digest: string;
+  size: number;
 }
 
 export interface DerivativeRow {

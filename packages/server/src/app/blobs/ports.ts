@@ -47,7 +47,7 @@ export interface BlobRepository {
   get(digest: string): Promise<(BlobInfo & { createdAt: string }) | undefined>;
   /** By digest. */
   list(page: { limit: number; cursor?: string }): Promise<Page<BlobInfo & { createdAt: string }>>;
-  /** True when an image, a derivative, a disk or a backup names the digest. */
+  /** True when an image, a derivative, a disk, a backup or a build names the digest. */
   isReferenced(digest: string): Promise<boolean>;
   /** Known blobs older than `before` that nothing names. */
   unreferenced(before: string, limit: number): Promise<BlobInfo[]>;

@@ -1,29 +1,16 @@
-import {
-  refusal,
-  RefusedError,
-  success,
-  type ImageCreate,
-  type ImageFacts,
-  type ImageSource,
-  type Result,
-  type RootMode,
-} from '@drover/contract';
-import type { BootTree, InitramfsPart } from '../../domain/boot-plan.js';
-import type { BlobInfo, BlobStore } from '../blobs/ports.js';
+import { refusal, RefusedError, success, type ImageCreate, type ImageSource, type Result } from '@drover/contract';
+import type { BlobInfo } from '../blobs/ports.js';
 import type { FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
-import { partVariant } from './derivatives.js';
-import type { ImageInspector, ImageRecord, ImageUnpacker, InitramfsMaker, UploadRecord, UploadStore } from './ports.js';
+import type { ImageRecord, ImageUnpacker, UploadRecord, UploadStore } from './ports.js';
+import { recordImage, storeImage, type StoredImage, type StoreImageDeps } from './store-image.js';
 import { namedUploads } from './upload-use.js';
 
-export interface ImportDeps {
+export interface ImportDeps extends StoreImageDeps {
   readonly store: Store;
-  readonly blobs: BlobStore;
   readonly uploads: UploadStore;
   readonly unpacker: ImageUnpacker;
-  readonly inspector: ImageInspector;
-  readonly initramfs: InitramfsMaker;
   readonly clock: Clock;
   readonly limits: { readonly maxSize: number; readonly maxUploadSize: number };
 }
@@ -94,26 +81,8 @@ async function importImage(
 ): Promise<Result<Record<string, unknown>>> {
   const path = await scratch('disk');
   const disk = await fetchDisk(deps, context, input, path, scratch);
-  context.progress({ step: 'read', done: 0, total: null, unit: 'files' });
-  const { facts, tree } = await deps.inspector.inspect(path);
-  const made = await makeInitramfs(deps, context, path, facts);
-  await deps.blobs.adopt(path, disk.digest);
-  const bootTree: BootTree = { ...tree, image: disk.digest };
-  const treeBlob = await deps.blobs.put(bytesOf(JSON.stringify(bootTree)));
-  const recipe = await deps.initramfs.recipe();
-  const done: Imported = {
-    input,
-    disk,
-    treeBlob,
-    recipe,
-    parts: made.parts,
-    facts: {
-      ...facts,
-      rootModes: facts.rootModes.filter(made.isPossible),
-      warnings: [...facts.warnings, ...made.warnings],
-    },
-  };
-  await deps.store.transaction((tx) => finish(deps, tx, done));
+  const stored = await storeImage(deps, context, path, disk);
+  await deps.store.transaction((tx) => finish(deps, tx, input, stored));
   return success({ image: input.image, digest: disk.digest, size: disk.size });
 }
 
@@ -173,85 +142,16 @@ const mismatch = (expected: string, actual: string) =>
     }),
   );
 
-async function makeInitramfs(
-  deps: ImportDeps,
-  context: JobContext,
-  path: string,
-  facts: ImageFacts,
-): Promise<{ parts: InitramfsPart[]; warnings: string[]; isPossible: (mode: RootMode) => boolean }> {
-  if (facts.rootModes.length === 0)
-    return {
-      parts: [],
-      warnings: ['there is no root file system with modules for one of its kernels, so no root mode is possible'],
-      isPossible: () => false,
-    };
-  const made = await deps.initramfs.make(path, facts, {
-    signal: context.signal,
-    progress: (done, total) => context.progress({ step: 'compose', done, total, unit: 'files' }),
-  });
-  if (made.ok) {
-    const { parts, warnings, canAttach } = made.value;
-    return { parts, warnings, isPossible: (mode) => mode === 'ram' || canAttach };
-  }
-  if (made.code !== 'image.unfit') throw new RefusedError(made);
-  return { parts: [], warnings: [made.detail], isPossible: () => false };
-}
-
 const importResult = ({ id, digest, size }: ImageRecord): Record<string, unknown> => ({ image: id, digest, size });
 
-interface Imported {
-  readonly input: Input;
-  readonly disk: BlobInfo;
-  readonly treeBlob: BlobInfo;
-  readonly recipe: string;
-  readonly parts: readonly InitramfsPart[];
-  readonly facts: ImageFacts;
-}
-
-/** The one moment an image becomes real. Repeating it after a crash changes nothing. */
-async function finish(
-  deps: ImportDeps,
-  tx: Transaction,
-  { input, disk, treeBlob, recipe, parts, facts }: Imported,
-): Promise<void> {
+/** Repeating it after a crash changes nothing. */
+async function finish(deps: ImportDeps, tx: Transaction, input: Input, stored: StoredImage): Promise<void> {
   const image = await tx.images.get(input.image);
   if (image === undefined)
     throw new RefusedError(refusal('image.not-found', 'The image was deleted while it was imported.'));
   if (image.state === 'ready') return;
-  const at = new Date(deps.clock.now()).toISOString();
-  for (const blob of [disk, treeBlob, ...parts.map((part) => ({ digest: part.blob, size: part.size }))])
-    await tx.blobs.record(blob, at);
-  await tx.images.saveDerivative({
-    image: image.id,
-    kind: 'boot-tree',
-    variant: '',
-    blob: treeBlob.digest,
-    size: treeBlob.size,
-    recipe: '1',
-    createdAt: at,
-  });
-  for (const part of parts) {
-    await tx.images.saveDerivative({
-      image: image.id,
-      kind: 'initramfs',
-      variant: partVariant(part),
-      blob: part.blob,
-      size: part.size,
-      recipe,
-      createdAt: at,
-    });
-  }
-  const change = { state: 'ready' as const, digest: disk.digest, size: disk.size, facts, updatedAt: at };
-  if (!(await tx.images.update(image.id, image.revision, change)))
-    throw new Error(`image ${image.id} changed under its own import`);
+  await recordImage(tx, image, stored, new Date(deps.clock.now()).toISOString());
   for (const upload of uploadsOf(input.source)) await tx.uploads.delete(upload);
-  await tx.events.append({
-    type: 'image.ready',
-    at,
-    tenant: image.tenant,
-    subject: image.id,
-    data: { ref: `${image.name}:${image.version}`, digest: disk.digest, size: disk.size },
-  });
 }
 
 const uploadsOf = (source: ImageSource): string[] => namedUploads(source).map(([, id]) => id);
@@ -286,8 +186,4 @@ async function forget(
   for (const upload of uploadsOf(input.source))
     await (isGivenUp ? tx.uploads.update(upload, { image: null }) : tx.uploads.delete(upload));
   return undefined;
-}
-
-async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
-  yield Buffer.from(text, 'utf8');
 }

@@ -54,7 +54,7 @@ export interface ImageRepository {
 }
 
 export interface UploadRecord extends Upload {
-  /** The image whose import reads it, or the disk that is made of it; null while nothing of that kind was asked for. */
+  /** The image whose import reads it, the build that does, or the disk that is made of it; null while nothing of that kind was asked for. */
   image: string | null;
 }
 

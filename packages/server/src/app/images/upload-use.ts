@@ -21,7 +21,7 @@ export const namedUploads = (source: ImageSource): readonly (readonly [field: st
   ];
 };
 
-/** Why an upload may not be touched: an import reads it, or a disk is made of it. undefined when none does. */
+/** Why an upload may not be touched: an import or a build reads it, or a disk is made of it. undefined when none does. */
 export const usedByImport = async (
   tx: Transaction,
   { id, image }: UploadRecord,
@@ -30,10 +30,11 @@ export const usedByImport = async (
   if (image === null) return undefined;
   const importing = await tx.images.get(image);
   const disk = importing === undefined ? await tx.disks.get(image) : undefined;
+  const build = await tx.builds.get(image);
   const ref = importing === undefined ? (disk?.name ?? image) : `${importing.name}:${importing.version}`;
-  const what = disk === undefined ? 'imported as' : 'made into the disk';
+  const what = disk !== undefined ? 'made into the disk' : build !== undefined ? 'used by the build' : 'imported as';
   return refusal('upload.in-use', `The upload ${id} is being ${what} ${ref}.`, {
-    remedy: `Wait until that ended, or stop it: drover job cancel ${importing?.job ?? disk?.job ?? ''}`,
+    remedy: `Wait until that ended, or stop it: drover job cancel ${importing?.job ?? disk?.job ?? build?.job ?? ''}`,
     conflicts: [ref],
     ...(errors === undefined ? {} : { errors }),
   });

@@ -188,6 +188,6 @@ const finish = async (
 const settled = async (tx: Transaction, handler: JobHandler, context: JobContext, ending: Ending): Promise<Ending> => {
   const { state, error, isGivenUp = false } = ending;
   if (state === 'succeeded') return ending;
-  const done = await handler.unwind?.(tx, context, { state, reason: error?.detail ?? state, isGivenUp });
+  const done = await handler.unwind?.(tx, context, { state, reason: error?.detail ?? state, error, isGivenUp });
   return done === undefined ? ending : { state: 'succeeded', error: null, result: done };
 };

@@ -1,4 +1,4 @@
-import type { JobKind, Progress, Result } from '@drover/contract';
+import type { JobKind, Problem, Progress, Result } from '@drover/contract';
 import type { Transaction } from '../store/ports.js';
 
 /** What the runner hands to the work of one job. */
@@ -19,6 +19,7 @@ export interface JobContext {
 export interface FailedEnd {
   readonly state: 'failed' | 'cancelled';
   readonly reason: string;
+  readonly error: Problem | null;
   /** It failed by faults of ours and not by what it worked on, so it may be tried again: what that needs should stay. */
   readonly isGivenUp: boolean;
 }

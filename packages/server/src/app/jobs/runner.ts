@@ -1,3 +1,4 @@
+import type { JobKind } from '@drover/contract';
 import type { EventFeed } from '../events/ports.js';
 import type { Clock, Ids, Log, Service } from '../ports.js';
 import type { Store } from '../store/ports.js';
@@ -15,6 +16,8 @@ export interface JobRunnerDeps {
   readonly handlers: readonly JobHandler[];
   /** Jobs at once. */
   readonly concurrency: number;
+  /** Of one kind at once, where that is fewer: one that fills the machine leaves room for the others. */
+  readonly limits?: Readonly<Partial<Record<JobKind, number>>>;
   /**
    * Name of this server, the same in each of its lives and never shared by two: what its last life left running is then taken up at once, and not when
    * the leases end.
@@ -40,10 +43,9 @@ const defaultTiming = {
 export const createJobRunner = (deps: JobRunnerDeps): Service => {
   const timing = { ...defaultTiming, ...deps.timing };
   const handlers = new Map(deps.handlers.map((handler) => [handler.kind, handler]));
-  const kinds = [...handlers.keys()];
   // The name of a life, so that an earlier one that still runs somewhere loses its leases instead of sharing them.
   const owner = `${deps.owner}#${deps.ids.randomHex(8)}`;
-  const running = new Map<Promise<void>, Lease>();
+  const running = new Map<Promise<void>, { readonly lease: Lease; readonly kind: JobKind }>();
   let stopping = new AbortController();
   let wakeUp = new AbortController();
   let loop: Promise<void> = Promise.resolve();
@@ -53,8 +55,17 @@ export const createJobRunner = (deps: JobRunnerDeps): Service => {
     wakeUp.abort();
   };
 
-  const claim = async (): Promise<JobRecord | undefined> =>
-    deps.store.transaction((tx) => tx.jobs.claim(kinds, owner, deps.clock.now(), timing.leaseMs));
+  /** Kinds that may begin another one now. */
+  const freeKinds = (): JobKind[] =>
+    [...handlers.keys()].filter((kind) => {
+      const atWork = [...running.values()].filter((each) => each.kind === kind).length;
+      return atWork < (deps.limits?.[kind] ?? Infinity);
+    });
+
+  const claim = async (): Promise<JobRecord | undefined> => {
+    const kinds = freeKinds();
+    return deps.store.transaction((tx) => tx.jobs.claim(kinds, owner, deps.clock.now(), timing.leaseMs));
+  };
 
   const begin = (job: JobRecord): void => {
     const handler = handlers.get(job.kind);
@@ -70,7 +81,7 @@ export const createJobRunner = (deps: JobRunnerDeps): Service => {
         running.delete(work);
         wake();
       });
-    running.set(work, lease);
+    running.set(work, { lease, kind: job.kind });
   };
 
   const workOff = async (): Promise<void> => {
@@ -110,7 +121,7 @@ export const createJobRunner = (deps: JobRunnerDeps): Service => {
       stopping.abort();
       wake();
       await loop;
-      for (const lease of running.values()) lease.stop('stopping');
+      for (const { lease } of running.values()) lease.stop('stopping');
       const limit = new AbortController();
       await Promise.race([Promise.all(running.keys()), pause(timing.stopMs, limit.signal)]);
       limit.abort();

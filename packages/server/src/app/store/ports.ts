@@ -1,4 +1,5 @@
 import type { BlobRepository } from '../blobs/ports.js';
+import type { BuildRepository } from '../builds/records.js';
 import type { DeviceRepository } from '../devices/ports.js';
 import type { BackupRepository } from '../disks/backup-records.js';
 import type { DiskRepository } from '../disks/records.js';
@@ -28,6 +29,7 @@ export interface Transaction {
   readonly devices: DeviceRepository;
   readonly disks: DiskRepository;
   readonly backups: BackupRepository;
+  readonly builds: BuildRepository;
   readonly sessions: SessionRepository;
   readonly settings: SettingRepository;
 }

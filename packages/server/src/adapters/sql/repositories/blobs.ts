@@ -22,6 +22,9 @@ const referenced = (eb: ExpressionBuilder<Tables, 'blobs'>) =>
     eb.exists(
       eb.selectFrom('disk_backups').select('disk_backups.id').whereRef('disk_backups.digest', '=', 'blobs.digest'),
     ),
+    eb.exists(
+      eb.selectFrom('build_files').select('build_files.build').whereRef('build_files.digest', '=', 'blobs.digest'),
+    ),
   ]);
 
 export const createBlobRepository = ({ db }: Context): BlobRepository => ({
@@ -57,7 +60,9 @@ export const createBlobRepository = ({ db }: Context): BlobRepository => ({
     const disk = await db.selectFrom('disks').select('id').where('base', '=', digest).executeTakeFirst();
     if (disk !== undefined) return true;
     const backup = await db.selectFrom('disk_backups').select('id').where('digest', '=', digest).executeTakeFirst();
-    return backup !== undefined;
+    if (backup !== undefined) return true;
+    const built = await db.selectFrom('build_files').select('build').where('digest', '=', digest).executeTakeFirst();
+    return built !== undefined;
   },
   unreferenced: async (before, limit) => {
     const rows = await db

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../../app/store/ports.js';
 import { createAuditRepository } from './audit.js';
 import { createBackupRepository } from './backups.js';
+import { createBuildRepository } from './builds.js';
 import { createBlobRepository } from './blobs.js';
 import type { Context } from './context.js';
 import { createDeviceRepository } from './devices.js';
@@ -61,6 +62,9 @@ class Repositories implements Transaction {
   }
   get backups(): Transaction['backups'] {
     return (this.#made.backups ??= createBackupRepository(this.#context));
+  }
+  get builds(): Transaction['builds'] {
+    return (this.#made.builds ??= createBuildRepository(this.#context));
   }
   get sessions(): Transaction['sessions'] {
     return (this.#made.sessions ??= createSessionRepository(this.#context));

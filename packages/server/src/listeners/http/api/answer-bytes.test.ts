@@ -28,6 +28,8 @@ describe('a range of a file', () => {
   );
 });
 
+const absent = async (): Promise<never> => Promise.reject(new Error('not in this test'));
+
 describe('the file of a backup', () => {
   const api = (stream = (range?: { start: number; end: number }) => parts(range)) =>
     createFakeApi(
@@ -36,6 +38,7 @@ describe('the file of a backup', () => {
       {
         bytes: {
           getBackupContent: async () => success({ sha256, size: content.length, filename: 'disk.qcow2', stream }),
+          getBuildFile: absent,
         },
       },
     );
@@ -70,7 +73,7 @@ describe('the file of a backup', () => {
       {},
       {},
       {
-        bytes: { getBackupContent: async () => refusal('backup.not-found', 'There is none.') },
+        bytes: { getBackupContent: async () => refusal('backup.not-found', 'There is none.'), getBuildFile: absent },
       },
     );
     expect((await app.inject({ url, headers: operator })).json()).toMatchObject({ code: 'backup.not-found' });

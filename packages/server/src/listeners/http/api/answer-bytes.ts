@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { BytesOperation, Principal, Result } from '@drover/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Log } from '../../../app/ports.js';
 import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { contextOf, requestSignal } from './context.js';
 import type { MadeFile, RequestContext, SentFile } from './handlers.js';
@@ -88,15 +89,25 @@ export const answerBytes =
     const found = await find(operation, contextOf(request, who, undefined, signal), request);
     await auditRequest(operation, request, { who, outcome: found.ok ? 'ok' : found.code });
     if (!found.ok) return sendProblem(reply, found, request.id);
-    const { status, headers, bytes } = answerOf(found.value, request);
-    reply.hijack();
-    reply.raw.writeHead(status, { ...headers, 'x-request-id': request.id });
-    try {
-      await pipeline(Readable.from(bytes, { objectMode: false }), reply.raw, { signal });
-    } catch (error) {
-      // The connection ends before the length that was promised: the caller knows.
-      if (!signal.aborted) deps.log.warn({ err: error, operation: id, requestId: request.id }, 'a download broke off');
-      reply.raw.destroy();
-    }
-    return reply;
+    return sendFile(request, reply, found.value, { signal, log: deps.log, operation: id });
   };
+
+/** Sends a file, or the one range of it that was asked for. */
+export const sendFile = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: SentFile | MadeFile,
+  { signal, log, operation }: { readonly signal: AbortSignal; readonly log: Log; readonly operation: string },
+): Promise<FastifyReply> => {
+  const { status, headers, bytes } = answerOf(file, request);
+  reply.hijack();
+  reply.raw.writeHead(status, { ...headers, 'x-request-id': request.id });
+  try {
+    await pipeline(Readable.from(bytes, { objectMode: false }), reply.raw, { signal });
+  } catch (error) {
+    // The connection ends before the length that was promised: the caller knows.
+    if (!signal.aborted) log.warn({ err: error, operation, requestId: request.id }, 'a download broke off');
+    reply.raw.destroy();
+  }
+  return reply;
+};

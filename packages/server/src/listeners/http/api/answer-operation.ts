@@ -1,4 +1,12 @@
-import { refusal, type BytesOperation, type Principal, type Refusal, type Result, type Route } from '@drover/contract';
+import {
+  refusal,
+  type BytesOperation,
+  type Principal,
+  type Refusal,
+  type Result,
+  type Route,
+  type TextOperation,
+} from '@drover/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { sendAnswer } from './answer.js';
@@ -19,7 +27,7 @@ const runHandler = async (
   request: FastifyRequest,
 ): Promise<Result<unknown>> => {
   const { id, deps } = operation;
-  const handler = deps.handlers[id as Exclude<typeof id, BytesOperation>] as AnyHandler;
+  const handler = deps.handlers[id as Exclude<typeof id, BytesOperation | TextOperation>] as AnyHandler;
   const { params, query, body } = request;
   try {
     return await handler(context, { params, query, body });

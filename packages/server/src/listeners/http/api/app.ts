@@ -7,10 +7,12 @@ import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { authenticateRequest } from './authentication.js';
 import { openApiDocument, registerOpenApi } from './openapi.js';
 import type { ApiDeps } from './operation.js';
+import { registerPublished, type PublishedDeps } from './published.js';
 import { methodsOf, registerApi } from './register.js';
 
 export interface ApiAppDeps {
   readonly api: ApiDeps;
+  readonly published: Pick<PublishedDeps, 'published' | 'publicUrl'>;
   readonly ids: Ids;
   readonly log: Log;
   readonly checks: readonly Check[];
@@ -143,6 +145,7 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   logAnswers(app, log, metrics);
   await registerOpenApi(app, deps.version);
   await registerApi(app, api);
+  registerPublished(app, { ...deps.published, api, log });
   registerHealth(app, { checks: deps.checks, stopping: api.stopping });
   await registerGuardedMetrics(app, deps);
   app.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome(deps.version)));

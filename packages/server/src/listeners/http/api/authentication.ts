@@ -2,7 +2,7 @@ import { refusal, roles, type Principal, type Refusal, type Result, type Role } 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Throttle } from './throttle.js';
 
-/** `Authorization: Bearer <key>` or `X-Api-Key: <key>`; never a query parameter, which ends up in logs and histories. */
+/** `Authorization: Bearer <key>` or `X-Api-Key: <key>`; never a query parameter, which ends up in histories: see published.ts for the one exception. */
 export const keyOf = (headers: IncomingHttpHeaders): string | undefined => {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const other = headers['x-api-key'];

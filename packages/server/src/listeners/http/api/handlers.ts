@@ -9,6 +9,7 @@ import type {
   Principal,
   Result,
   StreamOperation,
+  TextOperation,
 } from '@drover/contract';
 import type { Also } from '../../../app/store/ports.js';
 
@@ -42,7 +43,7 @@ export type Handler<O extends OperationId> = (
 ) => Promise<Result<AnswerOf<O>>>;
 
 /** One handler for each row of the route table: a route without one does not compile. */
-export type Handlers = { readonly [O in Exclude<OperationId, BytesOperation>]: Handler<O> };
+export type Handlers = { readonly [O in Exclude<OperationId, BytesOperation | TextOperation>]: Handler<O> };
 
 /** One server-sent event. `id` null: live only, nothing to resume from. */
 export interface StreamMessage<T> {
@@ -81,5 +82,13 @@ export type BytesHandler<O extends BytesOperation> = (
 ) => Promise<Result<SentFile | MadeFile>>;
 
 export type BytesHandlers = { readonly [O in BytesOperation]: BytesHandler<O> };
+
+/** Gives the text that one operation answers with, piece by piece, until `context.signal` aborts. */
+export type TextHandler<O extends TextOperation> = (
+  context: RequestContext,
+  request: RequestOf<O>,
+) => Promise<Result<AsyncIterable<Uint8Array>>>;
+
+export type TextHandlers = { readonly [O in TextOperation]: TextHandler<O> };
 
 export type StreamHandlers = { readonly [O in StreamOperation]: StreamHandler<O> };

@@ -12,6 +12,7 @@ const named = {
   ImageFacts: contract.ImageFacts,
   Upload: contract.Upload,
   Job: contract.Job,
+  Build: contract.Build,
   BootSession: contract.BootSession,
   TimelineEntry: contract.TimelineEntry,
   TimelineMessage: contract.TimelineMessage,
@@ -58,10 +59,13 @@ const bytes = {
   'application/octet-stream': { schema: z.any().meta({ type: 'string', format: 'binary' }) },
 };
 
+const text = { 'text/plain': { schema: z.string() } };
+
 const answerOf = (route: Route) => {
   if (route.status === 204) return z.null().describe('Done');
   const json = { 'application/json': { schema: route.answer } };
   if (route.streams === 'answer-bytes') return { description: route.summary, content: bytes };
+  if (route.streams === 'answer-text') return { description: route.summary, content: text };
   if (route.event === undefined) return { description: route.summary, content: json };
   const events = { 'text/event-stream': { schema: route.event } };
   return {
@@ -97,6 +101,7 @@ const examples: Partial<Record<OperationId, object>> = {
     version: '2026-10',
     source: { kind: 'url', url: 'https://example.org/raspios.img.xz' },
   },
+  createBuild: { recipe: { kind: 'shipped', name: 'base' }, release: true },
   createUpload: { filename: 'raspios.img.xz', size: 480_000_000 },
   createTenant: { name: 'signage' },
   createKey: { name: 'ci', role: 'operator' },

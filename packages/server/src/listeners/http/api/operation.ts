@@ -6,12 +6,13 @@ import type { Idempotency } from '../../../app/tenants/idempotency.js';
 import { refuseDemo } from '../../../domain/demo.js';
 import { sendProblem } from '../problem.js';
 import { authenticateRequest, type AuthenticationDeps } from './authentication.js';
-import type { BytesHandlers, Handlers, StreamHandlers } from './handlers.js';
+import type { BytesHandlers, Handlers, StreamHandlers, TextHandlers } from './handlers.js';
 
 export interface ApiDeps extends AuthenticationDeps {
   readonly handlers: Handlers;
   readonly streams: StreamHandlers;
   readonly bytes: BytesHandlers;
+  readonly texts: TextHandlers;
   readonly idempotency: Idempotency;
   /** Writes one row of the audit trail, now. */
   readonly audit: Pick<Audit, 'append'>;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { faultRefusal, sendProblem } from '../problem.js';
 import { answerBytes } from './answer-bytes.js';
 import { answerOperation } from './answer-operation.js';
+import { answerText } from './answer-text.js';
 import { answerStream, type StreamCount } from './answer-stream.js';
 import { schemaOf } from './openapi.js';
 import { authenticateOperation, type ApiDeps, type Operation } from './operation.js';
@@ -17,9 +18,15 @@ const wantsEvents = (request: FastifyRequest, route: Route): boolean =>
 /** `/devices/{ref}` as fastify writes it: `/devices/:ref`. */
 const fastifyPath = (route: Route): string => apiBase + route.path.replace(/\{(\w+)\}/g, ':$1');
 
+const answerTo = (operation: Operation) => {
+  const { streams } = operation.route;
+  if (streams === 'answer-bytes') return answerBytes(operation);
+  return streams === 'answer-text' ? answerText(operation) : answerOperation(operation);
+};
+
 const registerOperation = (app: FastifyInstance, operation: Operation, count: StreamCount): void => {
   const { id, route } = operation;
-  const answer = route.streams === 'answer-bytes' ? answerBytes(operation) : answerOperation(operation);
+  const answer = answerTo(operation);
   const stream = answerStream(operation, count);
   app.route({
     method: route.method,

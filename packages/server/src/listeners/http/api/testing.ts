@@ -83,7 +83,14 @@ export const createFakeApi = async (
     api: {
       handlers: { ...all, ...handlers } as Handlers,
       streams: { ...allStreams, ...streams } as StreamHandlers,
-      bytes: { getBackupContent: absent, downloadImageDisk: absent, downloadImageCard: absent, ...bytes },
+      bytes: {
+        getBackupContent: absent,
+        downloadImageDisk: absent,
+        downloadImageCard: absent,
+        getBuildFile: absent,
+        ...bytes,
+      },
+      texts: { getBuildLog: absent },
       idempotency,
       throttle: createThrottle({ clock }),
       authenticate: async (key) => {
@@ -104,6 +111,10 @@ export const createFakeApi = async (
       streamOpened: () => undefined,
       streamClosed: () => undefined,
       ...more,
+    },
+    published: {
+      published: { index: absent, file: absent },
+      publicUrl: undefined,
     },
     ids: { next: (prefix) => `${prefix}_${String((count += 1)).padStart(26, '0')}`, randomHex: () => '00' },
     log,

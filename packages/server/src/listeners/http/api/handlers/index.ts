@@ -1,6 +1,7 @@
-import type { BytesHandlers, Handlers, StreamHandlers } from '../handlers.js';
+import type { BytesHandlers, Handlers, StreamHandlers, TextHandlers } from '../handlers.js';
 import type { Events } from '../../../../app/events/events.js';
 import { backupHandlers, type BackupUseCases } from './backups.js';
+import { buildHandlers, type BuildUseCases } from './builds.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { diskHandlers, type DiskUseCases } from './disks.js';
 import { eventHandlers } from './events.js';
@@ -11,15 +12,24 @@ import { tenantHandlers, type TenantUseCases } from './tenants.js';
 
 /** The use cases behind the API. */
 export interface UseCases
-  extends BackupUseCases, DeviceUseCases, DiskUseCases, ImageUseCases, JobUseCases, SessionUseCases, TenantUseCases {
+  extends
+    BackupUseCases,
+    BuildUseCases,
+    DeviceUseCases,
+    DiskUseCases,
+    ImageUseCases,
+    JobUseCases,
+    SessionUseCases,
+    TenantUseCases {
   readonly events: Events;
 }
 
 /** A handler for every operation of the route table. */
 export const createHandlers = (
   useCases: UseCases,
-): { handlers: Handlers; streams: StreamHandlers; bytes: BytesHandlers } => {
+): { handlers: Handlers; streams: StreamHandlers; bytes: BytesHandlers; texts: TextHandlers } => {
   const backups = backupHandlers(useCases);
+  const builds = buildHandlers(useCases);
   const events = eventHandlers(useCases.events);
   const sessions = sessionHandlers(useCases);
   return {
@@ -28,12 +38,14 @@ export const createHandlers = (
       ...deviceHandlers(useCases),
       ...diskHandlers(useCases),
       ...backups.handlers,
+      ...builds.handlers,
       ...imageHandlers(useCases),
       ...jobHandlers(useCases),
       ...events.handlers,
       ...sessions.handlers,
     },
     streams: { ...events.streams, ...sessions.streams },
-    bytes: { ...backups.bytes, ...imageBytes(useCases) },
+    bytes: { ...backups.bytes, ...imageBytes(useCases), ...builds.bytes },
+    texts: builds.texts,
   };
 };

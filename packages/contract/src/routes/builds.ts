@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { Name, pageOf, PageQuery } from '../primitives.js';
+import { Build, BuildCreate, BuildFileName, BuildUpdate } from '../resources/build.js';
+import { JobState } from '../resources/job.js';
+import { byId, none, type Route } from './route.js';
+
+export const buildsRoutes = {
+  listBuilds: {
+    method: 'GET',
+    path: '/builds',
+    tag: 'builds',
+    summary: 'Builds, newest first',
+    role: 'reader',
+    query: PageQuery.extend({ recipe: Name.optional(), state: JobState.optional() }),
+    status: 200,
+    answer: pageOf(Build),
+  },
+  createBuild: {
+    method: 'POST',
+    path: '/builds',
+    tag: 'builds',
+    summary: 'Build an image from a recipe on the server',
+    role: 'admin',
+    body: BuildCreate,
+    status: 202,
+    answer: Build,
+    idempotent: true,
+  },
+  getBuild: {
+    method: 'GET',
+    path: '/builds/{id}',
+    tag: 'builds',
+    summary: 'One build by id',
+    role: 'reader',
+    params: byId,
+    status: 200,
+    answer: Build,
+  },
+  updateBuild: {
+    method: 'PATCH',
+    path: '/builds/{id}',
+    tag: 'builds',
+    summary: 'Pin a build, so that it is kept, or let it go; publish it or not',
+    role: 'operator',
+    params: byId,
+    body: BuildUpdate,
+    status: 200,
+    answer: Build,
+  },
+  deleteBuild: {
+    method: 'DELETE',
+    path: '/builds/{id}',
+    tag: 'builds',
+    summary: 'Delete a build with its files and its log; its image stays',
+    role: 'operator',
+    params: byId,
+    status: 204,
+    answer: none,
+  },
+  getBuildLog: {
+    method: 'GET',
+    path: '/builds/{id}/log',
+    tag: 'builds',
+    summary: 'What the build and its programs say; follow=true goes on until it ends',
+    role: 'operator',
+    params: byId,
+    query: z.object({ follow: z.stringbool().default(false), offset: z.coerce.number().int().min(0).default(0) }),
+    status: 200,
+    answer: none,
+    streams: 'answer-text',
+  },
+  getBuildFile: {
+    method: 'GET',
+    path: '/builds/{id}/files/{name}',
+    tag: 'builds',
+    summary: 'A file that the build made; ranges let a broken download go on',
+    role: 'reader',
+    params: byId.extend({ name: BuildFileName }),
+    status: 200,
+    answer: none,
+    streams: 'answer-bytes',
+  },
+} as const satisfies Record<string, Route>;
