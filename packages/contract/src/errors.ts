@@ -56,6 +56,8 @@ export const errorTable = {
   'image.digest-mismatch': { status: 422, exit: 2, title: 'The bytes do not match the expected sha256' },
   'image.too-large': { status: 422, exit: 2, title: 'The image is larger than allowed' },
   'image.source-unreachable': { status: 422, exit: 6, title: 'The image could not be fetched' },
+  'card.refused': { status: 409, exit: 4, title: 'This disk is not made a card' },
+  'card.damaged': { status: 422, exit: 1, title: 'The card does not keep what is written to it' },
   'upload.not-found': { status: 404, exit: 3, title: 'No such upload' },
   'upload.offset-mismatch': { status: 409, exit: 4, title: 'The upload stands at another offset' },
   'upload.in-use': { status: 409, exit: 4, title: 'The upload is in use' },

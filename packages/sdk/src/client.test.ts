@@ -82,7 +82,7 @@ describe('a call', () => {
 });
 
 it('has a readable name for every operation that answers with JSON', () => {
-  const streams = ['watchTimelines', 'appendUpload', 'getBackupContent'];
+  const streams = ['watchTimelines', 'appendUpload', 'getBackupContent', 'getImageDisk'];
   expect([...namedOperations, ...streams].sort()).toEqual(Object.keys(routes).sort());
 });
 

@@ -1,4 +1,5 @@
 import type { GroupSpec } from '../command.js';
+import { card } from './card-group.js';
 import { disk } from './disk-group.js';
 import { page, wait } from './options.js';
 
@@ -329,4 +330,4 @@ const helpers: GroupSpec = {
 };
 
 /** Commands below one word, in the order help shows them. */
-export const groups: readonly GroupSpec[] = [device, image, disk, boot, job, blob, key, tenant, context, helpers];
+export const groups: readonly GroupSpec[] = [device, image, card, disk, boot, job, blob, key, tenant, context, helpers];

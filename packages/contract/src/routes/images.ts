@@ -48,6 +48,17 @@ export const imagesRoutes = {
     status: 200,
     answer: pageOf(BootFile),
   },
+  getImageDisk: {
+    method: 'GET',
+    path: '/images/{ref}/disk',
+    tag: 'images',
+    summary: 'The whole disk of an image, as it is written to a card; ranges let a broken download go on',
+    role: 'operator',
+    params: byRef,
+    status: 200,
+    answer: none,
+    streams: 'answer-bytes',
+  },
   deleteImage: {
     method: 'DELETE',
     path: '/images/{ref}',

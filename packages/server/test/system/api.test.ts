@@ -82,6 +82,7 @@ const requests: Record<
   listBackups: { answers: [200] },
   createBackup: { params: { ref: 'none' }, body: {}, answers: ['disk.not-found'] },
   getBackup: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
+  getImageDisk: { params: { ref: 'none:1' }, answers: ['image.not-found'] },
   getBackupContent: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
   deleteBackup: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
   createUpload: { body: { filename: 'a.img', size: 1 }, answers: [201] },

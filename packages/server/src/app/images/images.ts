@@ -16,6 +16,7 @@ import type { ImportAgain } from '../jobs/retry.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import type { ImageRecord, ImportFolders } from './ports.js';
+import { imageDisk, type ImageDisk } from './image-disk.js';
 import { findImage, presentImage } from './refs.js';
 import { checkUploads, namedUploads } from './upload-use.js';
 
@@ -128,6 +129,8 @@ export function createImages(deps: ImagesDeps) {
     return success({ items, next: end < all.length ? String(end) : null });
   };
 
+  const disk = (who: Principal, ref: string): Promise<Result<ImageDisk>> => imageDisk(deps, who, ref);
+
   const remove = async (who: Principal, ref: string, etag: string | undefined): Promise<Result<null>> =>
     store.transaction(async (tx) => {
       const found = await findImage(tx, who.tenant, ref);
@@ -146,7 +149,7 @@ export function createImages(deps: ImagesDeps) {
       return success(null);
     });
 
-  return { create, importAgain, get, list, files, remove };
+  return { create, importAgain, get, list, files, disk, remove };
 }
 
 export type Images = ReturnType<typeof createImages>;

@@ -29,12 +29,14 @@ describe('a range of a file', () => {
 });
 
 describe('the file of a backup', () => {
+  const absent = async () => refusal('backup.not-found', 'There is none.');
   const api = (stream = (range?: { start: number; end: number }) => parts(range)) =>
     createFakeApi(
       {},
       {},
       {
         bytes: {
+          getImageDisk: absent,
           getBackupContent: async () => success({ sha256, size: content.length, filename: 'disk.qcow2', stream }),
         },
       },
@@ -70,7 +72,10 @@ describe('the file of a backup', () => {
       {},
       {},
       {
-        bytes: { getBackupContent: async () => refusal('backup.not-found', 'There is none.') },
+        bytes: {
+          getImageDisk: absent,
+          getBackupContent: absent,
+        },
       },
     );
     expect((await app.inject({ url, headers: operator })).json()).toMatchObject({ code: 'backup.not-found' });

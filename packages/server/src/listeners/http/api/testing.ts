@@ -83,7 +83,7 @@ export const createFakeApi = async (
     api: {
       handlers: { ...all, ...handlers } as Handlers,
       streams: { ...allStreams, ...streams } as StreamHandlers,
-      bytes: { getBackupContent: absent },
+      bytes: { getBackupContent: absent, getImageDisk: absent },
       idempotency,
       throttle: createThrottle({ clock }),
       authenticate: async (key) => {

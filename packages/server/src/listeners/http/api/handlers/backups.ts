@@ -11,7 +11,7 @@ type Operations = 'listBackups' | 'createBackup' | 'getBackup' | 'deleteBackup';
 /** `getBackupContent` answers with bytes. */
 export const backupHandlers = ({
   backups,
-}: BackupUseCases): { handlers: Pick<Handlers, Operations>; bytes: BytesHandlers } => ({
+}: BackupUseCases): { handlers: Pick<Handlers, Operations>; bytes: Pick<BytesHandlers, 'getBackupContent'> } => ({
   handlers: {
     listBackups: async ({ principal }, { query }) => success(await backups.list(principal, query)),
     createBackup: ({ principal, also }, { params, body }) => backups.create(principal, params.ref, body, also),

@@ -20,6 +20,7 @@ export const createHandlers = (
   useCases: UseCases,
 ): { handlers: Handlers; streams: StreamHandlers; bytes: BytesHandlers } => {
   const backups = backupHandlers(useCases);
+  const images = imageHandlers(useCases);
   const events = eventHandlers(useCases.events);
   const sessions = sessionHandlers(useCases);
   return {
@@ -28,12 +29,12 @@ export const createHandlers = (
       ...deviceHandlers(useCases),
       ...diskHandlers(useCases),
       ...backups.handlers,
-      ...imageHandlers(useCases),
+      ...images.handlers,
       ...jobHandlers(useCases),
       ...events.handlers,
       ...sessions.handlers,
     },
     streams: { ...events.streams, ...sessions.streams },
-    bytes: backups.bytes,
+    bytes: { ...backups.bytes, ...images.bytes },
   };
 };
