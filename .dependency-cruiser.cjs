@@ -67,6 +67,12 @@ module.exports = {
       to: { path: others('builder|contract|disk-image|documents|tools|debian|initramfs') },
     },
     {
+      name: 'card-imports-contract-disk-image-tools',
+      severity: 'error',
+      from: { path: pkg('card') + 'src' },
+      to: { path: others('card|contract|disk-image|tools') },
+    },
+    {
       name: 'domain-imports-contract-only',
       comment: 'Digests (node:crypto) are pure computing.',
       severity: 'error',
@@ -108,9 +114,9 @@ module.exports = {
     },
     {
       name: 'cli-imports-sdk-contract',
-      comment: 'serve may start the server, simulate the simulator, build the builder.',
+      comment: 'serve may start the server, simulate the simulator, build the builder, card write cards.',
       severity: 'error',
-      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate|build)\\.ts$' },
+      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate|build|card/[a-z-]+)\\.ts$' },
       to: { path: others('cli|sdk|contract') },
     },
     {
@@ -123,7 +129,7 @@ module.exports = {
       name: 'sockets-files-processes-only-at-the-edge',
       severity: 'error',
       from: {
-        path: '^packages/(contract|protocols|disk-image)/src|^packages/builder/src/(recipe|lint)|^packages/server/src/(domain|app)',
+        path: '^packages/(contract|protocols|disk-image)/src|^packages/builder/src/(recipe|lint)|^packages/card/src/(settings|list)/|^packages/server/src/(domain|app)',
         pathNot: '\\.test\\.ts$',
       },
       to: {

@@ -61,6 +61,8 @@ export const errorTable = {
   'build.not-found': { status: 404, exit: 3, title: 'No such build' },
   'build.unfinished': { status: 409, exit: 4, title: 'The build has not ended yet' },
   'build.pinned': { status: 409, exit: 4, title: 'The build is to be kept' },
+  'card.disk-refused': { status: 409, exit: 4, title: 'This disk is not made a card' },
+  'card.damaged': { status: 422, exit: 1, title: 'The card does not keep what is written to it' },
   'upload.not-found': { status: 404, exit: 3, title: 'No such upload' },
   'upload.offset-mismatch': { status: 409, exit: 4, title: 'The upload stands at another offset' },
   'upload.in-use': { status: 409, exit: 4, title: 'The upload is in use' },

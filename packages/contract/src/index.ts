@@ -3,6 +3,7 @@ export * from './primitives.js';
 export * from './resources/device.js';
 export * from './resources/backup.js';
 export * from './resources/build.js';
+export * from './resources/card.js';
 export * from './resources/disk.js';
 export * from './resources/event.js';
 export * from './resources/image.js';

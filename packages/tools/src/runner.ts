@@ -62,6 +62,8 @@ const packages: Readonly<Record<string, string>> = {
   nsenter: 'util-linux',
   'mkfs.vfat': 'dosfstools',
   mcopy: 'mtools',
+  mmd: 'mtools',
+  blockdev: 'util-linux',
   sfdisk: 'fdisk',
   squashfuse: 'squashfuse',
   getfattr: 'attr',
@@ -109,7 +111,7 @@ function missing(tool: string): RefusedError {
   );
 }
 
-async function startAnywhere(tool: string, args: readonly string[], options: RunOptions): Promise<Child> {
+export async function startAnywhere(tool: string, args: readonly string[], options: RunOptions): Promise<Child> {
   for (const folder of tool.includes('/') ? [''] : systemFolders) {
     const child = await start(...throughEnv(folder + tool, args, options.env), options);
     if (child !== undefined) return child;
@@ -127,7 +129,7 @@ function giveWay(child: Child, nice: number): void {
 }
 
 /** Ends the program: politely first, for good after a while. Returns the way to call that off. */
-function ending(child: Child): { readonly end: () => void; readonly stop: () => void } {
+export function ending(child: Child): { readonly end: () => void; readonly stop: () => void } {
   let timer: NodeJS.Timeout | undefined;
   return {
     end: () => {
@@ -138,7 +140,7 @@ function ending(child: Child): { readonly end: () => void; readonly stop: () => 
   };
 }
 
-class Tail {
+export class Tail {
   private text = '';
   add(chunk: Buffer): void {
     this.text = (this.text + chunk.toString('utf8')).slice(-tailLimit);
@@ -148,7 +150,7 @@ class Tail {
   }
 }
 
-function failure(tool: string, end: string, said: string): RefusedError {
+export function failure(tool: string, end: string, said: string): RefusedError {
   if (/no space left on device/i.test(said))
     return new RefusedError(
       refusal('storage.full', `There was no space left for ${tool}.`, { remedy: 'Make room in the data folder.' }),

@@ -1,32 +1,14 @@
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
 import { createClient } from '@drover/sdk';
 import { textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect, serverUrl, targetOf } from '../connect.js';
 import { putContext, readContexts, writeContexts } from '../contexts.js';
 import { show, showList } from '../show.js';
+import { askSecret } from '../terminal/ask.js';
 import { factsText } from '../terminal/table.js';
-
-/** Asks without showing what is typed; reads one line where there is no terminal. */
-const askKey = async (cli: Cli): Promise<string> => {
-  const quiet = new Writable({
-    write: (_chunk, _encoding, done) => {
-      done();
-    },
-  });
-  const reader = createInterface({ input: process.stdin, output: quiet, terminal: process.stdin.isTTY === true });
-  cli.io.err('API key: ');
-  try {
-    return (await reader.question('', { signal: cli.signal })).trim();
-  } finally {
-    reader.close();
-    cli.io.err('\n');
-  }
-};
 
 export const login: Action = async (cli, [text = '']) => {
   const server = serverUrl(text);
-  const key = textOption(cli.options, 'key') ?? cli.environment.key ?? (await askKey(cli));
+  const key = textOption(cli.options, 'key') ?? cli.environment.key ?? (await askSecret(cli, 'API key: '));
   if (key === '') throw new UsageError('No key was given', 'An administrator makes one with `drover key create`.');
   const principal = await createClient({ baseUrl: server, key, attempts: 1 }).server.whoAmI({}, { signal: cli.signal });
   const name = textOption(cli.options, 'name') ?? new URL(server).hostname;

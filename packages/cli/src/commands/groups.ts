@@ -1,4 +1,5 @@
 import type { GroupSpec } from '../command.js';
+import { card } from './card-group.js';
 import { disk } from './disk-group.js';
 import { page, wait } from './options.js';
 
@@ -407,6 +408,7 @@ const helpers: GroupSpec = {
 export const groups: readonly GroupSpec[] = [
   device,
   image,
+  card,
   builds,
   disk,
   boot,

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { mergeBaked, nothing, shownBaked, type Baked } from './baked.js';
+
+const before: Baked = {
+  lines: new Map([
+    ['server', 'http://old:8081'],
+    ['key', 'drv_0123456789'],
+    ['hostname', 'sign-1'],
+  ]),
+  wifi: 'network={\n\tssid="Old Net"\n\tpsk=00\n}\n',
+};
+
+describe('what a card holds after it was written again', () => {
+  it('is what it held, but for what is given anew', () => {
+    const { lines, wifi, kept } = mergeBaked(before, {
+      settings: { server: 'http://new:8081', device: 'sign-1', key: undefined },
+      wifi: undefined,
+    });
+    expect(Object.fromEntries(lines)).toEqual({
+      server: 'http://new:8081',
+      key: 'drv_0123456789',
+      hostname: 'sign-1',
+      device: 'sign-1',
+    });
+    expect(wifi).toBe(before.wifi);
+    expect(kept).toEqual(['key', 'hostname', 'wifi']);
+  });
+
+  it('has the new network alone', () => {
+    const wifi = { ssid: 'New Net', password: 'secret pass', country: 'DE' };
+    const merged = mergeBaked(before, { settings: {}, wifi });
+    expect(shownBaked(merged)['wifi']).toBe('New Net');
+    expect(merged.kept).not.toContain('wifi');
+  });
+
+  it('is nothing where nothing was and nothing is given', () => {
+    expect(mergeBaked(nothing, { settings: {}, wifi: undefined })).toEqual({ ...nothing, kept: [] });
+  });
+
+  it('is shown without its secrets', () => {
+    expect(shownBaked(before)).toEqual({
+      server: 'http://old:8081',
+      key: 'drv_012345...',
+      hostname: 'sign-1',
+      wifi: 'Old Net',
+    });
+  });
+});

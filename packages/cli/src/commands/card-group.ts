@@ -1,0 +1,54 @@
+import type { CommandSpec, GroupSpec } from '../command.js';
+
+const settings: CommandSpec['options'] = [
+  ['--image <image>', 'a file, a folder that `drover build` made, or name:version of the server'],
+  ['--card-server <url>', 'server that the board asks (default: --server)'],
+  ['--key-file <file>', 'API key of the board'],
+  ['--new-key', 'make a key of the role device for it'],
+  ['--device <device>', 'which device the board is, by id or name'],
+  ['--hostname <name>', 'host name of the board'],
+  ['--wifi-ssid <name>', 'wireless network'],
+  ['--wifi-password-file <file>', 'its password; left out: asks for it'],
+  ['--wifi-country <code>', 'where the board is: DE, GB, ...'],
+  ['--forget', 'keep nothing of what the card held before'],
+  ['--no-grow', 'leave the root partition as large as in the image'],
+  ['--cards <file>', 'a CSV file with a line for each of many cards'],
+];
+
+/** `drover card`: images onto SD cards, with what each board has to know. */
+export const card: GroupSpec = {
+  name: 'card',
+  summary: 'SD cards: write an image, with server, key and Wi-Fi of each board',
+  commands: [
+    {
+      usage: 'write <device>',
+      summary: 'Write a card in a reader, and read it back; what was baked in before is kept',
+      examples: [
+        'drover card write /dev/sdb --image base:2026-11-28',
+        'drover card write /dev/mmcblk0 --image ./out --card-server http://drover.lan:8081 --device sign-17 --new-key',
+        'drover card write /dev/sdb --image raspios.img.xz --cards cards.csv',
+      ],
+      options: [
+        ...settings,
+        ['--yes', 'do not ask'],
+        ['--allow-fixed', 'also a disk that is not made to be taken out'],
+        ['--max-size <size>', 'refuse disks that are larger (default 256G)'],
+      ],
+      load: async () => (await import('./card/write.js')).write,
+    },
+    {
+      usage: 'image [file]',
+      summary: 'Make a file that can be written to a card by any program; needs no root',
+      examples: [
+        'drover card image sign-17.img --image base:2026-11-28 --hostname sign-17',
+        'drover card image --image ./out --cards cards.csv --output ./cards',
+      ],
+      options: [
+        ...settings,
+        ['--size <size>', 'size of the card: 8G; left out: as large as the image'],
+        ['--output <folder>', 'with --cards: where the files are put'],
+      ],
+      load: async () => (await import('./card/image.js')).image,
+    },
+  ],
+};

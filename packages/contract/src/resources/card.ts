@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { DeviceId, Name } from '../primitives.js';
+
+/** Printable ASCII without a space at either end: a value of `drover/card.conf` has no quotes around it. */
+const word = (what: string, most: number) =>
+  z
+    .string()
+    .max(most, `is longer than ${most} characters`)
+    .regex(/^[!-~]([ -~]*[!-~])?$/, `is not ${what} in printable ASCII`);
+
+/** `name=value` lines in `drover/card.conf` on the boot partition of a card: what a card tells its board, whatever image is on it. */
+export const CardSettings = z
+  .object({
+    /** Where the board asks. */
+    server: word('an address', 2048).refine(
+      (text) => /^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/.test(text) && URL.canParse(text),
+      'is not an address like http://drover.lan:8081',
+    ),
+    /** An API key of the least role that will do. */
+    key: word('a key', 256).regex(/^\S+$/, 'has a space in it'),
+    /** Which device the board is: its id or name. */
+    device: z.union([DeviceId, Name], 'is not a name or id of a device'),
+    hostname: Name,
+  })
+  .partial();
+export type CardSettings = z.infer<typeof CardSettings>;
