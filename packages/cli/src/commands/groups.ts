@@ -1,4 +1,5 @@
 import type { GroupSpec } from '../command.js';
+import { builds } from './builds-group.js';
 import { card } from './card-group.js';
 import { disk } from './disk-group.js';
 import { page, wait } from './options.js';
@@ -145,62 +146,6 @@ const image: GroupSpec = {
       summary: 'Delete an image that no device uses',
       examples: ['drover image delete raspios:2026'],
       load: async () => (await import('../actions/image.js')).remove,
-    },
-  ],
-};
-
-const builds: GroupSpec = {
-  name: 'builds',
-  summary: 'builds on the server: look into, follow, cancel, keep, delete',
-  commands: [
-    {
-      usage: 'list',
-      summary: 'Builds, newest first',
-      examples: ['drover builds list', 'drover builds list --recipe base --state failed'],
-      options: [
-        ['--recipe <name>', 'only of this recipe'],
-        ['--state <state>', 'queued, running, succeeded, failed or cancelled'],
-        ...page,
-      ],
-      load: async () => (await import('../actions/builds.js')).list,
-    },
-    {
-      usage: 'show <build>',
-      summary: 'One build, with its files',
-      examples: ['drover builds show bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
-      load: async () => (await import('../actions/builds.js')).show,
-    },
-    {
-      usage: 'log <build>',
-      summary: 'What the build and its programs said',
-      examples: [
-        'drover builds log bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
-        'drover builds log bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N --follow',
-      ],
-      options: [['--follow', 'go on until it has ended']],
-      load: async () => (await import('../actions/builds.js')).log,
-    },
-    {
-      usage: 'cancel <build>',
-      summary: 'End a build; its log stays',
-      examples: ['drover builds cancel bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
-      load: async () => (await import('../actions/builds.js')).cancel,
-    },
-    {
-      usage: 'pin <build>',
-      summary: 'Keep a build and its image however old they get',
-      examples: [
-        'drover builds pin bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
-        'drover builds pin bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N --off',
-      ],
-      options: [['--off', 'let it go again']],
-      load: async () => (await import('../actions/builds.js')).pin,
-    },
-    {
-      usage: 'delete <build>',
-      summary: 'Delete a build with its files and its log; its image stays',
-      examples: ['drover builds delete bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
-      load: async () => (await import('../actions/builds.js')).remove,
     },
   ],
 };
