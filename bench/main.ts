@@ -7,6 +7,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   tftp: async () => (await import('./tftp/index.js')).tftpBenchmark,
   http: async () => (await import('./http/index.js')).httpBenchmark,
   nbd: async () => (await import('./nbd/index.js')).nbdBenchmark,
+  build: async () => (await import('./build/index.js')).buildBenchmark,
   provision: async () => (await import('./provision/index.js')).provisionBenchmark,
   import: async () => (await import('./import/index.js')).importBenchmark,
 };
