@@ -116,3 +116,9 @@ export interface Page<T> {
   items: T[];
   next: string | null;
 }
+
+/** Where boards reach a server: in digits, as an initramfs resolves no names, and without TLS, which its tools have not. */
+export const BootUrl = z
+  .string()
+  .max(64)
+  .regex(/^http:\/\/(\d{1,3}\.){3}\d{1,3}(:\d{1,5})?$/, 'is not an address like http://192.0.2.1:8081');

@@ -105,7 +105,9 @@ async function modelOf(folder: string): Promise<string | undefined> {
 async function numberOf(path: string, places: DiskPlaces): Promise<string> {
   const number = await places.deviceNumber(path).catch((fault: NodeJS.ErrnoException) => {
     const why = fault.code === 'ENOENT' ? 'is not there' : `cannot be looked at (${fault.code ?? fault.message})`;
-    throw new RefusedError(refusal('card.disk-refused', `${path} ${why}.`, { remedy: 'See `lsblk` for what is there.' }));
+    throw new RefusedError(
+      refusal('card.disk-refused', `${path} ${why}.`, { remedy: 'See `lsblk` for what is there.' }),
+    );
   });
   if (number !== undefined) return number;
   throw new RefusedError(

@@ -3,7 +3,7 @@ import { mergeBaked, nothing, shownBaked, type Baked } from './baked.js';
 
 const before: Baked = {
   lines: new Map([
-    ['server', 'http://old:8081'],
+    ['server', 'http://192.0.2.1:8081'],
     ['key', 'drv_0123456789'],
     ['hostname', 'sign-1'],
   ]),
@@ -13,11 +13,11 @@ const before: Baked = {
 describe('what a card holds after it was written again', () => {
   it('is what it held, but for what is given anew', () => {
     const { lines, wifi, kept } = mergeBaked(before, {
-      settings: { server: 'http://new:8081', device: 'sign-1', key: undefined },
+      settings: { server: 'http://192.0.2.2:8081', device: 'sign-1', key: undefined },
       wifi: undefined,
     });
     expect(Object.fromEntries(lines)).toEqual({
-      server: 'http://new:8081',
+      server: 'http://192.0.2.2:8081',
       key: 'drv_0123456789',
       hostname: 'sign-1',
       device: 'sign-1',
@@ -39,7 +39,7 @@ describe('what a card holds after it was written again', () => {
 
   it('is shown without its secrets', () => {
     expect(shownBaked(before)).toEqual({
-      server: 'http://old:8081',
+      server: 'http://192.0.2.1:8081',
       key: 'drv_012345...',
       hostname: 'sign-1',
       wifi: 'Old Net',

@@ -42,17 +42,19 @@ describe('card.conf', () => {
 describe('settings', () => {
   it.each<CardSettings>([
     {},
-    { server: 'https://drover.example/base', key: 'drv_x', device: 'sign-17', hostname: 'sign-17' },
-    { server: 'http://[fd00::1]:8081', device: 'dev_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' },
+    { server: 'http://192.0.2.7', key: 'drv_x', device: 'sign-17', hostname: 'sign-17' },
+    { server: 'http://192.0.2.7:8081', device: 'dev_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' },
   ])('%j can be on a card', (settings) => {
     expect(requireSettings(settings)).toEqual(settings);
   });
 
   it.each<[keyof CardSettings, string]>([
     ['server', 'drover.lan'],
-    ['server', 'ftp://drover.lan'],
-    ['server', 'http://user:word@drover.lan'],
-    ['server', 'http://drover.lan\nkey=x'],
+    ['server', 'ftp://192.0.2.7'],
+    ['server', 'https://192.0.2.7'],
+    ['server', 'http://drover.lan:8081'],
+    ['server', 'http://user:word@192.0.2.7'],
+    ['server', 'http://192.0.2.7\nkey=x'],
     ['key', 'two words'],
     ['key', 'a\nserver=http://evil'],
     ['key', ''],

@@ -4,7 +4,7 @@ import { CardSettings, refusal, RefusedError } from '@drover/contract';
 export type CardLines = ReadonlyMap<string, string>;
 
 const remedies: Readonly<Record<string, string>> = {
-  server: 'Write it like http://drover.lan:8081.',
+  server: 'Write it in digits, with the port for boards, like http://192.0.2.1:8081: an initramfs resolves no names.',
   key: 'Make one with `drover key create NAME --role device`, and give it as it was shown.',
   device: 'Write the name or the id that `drover device list` shows.',
   hostname: 'Write lower-case letters, digits and hyphens, 63 at most.',

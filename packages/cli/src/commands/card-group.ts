@@ -2,7 +2,7 @@ import type { CommandSpec, GroupSpec } from '../command.js';
 
 const settings: CommandSpec['options'] = [
   ['--image <image>', 'a file, a folder that `drover build` made, or name:version of the server'],
-  ['--card-server <url>', 'server that the board asks (default: --server)'],
+  ['--card-server <url>', 'server that the board asks: its address for boards, in digits'],
   ['--key-file <file>', 'API key of the board'],
   ['--new-key', 'make a key of the role device for it'],
   ['--device <device>', 'which device the board is, by id or name'],
@@ -25,7 +25,7 @@ export const card: GroupSpec = {
       summary: 'Write a card in a reader, and read it back; what was baked in before is kept',
       examples: [
         'drover card write /dev/sdb --image base:2026-11-28',
-        'drover card write /dev/mmcblk0 --image ./out --card-server http://drover.lan:8081 --device sign-17 --new-key',
+        'drover card write /dev/mmcblk0 --image ./out --card-server http://192.0.2.1:8081 --device sign-17 --new-key',
         'drover card write /dev/sdb --image raspios.img.xz --cards cards.csv',
       ],
       options: [

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DeviceId, Name } from '../primitives.js';
+import { BootUrl, DeviceId, Name } from '../primitives.js';
 
 /** Printable ASCII without a space at either end: a value of `drover/card.conf` has no quotes around it. */
 const word = (what: string, most: number) =>
@@ -12,10 +12,7 @@ const word = (what: string, most: number) =>
 export const CardSettings = z
   .object({
     /** Where the board asks. */
-    server: word('an address', 2048).refine(
-      (text) => /^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/.test(text) && URL.canParse(text),
-      'is not an address like http://drover.lan:8081',
-    ),
+    server: BootUrl,
     /** An API key of the least role that will do. */
     key: word('a key', 256).regex(/^\S+$/, 'has a space in it'),
     /** Which device the board is: its id or name. */

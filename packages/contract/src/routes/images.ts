@@ -1,13 +1,7 @@
 import { z } from 'zod';
-import { pageOf, PageQuery } from '../primitives.js';
+import { BootUrl, pageOf, PageQuery } from '../primitives.js';
 import { BootFile, Image, ImageCreate, Upload, UploadCreate } from '../resources/image.js';
 import { byId, byRef, none, type Route } from './route.js';
-
-/** A board in its initramfs knows no names. */
-const BootUrl = z
-  .string()
-  .max(64)
-  .regex(/^http:\/\/(\d{1,3}\.){3}\d{1,3}(:\d{1,5})?$/, 'is not an address like http://192.0.2.1:8081');
 
 export const imagesRoutes = {
   listImages: {

@@ -57,7 +57,10 @@ describe.each(adapters())('a job on $name that does not succeed', ({ create }) =
       run: async () => refusal('image.broken', 'It is broken.'),
       unwind: async (tx, { id }, end) => {
         attempts += 1;
-        expect(end).toEqual({ state: 'failed', reason: 'It is broken.', isGivenUp: false });
+        expect(end).toEqual({
+          ...{ state: 'failed', reason: 'It is broken.', isGivenUp: false },
+          error: expect.objectContaining({ code: 'image.broken' }) as unknown,
+        });
         expect(await tx.idempotency.begin(recordOf('taken back'))).toBeUndefined();
         states.push((await tx.jobs.get(id))?.state);
         if (attempts === 1) throw new Error('the first time it fails');

@@ -33,13 +33,13 @@ const wifi = ['--wifi-ssid', 'My Net', '--wifi-password-file', 'password', '--wi
 
 describe('a file of a card', () => {
   it('holds the image and what its board has to know, and nobody else can read it', async () => {
-    const settings = ['--card-server', 'http://drover.lan:8081', '--key-file', 'key', '--hostname', 'sign-1'];
+    const settings = ['--card-server', 'http://192.0.2.7:8081', '--key-file', 'key', '--hostname', 'sign-1'];
     const args = ['sign-1.img', '--image', fast.path, ...settings, ...wifi, '--size', '512M'];
     const made = await card(...args);
     expect(fine(made)).toMatch(/^key\tdrv_012345\.\.\.$/m);
     expect(made.stderr).toMatch(/writing .*\nverifying /s);
     expect(made.stdout + made.stderr).not.toMatch(/drv_0123456|secret/);
-    expect(conf('sign-1.img')).toBe('server=http://drover.lan:8081\nkey=drv_0123456789abcdef\nhostname=sign-1\n');
+    expect(conf('sign-1.img')).toBe('server=http://192.0.2.7:8081\nkey=drv_0123456789abcdef\nhostname=sign-1\n');
     const network = bootFile(at('sign-1.img'), 'drover/wpa_supplicant.conf', 4 * MiB);
     expect(network).toContain('psk=cad14e7071d64ff7a4493fde0e7729f7971926d957025246a0f861e63e7235d7');
     expect(network).not.toContain('secret');
@@ -92,13 +92,13 @@ describe('a list of cards', () => {
     await mkdir(at('cards'));
     await writeFile(at('cards/sign-3.img'), 'in the way');
     const args = ['--image', fast.path, '--cards', 'cards.csv', '--output', 'cards', ...wifi];
-    const made = await card(...args, '--card-server', 'drover.lan:8081', '--json');
+    const made = await card(...args, '--card-server', '192.0.2.7:8081', '--json');
     expect(made.code).toBe(1);
     expect(JSON.parse(made.stdout)).toMatchObject([
       { name: 'sign-2', line: 2, card: { target: 'cards/sign-2.img' }, problem: null },
       { name: 'sign-3', line: 3, card: null, problem: { code: 'card.disk-refused' } },
     ]);
-    expect(conf('cards/sign-2.img')).toBe('server=http://drover.lan:8081\nkey=drv_0123456789abcdef\nhostname=sign-2\n');
+    expect(conf('cards/sign-2.img')).toBe('server=http://192.0.2.7:8081\nkey=drv_0123456789abcdef\nhostname=sign-2\n');
   });
 
   it('is refused as a whole, with line and column, before anything is made', async () => {
@@ -114,10 +114,11 @@ describe('an image of the server', () => {
     fine(await server.cli('image', 'import', fast.path, '--name', 'fast:1'));
     const { digest } = await server.client.images.get({ params: { ref: 'fast:1' } });
     const hash = createHash('sha256');
-    for await (const chunk of server.client.download('downloadImageDisk', { params: { ref: 'fast:1' } })) hash.update(chunk);
+    for await (const chunk of server.client.download('downloadImageDisk', { params: { ref: 'fast:1' } }))
+      hash.update(chunk);
     expect(hash.digest('hex')).toBe(digest);
 
-    const args = ['--image', 'fast:1', '--card-server', 'http://drover.lan:8081', '--hostname', 'sign-6', '--new-key'];
+    const args = ['--image', 'fast:1', '--card-server', 'http://192.0.2.7:8081', '--hostname', 'sign-6', '--new-key'];
     const made = JSON.parse(fine(await server.cli('card', 'image', at('sign-6.img'), ...args, '--json'))) as unknown;
     expect(made).toMatchObject({ image: { name: 'fast:1', sha256: digest }, kept: [] });
     const key = /^key=(.*)$/m.exec(conf('sign-6.img'))?.[1] ?? '';
@@ -126,7 +127,7 @@ describe('an image of the server', () => {
   });
 
   it('leaves no key when its card cannot be made', async () => {
-    const args = ['--image', 'fast:1', '--card-server', 'http://drover.lan:8081', '--hostname', 'sign-7', '--new-key'];
+    const args = ['--image', 'fast:1', '--card-server', 'http://192.0.2.7:8081', '--hostname', 'sign-7', '--new-key'];
     expect((await server.cli('card', 'image', at('letter.txt'), ...args)).code).toBe(4);
     const { items } = await server.client.keys.list();
     expect(items.find(({ name }) => name === 'card sign-7')?.revokedAt).toEqual(expect.any(String));

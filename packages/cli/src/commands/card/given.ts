@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { requireGiven, type CardColumn, type CardRow, type Given, type Wifi } from '@drover/card';
 import type { CardSettings } from '@drover/contract';
 import { flagOption, textOption, UsageError, type Cli } from '../../command.js';
-import { connect, serverUrl, targetOf } from '../../connect.js';
+import { connect, serverUrl } from '../../connect.js';
 import { hint } from '../../show.js';
 import { askSecret, canAsk } from '../../terminal/ask.js';
 
@@ -75,16 +75,15 @@ const wifiOf = async (cli: Cli, cells: Cells): Promise<Wifi | undefined> => {
 
 const isLoopback = (url: string): boolean => /^(localhost|127\..*|\[::1\])$/.test(new URL(url).hostname);
 
-/** Where the board asks. A new key is one of the server it is made by; that a board cannot reach this machine's loopback is told. */
-const serverOf = (cli: Cli, cells: Cells, makeKey: boolean): string | undefined => {
-  const named = valueOf(cli, cells, 'server') ?? textOption(cli.options, 'server');
-  const server = named === undefined && makeKey ? targetOf(cli).server : named;
+/** Where the board asks, which is another port than the one the command line asks. That a board cannot reach this machine's loopback is told. */
+const serverOf = (cli: Cli, cells: Cells): string | undefined => {
+  const server = valueOf(cli, cells, 'server');
   if (server === undefined) return undefined;
   const url = serverUrl(server);
   if (!isLoopback(url)) return url;
   throw new UsageError(
     `A board cannot reach ${url}: that is this machine itself`,
-    'Say where boards find the server: --card-server http://drover.lan:8081',
+    'Say where boards find the server: --card-server http://192.0.2.1:8081',
   );
 };
 
@@ -95,7 +94,7 @@ export const wantedOf = async (cli: Cli, cells: Cells = {}): Promise<Wanted> => 
   if (file !== undefined && makeKey)
     throw new UsageError('--key-file and --new-key exclude each other', 'Leave out one of the two.');
   const settings: CardSettings = {
-    server: serverOf(cli, cells, makeKey),
+    server: serverOf(cli, cells),
     key: file === undefined ? undefined : await readSecret('key-file', file),
     device: valueOf(cli, cells, 'device'),
     hostname: valueOf(cli, cells, 'hostname'),
