@@ -31,7 +31,7 @@ export function makeCardImage(path: string, { label = 'dos', size = 72 * MiB }: 
     writeFileSync(path, '');
     truncateSync(path, size);
     execFileSync('sfdisk', ['-q', path], { input: `${table.join('\n')}\n` });
-    execFileSync('mkfs.vfat', ['--offset', String(bootStart / sector), path, String((32 * MiB) / 1024)], {
+    execFileSync('mkfs.vfat', ['-F', '16', '--offset', String(bootStart / sector), path, String((32 * MiB) / 1024)], {
       stdio: 'pipe',
     });
     writeFileSync(join(work, 'config.txt'), 'arm_64bit=1\n');
