@@ -92,7 +92,7 @@ describe('a list of cards', () => {
     await mkdir(at('cards'));
     await writeFile(at('cards/sign-3.img'), 'in the way');
     const args = ['--image', fast.path, '--cards', 'cards.csv', '--output', 'cards', ...wifi];
-    const made = await card(...args, '--card-server', '192.0.2.7:8081', '--json');
+    const made = await card(...args, '--card-server', '192.0.2.7', '--json');
     expect(made.code).toBe(1);
     expect(JSON.parse(made.stdout)).toMatchObject([
       { name: 'sign-2', line: 2, card: { target: 'cards/sign-2.img' }, problem: null },

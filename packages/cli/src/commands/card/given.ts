@@ -75,15 +75,21 @@ const wifiOf = async (cli: Cli, cells: Cells): Promise<Wifi | undefined> => {
 
 const isLoopback = (url: string): boolean => /^(localhost|127\..*|\[::1\])$/.test(new URL(url).hostname);
 
+/** Where the boot plane listens unless it is told another port (`boot.http.listen`). */
+const bootPort = 8081;
+
+/** An address alone is one for boards. */
+const boardUrl = (text: string): string => (/^[\d.]+$/.test(text) ? `http://${text}:${bootPort}` : serverUrl(text));
+
 /** Where the board asks, which is another port than the one the command line asks. That a board cannot reach this machine's loopback is told. */
 const serverOf = (cli: Cli, cells: Cells): string | undefined => {
   const server = valueOf(cli, cells, 'server');
   if (server === undefined) return undefined;
-  const url = serverUrl(server);
+  const url = boardUrl(server);
   if (!isLoopback(url)) return url;
   throw new UsageError(
     `A board cannot reach ${url}: that is this machine itself`,
-    'Say where boards find the server: --card-server http://192.0.2.1:8081',
+    'Say where boards find the server: --card-server 192.0.2.1',
   );
 };
 
