@@ -69,12 +69,12 @@ describe('a disk (a loop device)', () => {
   });
 
   it('holds image and settings, and its root reaches to its end', async () => {
-    const settings = { server: 'http://drover.lan:8081', key: 'drv_0123456789abcdef', hostname: 'sign-1' };
+    const settings = { server: 'http://192.0.2.1:8081', key: 'drv_0123456789abcdef', hostname: 'sign-1' };
     const { made, plans } = await write('mbr.img', { settings, wifi: undefined });
     expect(plans).toMatchObject([{ facts: { size: 160 * MiB, removable: false, uses: [] }, kept: [] }]);
     expect(made.root).toMatchObject({ kind: 'grown', partition: 2, after: 160 * MiB - 36 * MiB });
     expect(bootFile(loop.device, 'drover/card.conf')).toBe(
-      'server=http://drover.lan:8081\nkey=drv_0123456789abcdef\nhostname=sign-1\n',
+      'server=http://192.0.2.1:8081\nkey=drv_0123456789abcdef\nhostname=sign-1\n',
     );
     execFileSync('sfdisk', ['--verify', '-q', loop.device], { stdio: 'pipe' });
   });
