@@ -1,6 +1,7 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,10 +24,17 @@ let drover: Drover;
 let fast: ImageInput;
 const running: { kill(): Promise<unknown> }[] = [];
 
+/** A server that goes away in the middle of what it promised. */
+function breakOff(response: ServerResponse): void {
+  response.writeHead(200, { 'content-length': 1_000_000 }).write('the first bytes');
+  setTimeout(() => response.destroy(), 200);
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'drv-on-image-'));
   fast = await inputs.fast();
   web = createServer((request, response) => {
+    if (request.url === '/cut.img') return breakOff(response);
     const file = path.join(folder, 'web', path.basename(request.url ?? ''));
     createReadStream(file)
       .on('error', () => response.writeHead(404).end())
@@ -148,6 +156,9 @@ test('what cannot be begun with is refused with the reason', async () => {
       )
     ).stderr;
   const zeroes = '0'.repeat(64);
+  const sha256 = createHash('sha256').update('no image at all').digest('hex');
+  expect(await build({ url: urlOf('text.img'), sha256 })).toContain('drover: base: ');
+  expect(await build({ url: urlOf('cut.img'), sha256: zeroes })).toMatch(/cut\.img cannot be fetched: /);
   expect(await build({ url: urlOf('text.img'), sha256: zeroes })).toMatch(/has sha256 [0-9a-f]{64}, not 0{64}/);
   expect(await build({ url: urlOf('nowhere.img'), sha256: zeroes })).toContain('the server says 404');
   expect(await build({ url: 'http://127.0.0.1:9/x.img', sha256: zeroes })).toContain('cannot be fetched');

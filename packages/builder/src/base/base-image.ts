@@ -1,6 +1,7 @@
 import { refusal, RefusedError } from '@drover/contract';
 import {
   cachedSource,
+  ImageError,
   inspectImage,
   openImage,
   type Ext4Volume,
@@ -63,8 +64,9 @@ async function newestTime(root: Ext4Volume, signal: AbortSignal): Promise<number
   return newest;
 }
 
-/** Reads what an image is. Throws RefusedError when nothing can be built on it. */
-export async function openBaseImage(
+const again = 'Begin with another image, or look whether this one came whole.';
+
+async function read(
   source: RandomAccess,
   {
     sha256,
@@ -84,3 +86,12 @@ export async function openBaseImage(
     epoch: await newestTime(root.volume, signal),
   };
 }
+
+/** Reads what an image is. Throws RefusedError when nothing can be built on it. */
+export const openBaseImage = (...given: Parameters<typeof read>): Promise<BaseImage> =>
+  read(...given).catch((fault: unknown) => {
+    if (!(fault instanceof ImageError)) throw fault;
+    throw new RefusedError(
+      refusal('image.broken', `base: ${fault.message} (${fault.code}).`, { remedy: fault.remedy ?? again }),
+    );
+  });

@@ -57,13 +57,19 @@ const decompressors: Readonly<Partial<Record<ContainerFormat, readonly string[]>
 };
 
 async function* download(url: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  const response = await fetch(url, { signal }).catch((fault: Error) => {
+  // Also in the middle: then the connection broke.
+  const broken = (fault: Error): never => {
     signal.throwIfAborted();
     throw notThere(url, fault.cause instanceof Error ? fault.cause.message : fault.message);
-  });
+  };
+  const response = await fetch(url, { signal }).catch(broken);
   if (!response.ok || response.body === null)
     throw notThere(url, `the server says ${response.status} ${response.statusText}`);
-  yield* response.body as unknown as AsyncIterable<Uint8Array>;
+  try {
+    yield* response.body as unknown as AsyncIterable<Uint8Array>;
+  } catch (fault) {
+    broken(fault as Error);
+  }
 }
 
 /** Writes a stream into a file and says its sha256. */
