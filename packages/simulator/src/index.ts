@@ -35,7 +35,7 @@ export { noOsStage, type OsBoard, type OsOutcome, type OsStage } from './os-stag
 export { percentilesOf, type Percentiles } from './percentiles.js';
 export { powerCycle, type PowerCycleOptions, type PowerCycleResult } from './power-cycle.js';
 export { defaultEeprom, defaultQuirks, eepromWith } from './settings.js';
-export { createRuntimeStage, type RuntimeFaults } from './runtime-stage.js';
+export { createRuntimeStage, playedSteps, type PlayedStep, type RuntimeFaults } from './runtime-stage.js';
 export { runQemu, type QemuExit, type QemuRun } from './qemu.js';
 export { httpGet, type HttpFetch } from './http-client.js';
 export { createSink, type ByteSink } from './byte-sink.js';

@@ -1,19 +1,26 @@
 /** One play of the device runtime: what its steps share, how a step begins and ends, how the play ends before its time. */
-import { deviceApiBase, type BootStep } from '@drover/contract';
+import { bootSteps, deviceApiBase, type BootStep } from '@drover/contract';
 import { reasonOf, type DeviceAnswer, type DeviceHttp } from './device-http.js';
 import type { OsBoard, OsOutcome } from './os-stage.js';
 import type { RuntimeParameters } from './runtime-parameters.js';
 import type { ReportQueue } from './runtime-reports.js';
 import type { BootImage } from './types.js';
 
+/** Steps of a board that boots over the network into a root in RAM; the others are a card's, or of a root that is attached. */
+export type PlayedStep = Exclude<BootStep, 'card' | 'ask' | 'attach'>;
+
+export const playedSteps: readonly PlayedStep[] = bootSteps.filter(
+  (step): step is PlayedStep => step !== 'card' && step !== 'ask' && step !== 'attach',
+);
+
 /** What may be made to go wrong, for tests of what a server makes of it. */
 export interface RuntimeFaults {
   /** Exchange the one-use secret a second time with another nonce, as somebody who copied it would. */
   readonly reuseSecret?: boolean;
   /** Fall silent once this step was reported as done. */
-  readonly stopAfter?: BootStep;
+  readonly stopAfter?: PlayedStep;
   /** Report this step as failed instead of doing it, and restart. */
-  readonly failAt?: BootStep;
+  readonly failAt?: PlayedStep;
 }
 
 export interface RuntimeRun {
@@ -26,7 +33,7 @@ export interface RuntimeRun {
   /** Seconds of board time since the kernel started. */
   readonly uptime: () => number;
   authorization: string;
-  step: BootStep;
+  step: PlayedStep;
   /** Seconds before a restart, and up to as many by chance. */
   restartDelay: number;
 }
@@ -59,7 +66,7 @@ const stopWhenTold = ({ faults, step }: RuntimeRun): void => {
 };
 
 /** Begins a step without a word to the server; `finish` tells that it is done. */
-export const enter = (run: RuntimeRun, step: BootStep): void => {
+export const enter = (run: RuntimeRun, step: PlayedStep): void => {
   run.step = step;
   failWhenTold(run);
 };
@@ -73,7 +80,7 @@ export const finish = async (run: RuntimeRun, message: string): Promise<void> =>
 /** A step from its first report to its last; `tell` says what came of it. */
 export const doStep = async <T>(
   run: RuntimeRun,
-  step: BootStep,
+  step: PlayedStep,
   begun: string,
   work: () => Promise<T> | T,
   tell: (done: T) => string,

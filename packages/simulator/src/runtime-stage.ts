@@ -27,7 +27,7 @@ import {
 } from './runtime-run.js';
 import type { BootImage } from './types.js';
 
-export type { RuntimeFaults } from './runtime-run.js';
+export { playedSteps, type PlayedStep, type RuntimeFaults } from './runtime-run.js';
 
 /** Seconds before a restart, and up to as many by chance. */
 const restartDelay = 15;

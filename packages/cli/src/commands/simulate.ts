@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { bootSteps, type BootStep } from '@drover/contract';
 import {
   boardText,
   createIdentity,
@@ -12,6 +11,7 @@ import {
   isModelName,
   modelNames,
   noOsStage,
+  playedSteps,
   powerCycle,
   runFleet,
   stepText,
@@ -155,11 +155,11 @@ const boardOf = (options: OptionValues): BoardOptions => {
 const faultOf = (text: string): RuntimeFaults => {
   if (text === 'reuse-secret') return { reuseSecret: true };
   const [, kind, name] = /^(stop-after|fail-at)=(.*)$/.exec(text) ?? [];
-  const step: BootStep | undefined = bootSteps.find((each) => each === name);
+  const step = playedSteps.find((each) => each === name);
   if (kind !== undefined && step !== undefined) return kind === 'fail-at' ? { failAt: step } : { stopAfter: step };
   throw new UsageError(
     `--fault ${text} is not known`,
-    `It is reuse-secret, stop-after=STEP or fail-at=STEP, with a step of ${bootSteps.join(', ')}.`,
+    `It is reuse-secret, stop-after=STEP or fail-at=STEP, with a step of ${playedSteps.join(', ')}.`,
   );
 };
 

@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bootSteps as allSteps } from '@drover/contract';
+import { playedSteps } from '../../src/index.js';
 import { createRuntimeLab, type Played, type RuntimeLab } from '../support/runtime-lab.js';
-
-/** Of a root that is downloaded. */
-const bootSteps = allSteps.filter((step) => step !== 'attach');
 
 // The same stand-in for a server that the real scripts of device/ are tested against (e2e/device.test.ts), and the same expectations.
 
@@ -24,7 +21,7 @@ describe('the played runtime', () => {
   it('does every step, reports it, and is up', async () => {
     const played = await lab.play();
     expect(played.outcome).toEqual({ ok: true, message: `session ${played.server.session}` });
-    expect(done(played)).toEqual(bootSteps);
+    expect(done(played)).toEqual(playedSteps);
     const { reports } = played.server;
     expect(reportOf(played, 'start', 'start')?.credential).toBe('secret');
     expect(reportOf(played, 'up', 'ok')?.credential).toBe('session');
@@ -67,7 +64,7 @@ describe('the played runtime', () => {
   it('asks again when connections are dropped', async () => {
     const played = await lab.play({ server: { dropped: 4 } });
     expect(played.outcome.ok).toBe(true);
-    expect(done(played)).toEqual(bootSteps);
+    expect(done(played)).toEqual(playedSteps);
   });
 
   it('restarts after a refusal as the kernel was told, or later than usual', async () => {
@@ -110,11 +107,11 @@ describe('what may be made to go wrong', () => {
     expect(new Set(server.nonces).size).toBe(2);
   });
 
-  it.each(bootSteps)('it falls silent after %s', async (step) => {
+  it.each(playedSteps)('it falls silent after %s', async (step) => {
     const played = await lab.play({ board: { stopAfter: step } });
     expect(played.outcome).toEqual({ ok: false, reason: 'stopped', message: `told to fall silent after ${step}` });
     // What happens before there is a network waits for it.
-    const told = ['start', 'modules'].includes(step) ? [] : bootSteps.slice(0, bootSteps.indexOf(step) + 1);
+    const told = ['start', 'modules'].includes(step) ? [] : playedSteps.slice(0, playedSteps.indexOf(step) + 1);
     expect(done(played)).toEqual(told);
   });
 
