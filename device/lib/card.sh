@@ -37,6 +37,7 @@ read_card() {
     umount "$run/card"
     [ "$card_found" = no ] || return 0
   done
+  card_device=''
   return 1
 }
 
@@ -67,7 +68,6 @@ card_setting() {
 
 # step_card: sets url, card_key, card_for (a device) and card_hostname. Fails when neither a card nor drover.server names a server.
 step_card() {
-  card_device='the command line'
   card_wireless=''
   if url=$(kernel_parameter drover.server); then
     read_card || : >"$run/card.conf"

@@ -49,9 +49,15 @@ const base = ({ recipe }: LoadedDocument): Finding[] => {
           ),
         ]
       : [];
-  if (recipe.extends !== undefined)
-    return [finding(['base'], 'stands beside extends', 'Leave it out: the recipe that is extended has a base.')];
   const from = recipe.base;
+  if (recipe.extends !== undefined && from.suite === undefined)
+    return [
+      finding(
+        ['base'],
+        'stands beside extends',
+        'Leave it out: the recipe that is extended has a base. Only another base.suite may be said here.',
+      ),
+    ];
   const needed =
     from.url !== undefined && from.sha256 === undefined
       ? [finding(['base', 'url'], 'has no sha256', 'Give base.sha256, so that the same bytes are built on every time.')]

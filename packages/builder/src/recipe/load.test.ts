@@ -99,6 +99,17 @@ lint: { allow: [host-keys, machine-id] }
     expect(await load(files, 'parent')).toMatchObject({ version: '7', description: 'the parent' });
   });
 
+  it('may take another suite than the recipe it goes on from', async () => {
+    const other = { ...files, '/ada/child/recipe.yaml': `base: { suite: trixie }\n${child}` };
+    expect((await load(other, 'child')).base).toMatchObject({ kind: 'suite', suite: 'trixie' });
+    const last = { ...other, '/ada/last/recipe.yaml': 'extends: ../child\n' };
+    expect((await load(last, 'last')).base).toMatchObject({ kind: 'suite', suite: 'trixie' });
+    const onImage = { ...other, '/ada/parent/recipe.yaml': 'base: { image: "os:1" }\n' };
+    expect(await refusal(onImage, 'child')).toBe(
+      '/ada/child/recipe.yaml:1: base.suite stands in a recipe that goes on from parent, which begins with an image. Leave it out.',
+    );
+  });
+
   it('names the file that has something wrong, and the way that led there', async () => {
     const broken = { ...files, '/ada/parent/recipe.yaml': 'base: { suit: bookworm }\n' };
     expect(await refusal(broken, 'child')).toMatch(/^\/ada\/parent\/recipe\.yaml:1: base\.suit is not a key/);

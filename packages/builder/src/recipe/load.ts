@@ -95,7 +95,18 @@ const absentFiles = async ({ folder, document }: Link, { reader }: RecipePlaces)
 
 const merged = (links: readonly Link[]): Recipe => {
   const chain: ChainLink[] = links.map(({ name, folder, document }) => ({ name, folder, recipe: document.recipe }));
+  const [first] = links;
   const base = chain[0]?.recipe.base;
-  if (base === undefined) throw new Error('a chain of recipes without a base was let through');
-  return mergeChain(chain, base);
+  if (first === undefined || base === undefined) throw new Error('a chain of recipes without a base was let through');
+  const later = links.slice(1).findLast(({ document }) => document.recipe.base !== undefined);
+  if (later !== undefined && base.suite === undefined) throw new RecipeError([otherBase(later, first)]);
+  return mergeChain(chain, later?.document.recipe.base ?? base);
 };
+
+/** Another suite, where what is extended does not begin with one. */
+const otherBase = ({ document }: Link, first: Link): Problem => ({
+  key: 'base.suite',
+  origin: document.originOf(['base', 'suite']),
+  message: `stands in a recipe that goes on from ${first.name}, which begins with an image`,
+  remedy: 'Leave it out.',
+});

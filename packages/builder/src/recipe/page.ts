@@ -45,11 +45,29 @@ boot:
 
 \`extends\` names a recipe by its folder, seen from the one that says it, or one that comes with Drover by its name. Everything the extended recipe says is done
 first: packages, users, files, services, scripts, playbook. Then everything said here, in the same order. Where both say something that can only be one,
-as \`hostname\`, the later is right. \`version\` and \`description\` belong to the recipe they stand in.
+as \`hostname\`, the later is right. \`base.suite\` beside \`extends\` puts another suite of Debian in the place of the one that is extended. \`version\` and \`description\` belong to the recipe they stand in.
 
 Sizes carry a unit: \`512MiB\` and \`2GiB\` are powers of 1024. A mode stands in quotes (\`'0644'\`), as YAML takes it for a number otherwise. Passwords stand in a
 recipe as hashes only (\`mkpasswd\`).
 `;
+
+/** What somebody who extends one of the recipes that come with Drover tells it. */
+const toTell: Readonly<Record<string, string>> = {
+  base: '`users`, with their `authorizedKeys`: the user `pi` has none',
+  builder: 'the key that logs in, in `users`',
+  'dns-filter': '`/etc/dns-filter.lists`: addresses of lists, one in a line',
+  'k3s-agent': '`/etc/rancher/k3s/agent.env` on the board: `K3S_URL` and `K3S_TOKEN`',
+  kiosk: '`/etc/default/kiosk`: the page to show',
+  stock: '`/etc/stock.conf`: which image ([how](stock.md))',
+};
+
+export interface ShippedRecipe {
+  readonly name: string;
+  readonly description: string;
+}
+
+const shippedRow = ({ name, description }: ShippedRecipe): string =>
+  `| \`${name}\` | ${cell(description)} | ${toTell[name] ?? ''} |`;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 
@@ -63,9 +81,15 @@ const row = (key: DocumentKey): string =>
   `| \`${key.path}\` | ${cell(key.type)} | ${cell(fallbackText(key))} | ${cell(key.description)} |`;
 
 /** docs/how-to/recipes.md, before prettier lays out its tables. */
-export const recipesPage = (): string =>
+export const recipesPage = (shipped: readonly ShippedRecipe[]): string =>
   [
     intro,
+    '## Recipes that come with Drover\n',
+    'Each can be built as it is, or extended by its name.\n',
+    '| recipe | what it is | what you tell it |',
+    '| --- | --- | --- |',
+    ...shipped.map(shippedRow),
+    '',
     '## Keys\n',
     '| key | value | default | meaning |',
     '| --- | --- | --- | --- |',

@@ -137,7 +137,7 @@ export const RecipeSchema = z.strictObject({
   extends: word('recipe, by its folder or file')
     .optional()
     .describe('The recipe this one goes on from: everything it says, then everything said here.'),
-  base: base.optional().describe('What the first recipe of a chain begins with.'),
+  base: base.optional().describe('What the first recipe of a chain begins with. Beside extends: another suite.'),
   architecture: z.enum(architectures).optional().describe('Of the root. Unset: arm64, or as the base image has it.'),
   models: z.array(z.enum(models)).min(1).optional().describe('Boards it is for. Unset: all its kernel can start.'),
   hostname: z

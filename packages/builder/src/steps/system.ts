@@ -3,6 +3,10 @@ import { writeInSandbox, workbench } from '../machine/workbench.js';
 import { repositoryIndex } from '../packages/repository.js';
 import type { StepContext } from './context.js';
 
+/** A layer goes to the disk once, when it is made: dpkg need not wait for the disk at each package (dpkg(1), --force-unsafe-io). */
+const dpkgSettings = '/etc/dpkg/dpkg.cfg.d/drover-build';
+const withoutSync = `mkdir -p "$1$(dirname ${dpkgSettings})" && echo force-unsafe-io >"$1${dpkgSettings}"`;
+
 /** Debian's minimal system from exactly these packages, into an empty folder of the sandbox. */
 export async function makeSystem(
   packages: readonly ListedPackage[],
@@ -16,8 +20,9 @@ export async function makeSystem(
     // What a mirror promises was compared when its packages came.
     ...['--skip=check/qemu,check/signed-by', '--aptopt=Acquire::Languages "none"'],
     `--setup-hook=mkdir -p ${shown} && mount --rbind ${workbench.repository} ${shown}`,
+    `--setup-hook=${withoutSync}`,
     '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr',
-    `--customize-hook=umount --recursive ${shown} && rmdir ${shown}`,
+    `--customize-hook=umount --recursive ${shown} && rmdir ${shown}; rm "$1${dpkgSettings}"`,
     ...['', into, `deb [trusted=yes] file:${workbench.repository} ./`],
   ];
   await sandbox.run('mmdebstrap', args, { env: { ...env, TMPDIR: workbench.temporary }, onOutput });
