@@ -51,7 +51,10 @@ async function buildStock(): Promise<string> {
   const files = [
     { path: '/etc/stock.conf', content },
     // For whoever watches.
-    { path: '/etc/systemd/system/stock.service.d/console.conf', content: '[Service]\nStandardError=journal+console\n' },
+    {
+      path: '/etc/systemd/system/stock.service.d/console.conf',
+      content: '[Service]\nStandardOutput=journal+console\nStandardError=journal+console\n',
+    },
   ];
   await writeFile(path.join(recipe, 'recipe.yaml'), JSON.stringify({ extends: 'stock', files }));
   const out = path.join(folder, 'out');
@@ -106,7 +109,7 @@ async function chosen(card: string): Promise<string> {
   const image = `${card}@@${(first?.start ?? 0) * 512}`;
   const { stdout } = await run(['mtype', '-i', image, '::autoboot.txt']);
   expect(Buffer.byteLength(stdout)).toBe(512);
-  return /^\[all\]\nboot_partition=(\d)\n\[tryboot\]\nboot_partition=\d\n/.exec(stdout)?.[1] ?? stdout;
+  return /^\[all\]\nboot_partition=(\d)\n\[tryboot\]\nboot_partition=\d\n# *\n$/.exec(stdout)?.[1] ?? stdout;
 }
 
 /** Drover's own system, from partition 1. */
@@ -151,7 +154,7 @@ test('the vendor’s system is written, started, and left again; Drover stays on
   });
   const second = await start(card, { kernel, initrd, append: `${cmdline} console=ttyAMA0` });
   await second.console.expect('fast image is up: fastpi', 240_000);
-  second.send('cat /etc/fstab; drover-return\n');
+  second.send('cat /etc/fstab; /usr/local/sbin/drover-return\n');
   await second.console.expect(`PARTUUID=${id}-03 / ext4`, 30_000);
   await second.console.expect('starts Drover from now on', 60_000);
   await second.ended;

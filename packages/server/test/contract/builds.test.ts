@@ -119,7 +119,7 @@ describe.each(adapters())('builds on $name', ({ create }) => {
     const again = valueOf(await jobs.retry(admin, given.job ?? ''));
     const second = await ended(String(again.subject));
     expect(second).toMatchObject({ state: 'succeeded', recipe: 'sign', image: 'sign:1' });
-    expect((await jobOf(second)).state).toBe('succeeded');
+    await expect.poll(async () => (await jobOf(second)).state).toBe('succeeded');
     expect(requests).toMatchObject([{ recipe: { kind: 'upload', path: 'sign' }, lock: expect.any(String) as string }]);
     await expect.poll(() => uploads.get(admin, tar)).toMatchObject({ ok: false });
     await expect.poll(() => uploads.get(admin, lock)).toMatchObject({ ok: false });
@@ -131,7 +131,7 @@ describe.each(adapters())('builds on $name', ({ create }) => {
     await start();
     const failed = await ended((await ask()).id);
     expect(failed).toMatchObject({ state: 'failed', error: { code: 'recipe.invalid', detail: 'It is bad.' } });
-    expect(await jobOf(failed)).toMatchObject({ state: 'failed', error: { remedy: 'Mend it.' } });
+    await expect.poll(() => jobOf(failed)).toMatchObject({ state: 'failed', error: { remedy: 'Mend it.' } });
     const log = valueOf(await builds.log(admin, failed.id, { offset: 0, follow: false }, new AbortController().signal));
     const pieces: Uint8Array[] = [];
     for await (const piece of log) pieces.push(piece);

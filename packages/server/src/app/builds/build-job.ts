@@ -56,14 +56,14 @@ async function run(deps: BuildJobDeps, context: JobContext): Promise<Result<Reco
     const made = await make(deps, context, build, narrator);
     narrator.say(`${made.name}:${made.version} is in the image store.`);
     await log.close();
-    return success(await store.transaction((tx) => finish(deps, tx, build.id, made)));
+    const logBytes = await logs.size(build.id);
+    return success(await store.transaction((tx) => finish(deps, tx, build.id, { ...made, logBytes })));
   } catch (error) {
     narrator.say(endText(error, context.signal));
-    throw error;
-  } finally {
     await log.close().catch(() => undefined);
     const logBytes = await logs.size(build.id);
     await store.transaction((tx) => tx.builds.update(build.id, { logBytes }));
+    throw error;
   }
 }
 
@@ -151,7 +151,12 @@ const taken = (ref: string): RefusedError =>
   );
 
 /** The one moment a build has succeeded. */
-async function finish(deps: BuildJobDeps, tx: Transaction, id: string, made: Made): Promise<Record<string, unknown>> {
+async function finish(
+  deps: BuildJobDeps,
+  tx: Transaction,
+  id: string,
+  made: Made & { readonly logBytes: number },
+): Promise<Record<string, unknown>> {
   const build = await tx.builds.get(id);
   if (build === undefined) throw new RefusedError(refusal('build.not-found', `The build ${id} was deleted.`));
   const at = new Date(deps.clock.now()).toISOString();
@@ -163,7 +168,7 @@ async function finish(deps: BuildJobDeps, tx: Transaction, id: string, made: Mad
   await tx.builds.setFiles(id, made.files);
   const manifest = made.files.find(({ name }) => name === 'image.json')?.sha256 ?? null;
   const change = { state: 'succeeded', image: ref, imageId, unchanged: there !== undefined, manifest } as const;
-  await tx.builds.update(id, { ...change, endedAt: at });
+  await tx.builds.update(id, { ...change, logBytes: made.logBytes, endedAt: at });
   const data = { recipe: build.recipe, state: 'succeeded', image: ref, unchanged: change.unchanged };
   await tx.events.append({ type: 'build.finished', at, tenant: build.tenant, subject: id, data });
   return resultOf({ ...build, ...change });
