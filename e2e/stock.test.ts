@@ -53,7 +53,7 @@ async function buildStock(): Promise<string> {
     // For whoever watches.
     {
       path: '/etc/systemd/system/stock.service.d/console.conf',
-      content: '[Service]\nStandardOutput=journal+console\nStandardError=journal+console\n',
+      content: '[Service]\nRestartSec=5\nStandardOutput=journal+console\nStandardError=journal+console\n',
     },
   ];
   await writeFile(path.join(recipe, 'recipe.yaml'), JSON.stringify({ extends: 'stock', files }));
