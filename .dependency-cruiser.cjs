@@ -116,7 +116,7 @@ module.exports = {
       name: 'cli-imports-sdk-contract',
       comment: 'serve may start the server, simulate the simulator, build the builder, card write cards.',
       severity: 'error',
-      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate|build|card/[a-z-]+)\\.ts$' },
+      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate|(build|card)/[a-z-]+)\\.ts$' },
       to: { path: others('cli|sdk|contract') },
     },
     {

@@ -47,11 +47,15 @@ async function measureTimes(say: Say, folder: string): Promise<{ rows: Row[]; ca
   const warm: number[] = [];
   const onePackage: number[] = [];
   let cache = '';
+  let made: string | undefined;
   for (let round = 0; round < rounds; round += 1) {
     rmSync(cache === '' ? join(folder, 'none') : cache, { recursive: true, force: true });
     cache = join(folder, `cache-${round}`);
     const place = { out: join(folder, 'out'), cache };
     const first = build('base', place);
+    made ??= JSON.stringify(first.manifest);
+    if (made !== JSON.stringify(first.manifest))
+      throw new Error('building base twice from nothing gave different bytes');
     plain.push(await buildPlainly(folder, suite, first.manifest));
     cold.push(first.seconds);
     warm.push(build('base', place).seconds);

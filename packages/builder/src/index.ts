@@ -4,6 +4,7 @@ export { type RecipePlaces, type RecipeReader } from './recipe/locate.js';
 export { type Recipe, type RecipeBase, type RecipeStep } from './recipe/recipe.js';
 export { builtNames, diskName, type Finished } from './build/finish.js';
 export { type BuildOptions, type BuildPlan } from './build/build.js';
+export { clearBuildCache, type ClearOptions } from './build/clear.js';
 export { type BuildEvent } from './build/events.js';
 export { type ServerImages } from './base/fetch.js';
 export { type Builder, type PlanOptions } from './builder.js';

@@ -76,9 +76,12 @@ export const listOption = (options: OptionValues, name: string): string[] => {
 
 export const flagOption = (options: OptionValues, name: string): boolean => options[name] === true;
 
+/** An option as people write it: `--cache-dir` for `cacheDir`. */
+export const flagName = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 export const requiredOption = (options: OptionValues, name: string, remedy: string): string => {
   const value = textOption(options, name);
-  if (value === undefined) throw new UsageError(`--${name} is missing`, remedy);
+  if (value === undefined) throw new UsageError(`${flagName(name)} is missing`, remedy);
   return value;
 };
 
@@ -89,8 +92,8 @@ export const numberOption = (options: OptionValues, name: string, min = 1): numb
   const number = Number(value);
   if (!Number.isSafeInteger(number) || number < min) {
     throw new UsageError(
-      `--${name} ${value} is not a whole number from ${min} on`,
-      `Write it like --${name} ${Math.max(min, 10)}.`,
+      `${flagName(name)} ${value} is not a whole number from ${min} on`,
+      `Write it like ${flagName(name)} ${Math.max(min, 10)}.`,
     );
   }
   return number;

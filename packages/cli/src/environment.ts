@@ -15,6 +15,8 @@ export interface Environment {
   readonly uploadsFile: string;
   /** What builds keep: `~/.cache/drover/builds`. */
   readonly buildCache: string;
+  /** What the last builds said: `~/.local/state/drover/builds`. */
+  readonly buildLogs: string;
   readonly color: boolean;
 }
 
@@ -22,12 +24,14 @@ const set = (text: string | undefined): string | undefined => (text === undefine
 
 export const readEnvironment = (env: NodeJS.ProcessEnv = process.env): Environment => {
   const home = set(env['HOME']) ?? homedir();
+  const state = join(set(env['XDG_STATE_HOME']) ?? join(home, '.local/state'), 'drover');
   return {
     server: set(env['DROVER_SERVER']),
     key: set(env['DROVER_KEY']),
     context: set(env['DROVER_CONTEXT']),
     contextFile: join(set(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'drover/cli.yaml'),
-    uploadsFile: join(set(env['XDG_STATE_HOME']) ?? join(home, '.local/state'), 'drover/uploads.json'),
+    uploadsFile: join(state, 'uploads.json'),
+    buildLogs: join(state, 'builds'),
     buildCache: join(set(env['XDG_CACHE_HOME']) ?? join(home, '.cache'), 'drover/builds'),
     // https://no-color.org: any value turns colours off.
     color: set(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',

@@ -44,6 +44,9 @@ const usageProblem = async ({ message: detail, remedy }: UsageError): Promise<ob
   return problemOf(refusal('request.invalid', detail, remedy === undefined ? {} : { remedy }));
 };
 
+/** What the system refuses names the call and the path; of a mistake of ours the place is wanted too. */
+const explained = (error: Error): string => ('syscall' in error ? error.message : (error.stack ?? error.message));
+
 /** Says what went wrong, on standard error for people, on standard output for `--json`; gives the exit code. */
 const report = async (io: Io, json: boolean, error: unknown): Promise<number> => {
   if (isProblem(error)) {
@@ -56,7 +59,7 @@ const report = async (io: Io, json: boolean, error: unknown): Promise<number> =>
     io.err(`drover: ${error.message}\n${error.remedy === undefined ? '' : `${error.remedy}\n`}`);
     return 2;
   }
-  io.err(`drover: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  io.err(`drover: ${error instanceof Error ? explained(error) : String(error)}\n`);
   return 1;
 };
 
@@ -93,6 +96,10 @@ const run = async (io: Io, cli: Omit<Cli, 'signal'>, { load, args }: Invocation)
 
 /** A reader that went away (`drover device list | head -1`) is no mistake. */
 const endQuietlyOnClosedPipe = (): void => {
+  // Progress that nobody reads any more stops no work.
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;

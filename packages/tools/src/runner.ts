@@ -65,7 +65,7 @@ const packages: Readonly<Record<string, string>> = {
   mmd: 'mtools',
   blockdev: 'util-linux',
   sfdisk: 'fdisk',
-  squashfuse: 'squashfuse',
+  squashfuse_ll: 'squashfuse',
   getfattr: 'attr',
   unzip: 'unzip',
   ssh: 'openssh-client',

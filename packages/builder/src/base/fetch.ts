@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { refusal, RefusedError } from '@drover/contract';
 import { detectContainer, type ContainerFormat } from '@drover/disk-image';
 import type { ToolRunner } from '@drover/tools';
 import type { RecipeBase } from '../recipe/recipe.js';
+import type { BuildStore } from '../store/build-store.js';
 
 /** Images of a server, for recipes that begin with one. */
 export interface ServerImages {
@@ -20,7 +21,7 @@ export interface ServerImages {
 export interface FetchDeps {
   readonly tools: ToolRunner;
   /** Where disks of images are kept, by digest. */
-  readonly bases: string;
+  readonly store: Pick<BuildStore, 'base' | 'bases'>;
   /** Of this build. */
   readonly folder: string;
   readonly images: ServerImages | undefined;
@@ -116,24 +117,18 @@ async function keep(path: string, into: string): Promise<void> {
   await rename(path, into);
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
 /** Brings the disk of a base image here, unless it is here from an earlier build. */
 export async function fetchBase(base: Exclude<RecipeBase, { kind: 'suite' }>, deps: FetchDeps): Promise<FetchedBase> {
-  const { bases, folder, images, signal } = deps;
-  await mkdir(bases, { recursive: true });
+  const { store, folder, images, signal } = deps;
   if (base.kind === 'image' && images === undefined) throw noServer;
   const opened = base.kind === 'image' ? await images?.open(base.image, signal) : undefined;
   const sha256 = base.kind === 'url' ? base.sha256 : (opened?.sha256 ?? '');
-  const path = join(bases, `${sha256}.img`);
-  if (await isThere(path)) return { sha256, path };
+  const kept = await store.base(sha256);
+  if (kept !== undefined) return { sha256, path: kept };
   const arriving = join(folder, 'base.arriving');
   const found = await receive(opened?.bytes ?? download(base.kind === 'url' ? base.url : '', signal), arriving, signal);
   if (found !== sha256) throw wrongDigest(sha256, found);
+  const path = join(store.bases, `${sha256}.img`);
   await keep(await unpack(arriving, deps), path);
   return { sha256, path };
 }

@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { refusal, RefusedError } from '@drover/contract';
 import type { LockedPackage } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
 import { openBaseImage, type BaseImage } from '../base/base-image.js';
@@ -13,6 +14,7 @@ import type { Recipe } from '../recipe/recipe.js';
 import { openDisk } from '../output/open-disk.js';
 import type { Architecture } from '../recipe/schema.js';
 import { openBuildStore } from '../store/build-store.js';
+import { keptUnusedMs, retireUnused } from '../store/unused.js';
 import { leftWorkFolders, makeWorkFolder } from '../store/work-folders.js';
 import { choosePackages, fetchPackages, type Prepared } from './choose-packages.js';
 import { digestsOf } from './digests.js';
@@ -95,7 +97,7 @@ async function withBase(
 ): Promise<void> {
   const { base, architecture: wanted } = recipe;
   if (base.kind === 'suite') return work(undefined, wanted ?? 'arm64');
-  const fetching = { tools, bases: store.bases, folder, images, signal, onOutput };
+  const fetching = { tools, store, folder, images, signal, onOutput };
   const { sha256, path } = await stages.run('fetch the image to begin with', () => fetchBase(base, fetching));
   const source = await openDisk(path);
   try {
@@ -105,6 +107,13 @@ async function withBase(
     await source.close();
   }
 }
+
+const noSpace = (folder: string): RefusedError =>
+  new RefusedError(
+    refusal('storage.full', `There is no space left in ${folder}.`, {
+      remedy: 'Make room there, or name a folder on a larger disk (--cache-dir, builds.cacheDir).',
+    }),
+  );
 
 /** Runs work with a folder of its own; what it leaves there is deleted, also by the next build when this one is killed. */
 async function withPrepared(
@@ -119,9 +128,12 @@ async function withPrepared(
   const onOutput = (chunk: Uint8Array): void => onEvent({ kind: 'output', text: Buffer.from(chunk).toString('utf8') });
   const sandbox = await openSandbox(deps.tools, signal);
   try {
+    await retireUnused(store, deps.now() - keptUnusedMs);
     await sandbox.run('rm', ['-rf', '--', ...(await leftWorkFolders(store.work))]);
     const common = { recipe, store, folder, stages, onOutput, signal, lockFile };
     await withBase(common, deps, (base, architecture) => work({ ...common, base, architecture }, sandbox));
+  } catch (fault) {
+    throw (fault as NodeJS.ErrnoException).code === 'ENOSPC' ? noSpace(deps.cacheDir) : fault;
   } finally {
     // Within, files may belong to others than us.
     await sandbox.run('rm', ['-rf', '--', folder]).catch(() => undefined);

@@ -55,7 +55,7 @@ export async function choosePackages(prepared: Prepared, tools: ToolRunner): Pro
   const digest = createHash('sha256')
     .update(`${architecture}\n${sources.join('\n')}`)
     .digest('hex');
-  const aptFolder = store.aptFolder(digest);
+  const aptFolder = await store.aptFolder(digest);
   const apt = createPrivateApt({
     tools,
     folder: aptFolder,

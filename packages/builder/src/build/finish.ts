@@ -1,7 +1,15 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
-import { cachedSource, inspectImage, openExt4, windowOf, type Ext4Volume, type RandomAccess } from '@drover/disk-image';
+import {
+  cachedSource,
+  inspectImage,
+  openExt4,
+  windowOf,
+  type Ext4Volume,
+  type ImageFacts,
+  type RandomAccess,
+} from '@drover/disk-image';
 import { chooseCompression, fromConfiguration, fromRelease } from '@drover/initramfs';
 import { sortPackages } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
@@ -16,7 +24,7 @@ import { volumeTree } from './volume-tree.js';
 import { openRoot } from '../machine/root.js';
 import type { Sandbox } from '../machine/sandbox.js';
 import { packInitfs } from '../output/archive.js';
-import { digestFile } from '../output/digest.js';
+import { digestFile, digestForCards } from '../output/digest.js';
 import {
   fillBoot,
   fillRoot,
@@ -252,53 +260,84 @@ async function takeBootFiles({ bootFolder }: BaseImage, root: string, { sandbox,
   await output(sandbox, 'cp -r "$1/." "$2"; chmod -R u+rwX,go+rX "$2"', root + bootFolder, join(folder, 'boot'));
 }
 
-/** Makes of a root what is booted from: squashfs, disk, boot files; and looks at all of it. */
-export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<Finished> {
-  const { sandbox, folder, stages, tools } = deps;
+/** Waits for all, also when one fails: nothing is at work any more then. */
+async function together<T extends readonly unknown[]>(works: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
+}
+
+/** Fills the boot partition of the disk. Returns what is in it. */
+async function makeBootPartition(
+  built: BuiltRoot,
+  volume: Ext4Volume,
+  layout: DiskLayout,
+  deps: FinishDeps,
+): Promise<string[]> {
+  const made = await makeBootFolder(built, volume, layout, deps);
+  const folder = join(deps.folder, 'boot');
+  const filling = { layout, folder, files: await readdir(folder), names: diskNamesOf(built), epoch: built.epoch };
+  await fillBoot(join(deps.folder, diskName), filling, deps.tools);
+  return made;
+}
+
+/** The root as a squashfs and as a partition of a disk. */
+async function makeBothRoots(built: BuiltRoot, deps: FinishDeps) {
+  const { sandbox, folder, stages } = deps;
   const target = join(folder, 'root');
   await mkdir(target);
   const root = await openRoot(sandbox, { layers: deps.layers, below: built.trees, changes: undefined, target });
   if (built.base !== undefined) await takeBootFiles(built.base, root.path, deps);
   const compression = await stages.run('pack the root', () => packRoot(built, root.path, deps));
-  const layout = await stages.run('make the root partition', () => makeRootPartition(built, root.path, deps));
+  const [layout, squashfs] = await stages.run('make the root partition', () =>
+    together([makeRootPartition(built, root.path, deps), digestForCards(join(folder, 'rootfs.sqsh'))]),
+  );
   await root.close();
+  return { compression, layout, squashfs };
+}
+
+/** What a build is, with digests of all its files. */
+function manifestOf(
+  built: BuiltRoot,
+  compression: ImageManifest['compression'],
+  facts: ImageFacts,
+  files: ImageManifest['files'],
+): ImageManifest {
+  const { recipe, architecture, epoch, digests, base, lock } = built;
+  const models = facts.models.filter(({ boots }) => boots).map(({ model }) => model);
+  return {
+    ...{ format: 1, name: recipe.name, version: versionOf(built), description: recipe.description, architecture },
+    ...{ models: [...(recipe.models ?? models)], recipe: digests, base: base?.sha256 ?? null },
+    ...{ sourceDateEpoch: epoch, compression, files },
+    kernels: [...new Set(facts.boot.kernels.flatMap(({ release }) => release ?? []))].sort(),
+    packages: sortPackages([...lock.kept, ...lock.installed.map(({ locked }) => locked)]),
+  };
+}
+
+/** Makes of a root what is booted from: squashfs, disk, boot files; and looks at all of it. What needs no core is done beside what does. */
+export async function finishBuild(built: BuiltRoot, deps: FinishDeps): Promise<Finished> {
+  const { folder, stages, tools } = deps;
+  const { compression, layout, squashfs } = await makeBothRoots(built, deps);
   const disk = join(folder, diskName);
   const source = await openDisk(disk);
   try {
     const volume = await openExt4(
       cachedSource(windowOf(source, layout.root.start, layout.root.size), { pageSize: 64 * 1024, pages: 256 }),
     );
-    const names = await stages.run('make the boot files', async () => {
-      const made = await makeBootFolder(built, volume, layout, deps);
-      const { epoch } = built;
-      const files = await readdir(join(folder, 'boot'));
-      const filling = { layout, folder: join(folder, 'boot'), files, names: diskNamesOf(built), epoch };
-      await fillBoot(disk, filling, tools);
-      await packInitfs(join(folder, 'boot'), join(folder, 'initfs.tgz'), epoch, tools);
-      return made;
-    });
-    const facts = await stages.run('look at all of it', () => inspect(built, source, volume, names, deps));
-    const { recipe, architecture, epoch, digests, base, lock } = built;
-    await writeFile(join(folder, 'packages.lock.json'), lockText(lock));
-    const models = facts.models.filter(({ boots }) => boots).map(({ model }) => model);
-    const manifest: ImageManifest = {
-      ...{ format: 1, name: recipe.name, version: versionOf(built), description: recipe.description, architecture },
-      ...{
-        models: [...(recipe.models ?? models)],
-        recipe: digests,
-        base: base?.sha256 ?? null,
-        sourceDateEpoch: epoch,
-        compression,
-      },
-      kernels: [...new Set(facts.boot.kernels.flatMap(({ release }) => release ?? []))].sort(),
-      files: {
-        'initfs.tgz': await digestFile(join(folder, 'initfs.tgz')),
-        'rootfs.sqsh': await digestFile(join(folder, 'rootfs.sqsh')),
-        'packages.lock.json': await digestFile(join(folder, 'packages.lock.json')),
-        [diskName]: await digestFile(disk),
-      },
-      packages: sortPackages([...lock.kept, ...lock.installed.map(({ locked }) => locked)]),
+    const names = await stages.run('make the boot files', () => makeBootPartition(built, volume, layout, deps));
+    const archive = join(folder, 'initfs.tgz');
+    const packed = async () => {
+      await packInitfs(join(folder, 'boot'), archive, built.epoch, tools);
+      return digestForCards(archive);
     };
+    const [facts, initfs, digested] = await stages.run('look at all of it', () =>
+      together([inspect(built, source, volume, names, deps), packed(), digestFile(disk)]),
+    );
+    const lockFile = join(folder, 'packages.lock.json');
+    await writeFile(lockFile, lockText(built.lock));
+    const manifest = manifestOf(built, compression, facts, {
+      ...{ 'initfs.tgz': initfs, 'rootfs.sqsh': squashfs },
+      ...{ 'packages.lock.json': await digestFile(lockFile), [diskName]: digested },
+    });
     await writeDocuments(manifest, folder);
     return { manifest, disk };
   } finally {

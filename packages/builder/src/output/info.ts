@@ -16,7 +16,7 @@ export const infoScript = ({ name, version, description, files }: ImageManifest,
     ['ROOTFS', 'rootfs.sqsh'],
   ] as const) {
     const built = files[file];
-    if (built === undefined) throw new Error(`a build without ${file}`);
+    if (built?.md5 === undefined) throw new Error(`a build without ${file}`);
     lines.push([key, `${base}/${file}`], [`${key}MD5`, built.md5], [`${key}SHA256`, built.sha256]);
   }
   return lines.map(([key, value]) => `${key}=${quoted(value)}\n`).join('');

@@ -7,8 +7,11 @@ const Built = z.strictObject({
   /** In bytes. */
   size: z.number().int(),
   sha256: Sha256,
-  /** For cards of CattlePi, which know no other digest. */
-  md5: z.string().regex(/^[0-9a-f]{32}$/),
+  /** Of what cards of CattlePi fetch, which know no other digest. */
+  md5: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
 });
 
 /** A package in an image. Of those that a base image came with, the .deb is not known. */

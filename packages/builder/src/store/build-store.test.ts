@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openBuildStore, type LayerRecord } from './build-store.js';
-import { leftWorkFolders, makeWorkFolder } from './work-folders.js';
+import { retireUnused } from './unused.js';
+import { hasBuilds, leftWorkFolders, makeWorkFolder } from './work-folders.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -59,4 +60,47 @@ it('a folder of a build that runs is not deleted, and that of another time with 
   await mkdir(dead);
   expect(await leftWorkFolders(join(folder, 'work'))).toEqual([dead]);
   expect(own).toContain(`/${process.pid}-`);
+});
+
+describe('what no build has used for long', () => {
+  const old = new Date(1_000_000);
+  it('is moved to where it is deleted, but packages', async () => {
+    const store = await openBuildStore(folder);
+    const other = 'decade'.repeat(10);
+    for (const each of [key, other]) await store.keepLayer(each, await made('one'), record);
+    await writeFile(join(store.bases, 'old.img'), 'an image');
+    await writeFile(join(store.bases, 'new.img'), 'an image');
+    await writeFile(join(store.packages, 'old.deb'), 'a package');
+    const lists = [await store.aptFolder(key), await store.aptFolder(other)];
+    const unused = [join(store.layers, key.slice(0, 20), 'layer.json'), join(store.bases, 'old.img'), lists[0] ?? ''];
+    for (const path of [...unused, join(store.packages, 'old.deb')]) await utimes(path, old, old);
+
+    await retireUnused(store, Date.now() - 60_000);
+    expect(await readdir(store.layers)).toEqual([other.slice(0, 20)]);
+    expect(await readdir(store.bases)).toEqual(['new.img']);
+    expect(await readdir(store.lists)).toEqual([other.slice(0, 20)]);
+    expect(await readdir(store.packages)).toEqual(['old.deb']);
+    expect(await leftWorkFolders(store.work)).toHaveLength(3);
+    expect(await hasBuilds(store.work)).toBe(false);
+  });
+
+  it.each(['layer', 'base', 'aptFolder'] as const)('stays when a build uses it: %s', async (use) => {
+    const store = await openBuildStore(folder);
+    await store.keepLayer(key, await made('one'), record);
+    await writeFile(join(store.bases, `${key}.img`), 'an image');
+    await store.aptFolder(key);
+    const place = { layer: store.layers, base: store.bases, aptFolder: store.lists }[use];
+    const [name = ''] = await readdir(place);
+    await utimes(join(place, name, use === 'layer' ? 'layer.json' : ''), old, old);
+    await store[use](key);
+    await retireUnused(store, Date.now() - 60_000);
+    expect(await readdir(place)).toEqual([name]);
+  });
+});
+
+it('a build at work is known by its folder', async () => {
+  const work = join(folder, 'work');
+  expect(await hasBuilds(work)).toBe(false);
+  await makeWorkFolder(work);
+  expect(await hasBuilds(work)).toBe(true);
 });

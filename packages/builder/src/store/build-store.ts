@@ -22,11 +22,14 @@ export interface BuildStore {
   readonly packages: string;
   /** Disks of images that builds begin with, by digest. */
   readonly bases: string;
-  /** For the package lists of one set of sources. */
-  aptFolder(digest: string): string;
+  /** The parent of the folders of {@link aptFolder}. */
+  readonly lists: string;
+  /** For the package lists of one set of sources; it counts as used now. */
+  aptFolder(digest: string): Promise<string>;
+  /** The disk of an image by its digest, where it is; it counts as used now. */
+  base(sha256: string): Promise<string | undefined>;
   /** The parent of the folders builds work in. */
   readonly work: string;
-  readonly logs: string;
   /** The tree of a layer, by its name in `layers`. */
   treeOf(key: string): string;
   /** A finished layer; it counts as used now. */
@@ -67,6 +70,15 @@ async function writeRecord(layer: string, record: LayerRecord): Promise<void> {
   }
 }
 
+/** Notes that something is used now. Says whether it is there. */
+const noteUse = async (path: string): Promise<boolean> => {
+  const now = new Date();
+  return utimes(path, now, now).then(
+    () => true,
+    (fault: NodeJS.ErrnoException) => notThere(fault) ?? false,
+  );
+};
+
 /** Moves a folder to where none is. */
 const isMovedTo = (from: string, to: string): Promise<boolean> =>
   rename(from, to).then(
@@ -78,20 +90,28 @@ const isMovedTo = (from: string, to: string): Promise<boolean> =>
   );
 
 export async function openBuildStore(folder: string): Promise<BuildStore> {
-  const names = ['layers', 'packages', 'bases', 'work', 'logs'];
-  const [layers = '', packages = '', bases = '', work = '', logs = ''] = names.map((name) => join(folder, name));
-  for (const each of [layers, packages, bases, work, logs]) await mkdir(each, { recursive: true });
+  const names = ['layers', 'packages', 'bases', 'work', 'apt'];
+  const [layers = '', packages = '', bases = '', work = '', lists = ''] = names.map((name) => join(folder, name));
+  for (const each of [layers, packages, bases, work, lists]) await mkdir(each, { recursive: true });
   const nameOf = (key: string): string => key.slice(0, nameLength);
   return {
-    ...{ layers, packages, bases, work, logs },
+    ...{ layers, packages, bases, work, lists },
     treeOf: (key) => `${nameOf(key)}/root`,
-    aptFolder: (digest) => join(folder, 'apt', digest.slice(0, nameLength)),
+    aptFolder: async (digest) => {
+      const place = join(lists, nameOf(digest));
+      await mkdir(place, { recursive: true });
+      await noteUse(place);
+      return place;
+    },
+    base: async (sha256) => {
+      const path = join(bases, `${sha256}.img`);
+      return (await noteUse(path)) ? path : undefined;
+    },
     layer: async (key) => {
       const folderOf = join(layers, nameOf(key));
-      const record = await readRecord(folderOf);
-      const now = new Date();
-      if (record !== undefined) await utimes(join(folderOf, recordName), now, now);
-      return record;
+      // First the time, then the look: what is retired in between is not there.
+      await noteUse(join(folderOf, recordName));
+      return readRecord(folderOf);
     },
     keepLayer: async (key, made, record) => {
       await writeRecord(made, record);

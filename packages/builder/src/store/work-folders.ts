@@ -17,12 +17,21 @@ export async function makeWorkFolder(parent: string): Promise<string> {
   return mkdtemp(join(parent, `${process.pid}-${(await startOf('self')) ?? '0'}-`));
 }
 
-/** Folders of builds whose process is no more. */
-export async function leftWorkFolders(parent: string): Promise<string[]> {
-  const left: string[] = [];
-  for (const name of await readdir(parent).catch((): string[] => [])) {
-    const [pid = '', start] = name.split('-');
-    if ((await startOf(Number(pid))) !== start) left.push(join(parent, name));
-  }
-  return left;
+/** Whether the process that made a folder is at work. What was moved here to be deleted belongs to none. */
+const isInUse = async (name: string): Promise<boolean> => {
+  const [pid = '', start] = name.split('-');
+  return /^\d+$/.test(pid) && (await startOf(Number(pid))) === start;
+};
+
+async function workFolders(parent: string): Promise<{ path: string; inUse: boolean }[]> {
+  const names = await readdir(parent).catch((): string[] => []);
+  return Promise.all(names.map(async (name) => ({ path: join(parent, name), inUse: await isInUse(name) })));
 }
+
+/** Folders of builds whose process is no more. */
+export const leftWorkFolders = async (parent: string): Promise<string[]> =>
+  (await workFolders(parent)).filter(({ inUse }) => !inUse).map(({ path }) => path);
+
+/** Whether any build is at work. */
+export const hasBuilds = async (parent: string): Promise<boolean> =>
+  (await workFolders(parent)).some(({ inUse }) => inUse);

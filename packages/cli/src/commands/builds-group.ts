@@ -4,7 +4,7 @@ import { page } from './options.js';
 /** Commands about builds of a server, in the order help shows them. */
 export const builds: GroupSpec = {
   name: 'builds',
-  summary: 'builds on the server: look into, follow, cancel, keep, delete',
+  summary: 'builds on the server: look into, follow, cancel, keep, delete; and the cache of builds here',
   commands: [
     {
       usage: 'list',
@@ -54,6 +54,21 @@ export const builds: GroupSpec = {
       summary: 'Delete a build with its files and its log; its image stays',
       examples: ['drover builds delete bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
       load: async () => (await import('../actions/builds.js')).remove,
+    },
+    {
+      usage: 'clear-cache',
+      summary: 'Delete what builds on this machine keep, which they make again',
+      examples: [
+        'drover builds clear-cache',
+        'drover builds clear-cache --unused-for 7',
+        'drover builds clear-cache --packages',
+      ],
+      options: [
+        ['--unused-for <days>', 'only what no build has used for so long (default 0)'],
+        ['--packages', 'packages too: after that no list of packages makes an image without a mirror'],
+        ['--cache-dir <folder>', 'the cache (default ~/.cache/drover/builds)'],
+      ],
+      load: async () => (await import('./build/clear-cache.js')).clearCache,
     },
   ],
 };

@@ -61,7 +61,7 @@ export const commands: readonly CommandSpec[] = [
       ['--publish', 'with --remote: into the index below /images/global of the server'],
       ['--cancel-on-interrupt', 'with --remote: Ctrl-C ends the build too'],
     ],
-    load: async () => (await import('./build.js')).build,
+    load: async () => (await import('./build/build.js')).build,
   },
   {
     usage: 'provision',

@@ -1,4 +1,4 @@
-import { join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { loadRecipe, localRecipes, RecipeError, type Recipe, type RecipePlaces } from '@drover/builder';
 import { refusal, RefusedError } from '@drover/contract';
 
@@ -25,9 +25,20 @@ const confined = (folders: readonly string[]): RecipePlaces => {
   };
 };
 
-/** Where files are on this machine is nobody's business: the folder of the recipe is called `.`. */
+/** A text with paths as they are seen from a folder: those above it begin with `..`. */
+function seenFrom(folder: string, text: string): string {
+  let seen = text;
+  let way = '';
+  for (let above = folder; above !== dirname(above); above = dirname(above)) {
+    seen = seen.replaceAll(above + sep, way);
+    way += '../';
+  }
+  return seen;
+}
+
+/** Where files are on this machine is nobody's business. */
 const refused = (error: RecipeError, { from, places }: Place): RefusedError => {
-  const detail = error.message.replaceAll(from + sep, '').replaceAll(places.shipped + sep, 'shipped:');
+  const detail = seenFrom(from, error.message.replaceAll(places.shipped + sep, 'shipped:'));
   return new RefusedError(
     refusal('recipe.invalid', detail, { remedy: 'Mend the recipe; `drover build RECIPE --check` tells the same.' }),
   );

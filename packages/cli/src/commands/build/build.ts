@@ -11,7 +11,6 @@ import {
   parseSshAddress,
   RecipeError,
   type Builder,
-  type BuildEvent,
   type BuildPlan,
   type Finished,
   type Recipe,
@@ -20,38 +19,17 @@ import {
 import { problemOf, refusal, RefusedError } from '@drover/contract';
 import { DroverError } from '@drover/sdk';
 import { createToolRunner } from '@drover/tools';
-import { buildRemote, type LocalRecipe } from '../actions/build-remote.js';
-import { importFile } from '../actions/image-import.js';
-import { flagOption, textOption, UsageError, type Action, type Cli } from '../command.js';
-import { connect } from '../connect.js';
-import { hint, show } from '../show.js';
-import { bytesText, durationText, safeText } from '../terminal/format.js';
+import { showEvents, type EventsShown } from './events.js';
+import { buildRemote, type LocalRecipe } from '../../actions/build-remote.js';
+import { importFile } from '../../actions/image-import.js';
+import { flagName, flagOption, textOption, UsageError, type Action, type Cli } from '../../command.js';
+import { connect } from '../../connect.js';
+import { keepLog } from '../../kept-log.js';
+import { hint, show } from '../../show.js';
+import { bytesText } from '../../terminal/format.js';
 
 /** A recipe that cannot be used: as for bad settings. */
 const badRecipe = 2;
-
-/** Stages as lines; what programs say with `--verbose`, or at the end when a stage fails. */
-function showEvents(cli: Cli): { onEvent: (event: BuildEvent) => void; onFailure: () => void } {
-  const verbose = flagOption(cli.options, 'verbose');
-  let tail = '';
-  return {
-    onEvent: (event) => {
-      if (event.kind === 'stage') {
-        tail = '';
-        const { number, of, title, kept } = event;
-        cli.io.err(`[${number}/${of}] ${safeText(title)}${kept ? ' (kept)' : ''}\n`);
-      }
-      if (event.kind === 'stage-done' && event.seconds >= 10)
-        cli.io.err(`       ${durationText(event.seconds * 1000)}\n`);
-      if (event.kind !== 'output') return;
-      if (verbose) cli.io.err(event.text);
-      else tail = (tail + event.text).slice(-3000);
-    },
-    onFailure: () => {
-      if (tail !== '') cli.io.err(`${tail.trimEnd()}\n`);
-    },
-  };
-}
 
 /** What was made is ours to take; only another file system makes it a copy, with its holes. */
 const take = (from: string, to: string): Promise<unknown> =>
@@ -141,56 +119,69 @@ const foldersOf = async ({ name, steps }: Recipe, reference: string): Promise<Lo
 /** What is for this machine alone means nothing to a server. */
 const refuseLocal = ({ options }: Cli): void => {
   for (const name of ['output', 'import', 'card', 'check', 'dryRun', 'on', 'sshConfig', 'cacheDir', 'shared'])
-    if (options[name] !== undefined) {
-      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      throw new UsageError(`--${flag} does not go with --remote`, 'Leave one of them out.');
-    }
+    if (options[name] !== undefined)
+      throw new UsageError(`${flagName(name)} does not go with --remote`, 'Leave one of them out.');
 };
 
+/** Builds here or elsewhere, and takes what was made to where it is wanted. */
+async function buildNow(
+  cli: Cli,
+  builder: Builder,
+  recipe: Recipe,
+  events: Pick<EventsShown, 'onEvent'>,
+): Promise<void> {
+  const lockFile = await readLock(textOption(cli.options, 'lock'));
+  if (flagOption(cli.options, 'dryRun')) {
+    const plan = await builder.plan(recipe, { onEvent: events.onEvent, signal: cli.signal, lockFile });
+    return show(cli, plan, planText(recipe.name, plan));
+  }
+  const into = textOption(cli.options, 'output');
+  // Whoever names a folder wants files; else the image is for the server, which has to be known before an hour of work.
+  const client = into === undefined || flagOption(cli.options, 'import') ? connect(cli) : undefined;
+  const withCard = flagOption(cli.options, 'card');
+  await builder.build(recipe, {
+    withDisk: client !== undefined || withCard,
+    ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal, lockFile },
+    deliver: async (finished, folder) => {
+      const { name, version } = finished.manifest;
+      if (client !== undefined) await importFile(cli, client, finished.disk, { name, version });
+      if (into !== undefined) await takeOut(finished, folder, into, withCard);
+      show(cli, finished.manifest, summary(finished));
+    },
+  });
+}
+
+/** A build that fails shows what its programs said last; all of what they said is kept either way. */
+async function buildWithLog(cli: Cli, builder: Builder, recipe: Recipe): Promise<void> {
+  const isPlan = flagOption(cli.options, 'dryRun');
+  const log = isPlan ? undefined : keepLog(cli.environment.buildLogs, recipe.name, new Date());
+  const events = showEvents(cli, log);
+  try {
+    await buildNow(cli, builder, recipe, events);
+  } catch (error) {
+    log?.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (!cli.signal.aborted) events.onFailure();
+    else hint(cli, 'Interrupted. What was finished is kept, and the next build goes on from there.');
+    throw error instanceof RefusedError ? new DroverError(problemOf(error.refusal)) : error;
+  } finally {
+    log?.close();
+  }
+}
+
 export const build: Action = async (cli, [reference = '']) => {
-  const events = showEvents(cli);
   try {
     const builder = builderOf(cli);
     const recipe = await loadRecipe(reference, process.cwd(), localRecipes);
     if (flagOption(cli.options, 'check')) {
       show(cli, recipe, `${recipe.name}: the recipe and all it extends can be used.\n`);
-      return 0;
-    }
-    if (flagOption(cli.options, 'remote')) {
+    } else if (flagOption(cli.options, 'remote')) {
       refuseLocal(cli);
       await buildRemote(cli, await foldersOf(recipe, reference));
-      return 0;
-    }
-    const lockFile = await readLock(textOption(cli.options, 'lock'));
-    if (flagOption(cli.options, 'dryRun')) {
-      const plan = await builder.plan(recipe, { onEvent: events.onEvent, signal: cli.signal, lockFile });
-      show(cli, plan, planText(recipe.name, plan));
-      return 0;
-    }
-    const into = textOption(cli.options, 'output');
-    // Whoever names a folder wants files; else the image is for the server, which has to be known before an hour of work.
-    const client = into === undefined || flagOption(cli.options, 'import') ? connect(cli) : undefined;
-    const withCard = flagOption(cli.options, 'card');
-    await builder.build(recipe, {
-      withDisk: client !== undefined || withCard,
-      ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal, lockFile },
-      deliver: async (finished, folder) => {
-        const { name, version } = finished.manifest;
-        if (client !== undefined) await importFile(cli, client, finished.disk, { name, version });
-        if (into !== undefined) await takeOut(finished, folder, into, withCard);
-        show(cli, finished.manifest, summary(finished));
-      },
-    });
+    } else await buildWithLog(cli, builder, recipe);
     return 0;
   } catch (error) {
-    if (error instanceof RecipeError) {
-      cli.io.err(`${error.message}\n`);
-      return badRecipe;
-    }
-    if (flagOption(cli.options, 'remote')) throw error;
-    if (!cli.signal.aborted) events.onFailure();
-    else hint(cli, 'Interrupted. What was finished is kept, and the next build goes on from there.');
-    if (error instanceof RefusedError) throw new DroverError(problemOf(error.refusal));
-    throw error;
+    if (!(error instanceof RecipeError)) throw error;
+    cli.io.err(`${error.message}\n`);
+    return badRecipe;
   }
 };

@@ -1,0 +1,33 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The least that passes for a static 64-bit or 32-bit ARM program. */
+export function elf(kind: 'arm64' | 'arm', interpreter = false): Buffer {
+  const bytes = Buffer.alloc(256);
+  bytes.write('\x7fELF', 0, 'latin1');
+  const wide = kind === 'arm64';
+  bytes[4] = wide ? 2 : 1;
+  bytes.writeUInt16LE(wide ? 183 : 40, 18);
+  if (wide) bytes.writeBigUInt64LE(64n, 32);
+  else bytes.writeUInt32LE(64, 28);
+  bytes.writeUInt16LE(wide ? 56 : 32, wide ? 54 : 42);
+  bytes.writeUInt16LE(1, wide ? 56 : 44);
+  bytes.writeUInt32LE(interpreter ? 3 : 1, 64);
+  return bytes;
+}
+
+/** What stands for the programs of an initramfs, for each kind of processor, as a folder of helpers holds them. */
+export async function writeHelpers(folder: string): Promise<void> {
+  for (const [name, kind] of [
+    ['arm64', 'arm64'],
+    ['armhf', 'arm'],
+    ['armel', 'arm'],
+  ] as const) {
+    const at = (file: string): string => join(folder, name, file);
+    await mkdir(at(''), { recursive: true });
+    await writeFile(at('busybox'), elf(kind));
+    for (const module of ['strict.pm', 'warnings.pm']) await writeFile(at(module), 'package x;');
+    for (const file of ['perl', 'ld.so', 'libc.so.6', 'libm.so.6', 'libcrypt.so.1'])
+      await writeFile(at(file), elf(kind, true));
+  }
+}
