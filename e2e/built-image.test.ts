@@ -45,6 +45,20 @@ test('a build says what is in it, and an image of the server knows the same boar
   expect(stdout.split(' ')[0]).toBe(manifest.files['initfs.tgz']?.sha256);
 });
 
+test('names of one file are names of one file on the disk too', async () => {
+  const disk = path.join(folder, 'one/disk.img');
+  const table = JSON.parse((await run(['sfdisk', '-J', disk])).stdout) as {
+    partitiontable: { partitions: { start: number }[] };
+  };
+  const offset = (table.partitiontable.partitions[1]?.start ?? 0) * 512;
+  const inodeOf = async (file: string): Promise<string | undefined> => {
+    const { stdout } = await run(['debugfs', '-R', `stat ${file}`, `${disk}?offset=${offset}`]);
+    expect(stdout).toMatch(/^Links: 2\b/m);
+    return /^Inode: (\d+)/m.exec(stdout)?.[1];
+  };
+  expect(await inodeOf('/usr/bin/perl')).toBe(await inodeOf('/usr/bin/perl5.36.0'));
+});
+
 test('the same recipe gives the same bytes again', async () => {
   const again = await buildRecipe('base', path.join(folder, 'two'));
   expect(again).toEqual(manifest);

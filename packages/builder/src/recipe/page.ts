@@ -16,7 +16,7 @@ partition), \`rootfs.sqsh\`, \`image.json\`, \`packages.lock.json\`, \`sbom.spdx
 build again, from what is kept, also when the mirror has moved on. \`--dry-run\` chooses packages and says what would be done. \`--check\` only says whether the recipe can be used. On Debian
 \`scripts/install-packages build\` installs what a build runs. It needs no root, no loop device, and leaves nothing behind when it is interrupted; what was finished is kept below
 \`~/.cache/drover/builds\`, so that the next build goes on there, and a change of one step leaves those before it as they are. The same recipe and the same packages give the same bytes.
-What no build has used for 30 days is deleted by the next one, except packages; \`drover builds clear-cache\` deletes all of it, with \`--packages\` these too. All that the last twenty builds
+What no build has used for 30 days is deleted by the next one, except packages; \`drover builds clear-cache\` deletes all of it, with \`--packages\` these too (\`rm\` alone cannot, unless you are root: layers hold files of other users). All that the last twenty builds
 said is kept in \`~/.local/state/drover/builds\`.
 
 \`drover build sign --on ssh://pi@builder\` has another host build: a faster one, or a Pi, where nothing is emulated. It needs a login by SSH, Node.js 20 or later and the
