@@ -43,7 +43,7 @@ beforeAll(async () => {
   await once(web, 'listening');
   await mkdir(path.join(folder, 'web'));
   lab = await createLab({ name: 'on-image' });
-  drover = await startDrover(lab);
+  drover = await startDrover(lab, { settings: { builds: { cacheDir: buildCache } } });
 });
 afterEach(async () => {
   for (const each of running.splice(0)) await each.kill();
@@ -107,6 +107,10 @@ test('an image of the server is built on, and put into the server again', async 
   await run(['node', cli, 'build', recipe, '--cache-dir', buildCache], { env });
   const image = await drover.client.call('getImage', { params: { ref: 'from-server:2' } });
   expect(image).toMatchObject({ state: 'ready', facts: { rootModes: expect.arrayContaining(['ram']) as string[] } });
+  // The server makes the same bytes of it: others under that name would be refused.
+  await run(['node', cli, 'build', recipe, '--remote'], { env });
+  const { items } = await drover.client.builds.list({ query: { recipe: 'from-server' } });
+  expect(items).toMatchObject([{ state: 'succeeded', image: 'from-server:2', unchanged: true }]);
   const { stderr, code } = await run(
     ['node', cli, 'build', await writeRecipe('missing', { base: { image: 'nosuch:1' } }), '--cache-dir', buildCache],
     { env, okCodes: [0, 1, 2, 3] },

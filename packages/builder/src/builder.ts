@@ -1,7 +1,7 @@
 import type { BuildOptions, BuildPlan } from './build/build.js';
 import type { Recipe } from './recipe/recipe.js';
 
-export type PlanOptions = Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile'>;
+export type PlanOptions = Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile' | 'images'>;
 
 /** Builds images from recipes, here or elsewhere: the same recipe and the same packages give the same bytes wherever that is. */
 export interface Builder {

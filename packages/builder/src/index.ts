@@ -6,7 +6,7 @@ export { builtNames, diskName, type Finished } from './build/finish.js';
 export { type BuildOptions, type BuildPlan } from './build/build.js';
 export { clearBuildCache, type ClearOptions } from './build/clear.js';
 export { type BuildEvent } from './build/events.js';
-export { type ServerImages } from './base/fetch.js';
+export { type ServerImage, type ServerImages } from './base/fetch.js';
 export { type Builder, type PlanOptions } from './builder.js';
 export { createLocalBuilder, localRecipes, type LocalBuilderOptions } from './local-builder.js';
 export { connectHere } from './process/local-process.js';

@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { refusal, RefusedError } from '@drover/contract';
 import { createHelperStore, createInitramfsComposer } from '@drover/initramfs';
 import { createToolRunner } from '@drover/tools';
-import type { ServerImages } from './base/fetch.js';
 import { build, planBuild } from './build/build.js';
 import type { ComposeInitramfs } from './build/finish.js';
 import type { Builder } from './builder.js';
@@ -49,14 +48,12 @@ function createCompose(cacheDir: string): ComposeInitramfs {
 export interface LocalBuilderOptions {
   /** For packages, layers and the programs of the initramfs; all of it can be made again. */
   readonly cacheDir: string;
-  /** For recipes that begin with an image of a server. */
-  readonly images?: ServerImages | undefined;
 }
 
 /** Builds on this machine. */
-export function createLocalBuilder({ cacheDir, images }: LocalBuilderOptions): Builder {
+export function createLocalBuilder({ cacheDir }: LocalBuilderOptions): Builder {
   const compose = createCompose(`${cacheDir}/helpers`);
-  const deps = { tools: createToolRunner(), compose, images, cacheDir, arch: process.arch, now: Date.now };
+  const deps = { tools: createToolRunner(), compose, cacheDir, arch: process.arch, now: Date.now };
   return {
     plan: (recipe, options) => planBuild(recipe, deps, options),
     build: (recipe, options) => build(recipe, deps, options),

@@ -9,13 +9,16 @@ import type { ToolRunner } from '@drover/tools';
 import type { RecipeBase } from '../recipe/recipe.js';
 import type { BuildStore } from '../store/build-store.js';
 
+/** The disk of an image: a file of this machine, which is read where it is, or a stream. */
+export interface ServerImage {
+  readonly sha256: string;
+  readonly disk: { readonly path: string } | { readonly bytes: AsyncIterable<Uint8Array> };
+}
+
 /** Images of a server, for recipes that begin with one. */
 export interface ServerImages {
-  /** The sha256 of an image's disk, and the way to its bytes. Throws RefusedError. */
-  open(
-    ref: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly sha256: string; readonly bytes: AsyncIterable<Uint8Array> }>;
+  /** Throws RefusedError. */
+  open(ref: string, signal: AbortSignal): Promise<ServerImage>;
 }
 
 export interface FetchDeps {
@@ -117,18 +120,24 @@ async function keep(path: string, into: string): Promise<void> {
   await rename(path, into);
 }
 
-/** Brings the disk of a base image here, unless it is here from an earlier build. */
-export async function fetchBase(base: Exclude<RecipeBase, { kind: 'suite' }>, deps: FetchDeps): Promise<FetchedBase> {
-  const { store, folder, images, signal } = deps;
-  if (base.kind === 'image' && images === undefined) throw noServer;
-  const opened = base.kind === 'image' ? await images?.open(base.image, signal) : undefined;
-  const sha256 = base.kind === 'url' ? base.sha256 : (opened?.sha256 ?? '');
+/** Brings a disk here, unless it is here from an earlier build. */
+async function take(sha256: string, bytes: () => AsyncIterable<Uint8Array>, deps: FetchDeps): Promise<FetchedBase> {
+  const { store, folder, signal } = deps;
   const kept = await store.base(sha256);
   if (kept !== undefined) return { sha256, path: kept };
   const arriving = join(folder, 'base.arriving');
-  const found = await receive(opened?.bytes ?? download(base.kind === 'url' ? base.url : '', signal), arriving, signal);
+  const found = await receive(bytes(), arriving, signal);
   if (found !== sha256) throw wrongDigest(sha256, found);
   const path = join(store.bases, `${sha256}.img`);
   await keep(await unpack(arriving, deps), path);
   return { sha256, path };
+}
+
+/** The disk of a base image, as a file of this machine. */
+export async function fetchBase(base: Exclude<RecipeBase, { kind: 'suite' }>, deps: FetchDeps): Promise<FetchedBase> {
+  const { images, signal } = deps;
+  if (base.kind === 'url') return take(base.sha256, () => download(base.url, signal), deps);
+  if (images === undefined) throw noServer;
+  const { sha256, disk } = await images.open(base.image, signal);
+  return 'path' in disk ? { sha256, path: disk.path } : take(sha256, () => disk.bytes, deps);
 }

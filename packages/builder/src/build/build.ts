@@ -34,16 +34,16 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
   /** `packages.lock.json` of an earlier build, whose packages are taken again. */
   readonly lockFile?: { readonly path: string; readonly text: string } | undefined;
+  /** For recipes that begin with an image of a server. */
+  readonly images?: ServerImages | undefined;
 }
 
 /** What building and planning have in common. */
-type Common = Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile'>;
+type Common = Pick<BuildOptions, 'onEvent' | 'signal' | 'lockFile' | 'images'>;
 
 export interface BuilderDeps {
   readonly tools: ToolRunner;
   readonly compose: ComposeInitramfs;
-  /** For recipes that begin with an image of a server. */
-  readonly images: ServerImages | undefined;
   /** Where packages and layers are kept. */
   readonly cacheDir: string;
   /** Of this machine, as Node calls it: `x64`. */
@@ -92,7 +92,7 @@ async function makeRoot(
 /** Runs work with the image that a recipe begins with, where it does with one. */
 async function withBase(
   { recipe, store, folder, stages, onOutput, signal }: Omit<Prepared, 'base' | 'architecture'>,
-  { tools, images }: BuilderDeps,
+  { tools, images }: Pick<BuilderDeps, 'tools'> & Pick<Common, 'images'>,
   work: (base: BaseImage | undefined, architecture: Architecture) => Promise<void>,
 ): Promise<void> {
   const { base, architecture: wanted } = recipe;
@@ -119,7 +119,7 @@ const noSpace = (folder: string): RefusedError =>
 async function withPrepared(
   recipe: Recipe,
   deps: BuilderDeps,
-  { onEvent, signal, lockFile }: Common,
+  { onEvent, signal, lockFile, images }: Common,
   work: (prepared: Prepared, sandbox: Sandbox) => Promise<void>,
 ): Promise<void> {
   const store = await openBuildStore(deps.cacheDir);
@@ -131,7 +131,9 @@ async function withPrepared(
     await retireUnused(store, deps.now() - keptUnusedMs);
     await sandbox.run('rm', ['-rf', '--', ...(await leftWorkFolders(store.work))]);
     const common = { recipe, store, folder, stages, onOutput, signal, lockFile };
-    await withBase(common, deps, (base, architecture) => work({ ...common, base, architecture }, sandbox));
+    await withBase(common, { tools: deps.tools, images }, (base, architecture) =>
+      work({ ...common, base, architecture }, sandbox),
+    );
   } catch (fault) {
     throw (fault as NodeJS.ErrnoException).code === 'ENOSPC' ? noSpace(deps.cacheDir) : fault;
   } finally {

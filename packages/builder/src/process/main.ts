@@ -44,8 +44,10 @@ async function main(): Promise<void> {
   const request = JSON.parse(await input.next()) as BuildRequest;
   const builder = createLocalBuilder({ cacheDir: request.cacheDir });
   const { signal } = ending;
+  const { base } = request;
+  const images = base && { open: () => Promise.resolve({ sha256: base.sha256, disk: { path: base.path } }) };
   const common = {
-    ...{ signal, lockFile: request.lockFile ?? undefined },
+    ...{ signal, lockFile: request.lockFile ?? undefined, images: images ?? undefined },
     onEvent: (event: Extract<BuildMessage, { kind: 'event' }>['event']) => void say({ kind: 'event', event }),
   };
   await withFolders(request, async (recipe) => {

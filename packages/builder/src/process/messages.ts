@@ -11,6 +11,8 @@ export interface BuildRequest {
   readonly cacheDir: string;
   readonly strong: boolean;
   readonly lockFile: { readonly path: string; readonly text: string } | null;
+  /** The disk of the server's image that the recipe begins with, where the process finds it. */
+  readonly base: { readonly sha256: string; readonly path: string } | null;
   /** Tars in base64, one for each step of the recipe: what lies beside it, for a process that does not see our files. */
   readonly folders: readonly string[] | null;
 }

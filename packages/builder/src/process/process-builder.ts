@@ -1,10 +1,14 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
+import { createToolRunner } from '@drover/tools';
+import { fetchBase } from '../base/fetch.js';
 import type { BuildOptions, BuildPlan } from '../build/build.js';
 import { builtNames, diskName } from '../build/finish.js';
 import type { Builder, PlanOptions } from '../builder.js';
 import type { Recipe } from '../recipe/recipe.js';
+import { openBuildStore } from '../store/build-store.js';
+import { makeWorkFolder } from '../store/work-folders.js';
 import type { Connect, Connection } from './connection.js';
 import type { BuildMessage, BuildRequest } from './messages.js';
 import { packFolders } from './pack-folders.js';
@@ -18,7 +22,7 @@ export interface ProcessBuilderDeps {
 type Built = Extract<BuildMessage, { kind: 'built' }>;
 
 interface Work {
-  readonly request: Omit<BuildRequest, 'cacheDir' | 'folders'>;
+  readonly request: Omit<BuildRequest, 'cacheDir' | 'folders' | 'base'>;
   readonly options: PlanOptions;
   readonly onBuilt: (built: Built, connection: Connection) => Promise<void>;
 }
@@ -62,6 +66,29 @@ async function follow(connection: Connection, { options, onBuilt }: Work): Promi
   throw brokenOff(connection, await connection.close());
 }
 
+const notSent = ({ place }: Connection): RefusedError =>
+  new RefusedError(
+    refusal('request.invalid', `base.image: an image of the server does not get to ${place}.`, {
+      remedy: 'Build here or on the server (--remote), or name the image by base.url and base.sha256.',
+    }),
+  );
+
+/** The disk of an image of the server, for a process that knows no server. */
+async function baseFor(connection: Connection, { request, options }: Work): Promise<BuildRequest['base']> {
+  const { base } = request.recipe;
+  if (base.kind !== 'image') return null;
+  if (!connection.isLocal) throw notSent(connection);
+  const store = await openBuildStore(connection.cacheDir);
+  const folder = await makeWorkFolder(store.work);
+  const { signal, images, onEvent } = options;
+  const onOutput = (chunk: Uint8Array): void => onEvent({ kind: 'output', text: Buffer.from(chunk).toString('utf8') });
+  try {
+    return await fetchBase(base, { tools: createToolRunner(), store, folder, images, signal, onOutput });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 async function carryOut(deps: ProcessBuilderDeps, work: Work): Promise<BuildPlan | undefined> {
   const { signal } = work.options;
   const connection = await deps.connect(signal);
@@ -71,7 +98,8 @@ async function carryOut(deps: ProcessBuilderDeps, work: Work): Promise<BuildPlan
   try {
     signal.throwIfAborted();
     const folders = connection.isLocal ? null : await packFolders(work.request.recipe, signal);
-    const request: BuildRequest = { ...work.request, cacheDir: connection.cacheDir, folders };
+    const base = await baseFor(connection, work);
+    const request: BuildRequest = { ...work.request, cacheDir: connection.cacheDir, folders, base };
     connection.send(JSON.stringify(request));
     return await follow(connection, work);
   } finally {

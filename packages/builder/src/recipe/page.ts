@@ -23,7 +23,7 @@ said is kept in \`~/.local/state/drover/builds\`.
 programs of a build (\`scripts/install-packages build\`); Drover is brought along. The recipe is read here and its folders are sent there; events and files come back.
 Packages and layers are kept there. Interrupting the build here ends it there.
 
-A recipe may begin with an image instead of Debian's packages: \`base.image\` names one of the server, \`base.url\` one on the web (with the \`sha256\` of the file, compressed or not).
+A recipe may begin with an image instead of Debian's packages: \`base.image\` names one of the server (not for \`--on\`: it is not sent to other hosts), \`base.url\` one on the web (with the \`sha256\` of the file, compressed or not).
 Its root, boot files, partition identifiers and labels stay what they are; recipes add to them. While it is built its boot files are where the running system has
 them, as in \`/boot/firmware\`. Packages come from where the image has its own, and from \`sources\`; it has to be Debian or made of it. Its initramfs is the image's own matter: none is
 made when a package brings another kernel. Images have an MBR with the boot partition first and an ext4 root second, as all for these boards.

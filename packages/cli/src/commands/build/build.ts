@@ -76,7 +76,7 @@ const imagesOf = (cli: Cli): ServerImages => ({
       );
     return {
       sha256: image.digest,
-      bytes: client.download('downloadImageDisk', { params: { ref: image.id } }, { signal }),
+      disk: { bytes: client.download('downloadImageDisk', { params: { ref: image.id } }, { signal }) },
     };
   },
 });
@@ -86,7 +86,7 @@ const builderOf = (cli: Cli): Builder => {
   const here = cli.environment.buildCache;
   const given = textOption(cli.options, 'cacheDir');
   const on = textOption(cli.options, 'on');
-  if (on === undefined) return createLocalBuilder({ cacheDir: given ?? here, images: imagesOf(cli) });
+  if (on === undefined) return createLocalBuilder({ cacheDir: given ?? here });
   const address = parseSshAddress(on);
   if (!address.ok) throw new UsageError(`--on: ${address.detail}`, address.remedy ?? '');
   const configFile = textOption(cli.options, 'sshConfig') ?? null;
@@ -131,8 +131,9 @@ async function buildNow(
   events: Pick<EventsShown, 'onEvent'>,
 ): Promise<void> {
   const lockFile = await readLock(textOption(cli.options, 'lock'));
+  const common = { onEvent: events.onEvent, signal: cli.signal, lockFile, images: imagesOf(cli) };
   if (flagOption(cli.options, 'dryRun')) {
-    const plan = await builder.plan(recipe, { onEvent: events.onEvent, signal: cli.signal, lockFile });
+    const plan = await builder.plan(recipe, common);
     return show(cli, plan, planText(recipe.name, plan));
   }
   const into = textOption(cli.options, 'output');
@@ -140,8 +141,7 @@ async function buildNow(
   const client = into === undefined || flagOption(cli.options, 'import') ? connect(cli) : undefined;
   const withCard = flagOption(cli.options, 'card');
   await builder.build(recipe, {
-    withDisk: client !== undefined || withCard,
-    ...{ strong: flagOption(cli.options, 'release'), onEvent: events.onEvent, signal: cli.signal, lockFile },
+    ...{ ...common, strong: flagOption(cli.options, 'release'), withDisk: client !== undefined || withCard },
     deliver: async (finished, folder) => {
       const { name, version } = finished.manifest;
       if (client !== undefined) await importFile(cli, client, finished.disk, { name, version });

@@ -29,12 +29,13 @@ export function createImageBuilder(settings: ImageBuilderSettings): ImageBuilder
     return loadUploaded(recipe.path, recipe.scratch);
   };
   return {
-    build: async (request, { onEvent, signal, deliver }) => {
+    build: async (request, { onEvent, signal, openImage, deliver }) => {
       const recipe = await recipeOf(request, signal);
       const lockFile = await readLock(request.lock);
       const give: Parameters<Builder['build']>[1]['deliver'] = async (finished, folder) =>
         deliver(await madeOf(finished, folder));
-      await builder.build(recipe, { strong: request.release, onEvent, signal, lockFile, deliver: give });
+      const images = { open: openImage };
+      await builder.build(recipe, { strong: request.release, onEvent, signal, lockFile, images, deliver: give });
     },
   };
 }

@@ -1,5 +1,6 @@
 import { refusal, RefusedError, success, type BuildFile, type Result } from '@drover/contract';
 import type { UploadStore } from '../images/ports.js';
+import { findImage } from '../images/refs.js';
 import { recordImage, storeImage, type StoredImage, type StoreImageDeps } from '../images/store-image.js';
 import type { FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock, Ids } from '../ports.js';
@@ -7,7 +8,7 @@ import type { Store, Transaction } from '../store/ports.js';
 import { imageNamed, newImage } from './built-image.js';
 import { isEnded } from './find.js';
 import { createNarrator, type Narrator } from './narrator.js';
-import type { BuildLogs, BuildRequest, ImageBuilder, MadeImage } from './ports.js';
+import type { BuildLogs, BuildRequest, ImageBuilder, MadeImage, OpenedImage } from './ports.js';
 import type { BuildRecord } from './records.js';
 
 export interface BuildJobDeps extends StoreImageDeps {
@@ -91,6 +92,7 @@ async function make(deps: BuildJobDeps, context: JobContext, build: BuildRecord,
     await deps.builder.build(await requestOf(deps, build, scratch), {
       onEvent: narrator.tell,
       signal: context.signal,
+      openImage: (ref) => openImage(deps, build, ref),
       deliver: async (delivered) => {
         narrator.stage('put it into the image store');
         made = await take(deps, context, build, delivered);
@@ -101,6 +103,19 @@ async function make(deps: BuildJobDeps, context: JobContext, build: BuildRecord,
   }
   if (made === undefined) throw new Error('a build that delivered nothing');
   return made;
+}
+
+/** An image that the tenant of the build sees. */
+async function openImage({ store, blobs }: BuildJobDeps, { tenant }: BuildRecord, ref: string): Promise<OpenedImage> {
+  const found = await store.read((tx) => findImage(tx, tenant, ref));
+  if (!found.ok) throw new RefusedError({ ...found, detail: `base.image: ${found.detail}` });
+  const { digest, state } = found.value;
+  if (digest === null)
+    throw new RefusedError(
+      refusal('image.not-ready', `base.image: ${ref} is ${state}.`, { remedy: 'Wait until it is imported.' }),
+    );
+  const path = blobs.localPath(digest);
+  return { sha256: digest, disk: path === undefined ? { bytes: blobs.stream(digest) } : { path } };
 }
 
 async function requestOf(deps: BuildJobDeps, build: BuildRecord, scratch: string): Promise<BuildRequest> {

@@ -42,6 +42,12 @@ export interface MadeImage {
   readonly files: readonly (MadeFile & { readonly name: BuildFileName })[];
 }
 
+/** The disk of an image: a file of this machine, or a stream where the store is elsewhere. */
+export interface OpenedImage {
+  readonly sha256: string;
+  readonly disk: { readonly path: string } | { readonly bytes: AsyncIterable<Uint8Array> };
+}
+
 /** Plain data in, plain data out, so that it may live in a process of its own. */
 export interface ImageBuilder {
   /**
@@ -53,6 +59,8 @@ export interface ImageBuilder {
     options: {
       readonly onEvent: (event: BuildEvent) => void;
       readonly signal: AbortSignal;
+      /** An image that whoever builds sees, for a recipe that begins with one. Throws RefusedError. */
+      readonly openImage: (ref: string) => Promise<OpenedImage>;
       /** Takes what was made; the rest is deleted when this returns. */
       readonly deliver: (made: MadeImage) => Promise<void>;
     },
