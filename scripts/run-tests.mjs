@@ -123,7 +123,7 @@ async function runProject(name, workers = 1) {
   return [{ name, ...tally(name, report, code), seconds: (Date.now() - at) / 1000 }];
 }
 
-/** Each project runs one test file after the other. */
+/** Each project runs one test file after the other; two at a time keep two cores at work. */
 const inTurn = (names) => async () => {
   const lane = [];
   for (const name of names) lane.push(...(await runProject(name)));
@@ -132,8 +132,7 @@ const inTurn = (names) => async () => {
 /** What comes after a stage has the machine to itself. */
 const stages = [
   [readSources, inTurn(['unit'])],
-  // These wait for disks and clocks as often as for a core: three at a time keep two cores at work.
-  [inTurn(['contract']), inTurn(['system']), inTurn(['interop'])],
+  [inTurn(['contract', 'system']), inTurn(['interop'])],
   // An emulated board keeps one core at work.
   [() => runProject('e2e', 2)],
   [inTurn(['e2e-pairs'])],
