@@ -66,7 +66,8 @@ card_setting() {
     fail "$1 in drover/card.conf has a character that none may have: letters, digits and . _ : / @ % + , = - are"
 }
 
-# step_card: sets url, card_key, card_for (a device) and card_hostname. Fails when neither a card nor drover.server names a server.
+# step_card: sets url, card_key, card_for (a device) and card_hostname. Fails when neither a card nor drover.server names a server, and there is
+# something else to start.
 step_card() {
   card_wireless=''
   if url=$(kernel_parameter drover.server); then
@@ -75,6 +76,8 @@ step_card() {
     wait_for_card || return 1
     card_setting server
     url=$card_value
+    # One that only says how the board is called: the system is on the card itself.
+    [ -n "$url" ] || ! has_parameter root || return 1
   fi
   card_setting key
   card_key=$card_value

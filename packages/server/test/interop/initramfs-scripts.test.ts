@@ -229,7 +229,7 @@ describe('the settings of a card', () => {
   const settingsOf = async (text: string | Buffer, script: string) => {
     await mkdir(join(board.root, 'drover'));
     await writeFile(join(board.root, 'drover/card.conf'), text);
-    return board.sh(`copy_settings "$root"; ${script}`, ['base', 'card']);
+    return board.sh(`copy_settings "$root"; ${script}`, ['base', 'http', 'card']);
   };
   const show = 'for name in server key device; do card_setting $name; echo "$name: $card_value"; done';
 
@@ -243,6 +243,23 @@ describe('the settings of a card', () => {
     const script = 'fail() { echo "failed: $1"; exit; }; card_setting device; echo "got $card_value"';
     const { stdout } = await settingsOf('device=$(id)\n', script);
     expect(stdout).toMatch(/^failed: device in drover\/card.conf/);
+  });
+
+  test.each([
+    [
+      'name no server, and the system is on the card: that starts',
+      'hostname=sign-1\n',
+      'root=PARTUUID=1-02',
+      /^own system$/m,
+    ],
+    ['name no server, and nothing else does', 'hostname=sign-1\n', 'quiet', /^failed: server .* it is missing$/m],
+    ['name a server that is none', 'server=drover.lan\n', 'root=PARTUUID=1-02', /^failed: server .* drover\.lan$/m],
+    ['name a server', 'server=http://10.0.0.1:8081\n', 'root=PARTUUID=1-02', /^server http:\/\/10\.0\.0\.1:8081$/m],
+  ])('%s', async (_what, text, parameters, said) => {
+    const script = `echo "${parameters}" >"$run/cmdline"; cmdline_file=$run/cmdline
+      wait_for_card() { :; }; report() { :; }; fail() { echo "failed: $1"; exit; }
+      if step_card; then echo "server $url"; else echo 'own system'; fi`;
+    expect((await settingsOf(text, script)).stdout).toMatch(said);
   });
 
   test('are readable to nobody else, and no longer than they need be', async () => {
