@@ -109,7 +109,9 @@ async function chosen(card: string): Promise<string> {
   const image = `${card}@@${(first?.start ?? 0) * 512}`;
   const { stdout } = await run(['mtype', '-i', image, '::autoboot.txt']);
   expect(Buffer.byteLength(stdout)).toBe(512);
-  return /^\[all\]\ntryboot_a_b=1\nboot_partition=(\d)\n\[tryboot\]\nboot_partition=\d\n# *\n$/.exec(stdout)?.[1] ?? stdout;
+  return (
+    /^\[all\]\ntryboot_a_b=1\nboot_partition=(\d)\n\[tryboot\]\nboot_partition=\d\n# *\n$/.exec(stdout)?.[1] ?? stdout
+  );
 }
 
 /** Drover's own system, from partition 1. */
