@@ -1,4 +1,5 @@
 import type { Sandbox } from './sandbox.js';
+import { textInput } from './text-input.js';
 
 /**
  * A file system in memory over /mnt of a sandbox, for what both sides of a root must see at one path: packages and their list, temporary files of apt. /mnt is
@@ -19,12 +20,8 @@ export async function setUpWorkbench(sandbox: Sandbox, packages: string): Promis
   await sandbox.run('mount', ['--bind', '-o', 'ro', packages, `${repository}/packages`]);
 }
 
-async function* once(text: string): AsyncIterable<Uint8Array> {
-  yield Buffer.from(text);
-}
-
 /** Writes a file of the sandbox that no image can have a hand in. */
 export async function writeInSandbox(sandbox: Sandbox, path: string, text: string, mode = '0644'): Promise<void> {
-  await sandbox.run('dd', ['status=none', `of=${path}`], { input: once(text) });
+  await sandbox.run('dd', ['status=none', `of=${path}`], { input: textInput(text) });
   await sandbox.run('chmod', [mode, path]);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, truncate } from 'node:fs/promises';
 import type { ToolRunner } from '@drover/tools';
 import type { Sandbox } from '../machine/sandbox.js';
+import { textInput } from '../machine/text-input.js';
 import { attributesOf, type FileAttribute } from './attributes.js';
 
 const MiB = 1024 * 1024;
@@ -74,10 +75,7 @@ export async function partitionDisk(path: string, layout: DiskLayout, tools: Too
   const line = ({ start, size }: { start: number; size: number }, type: string): string =>
     `start=${start / 512}, size=${size / 512}, type=${type}`;
   const table = ['label: dos', `label-id: 0x${layout.signature}`, line(layout.boot, 'c'), line(layout.root, '83'), ''];
-  async function* input(): AsyncIterable<Uint8Array> {
-    yield Buffer.from(table.join('\n'));
-  }
-  await tools.run('sfdisk', ['-q', '--no-reread', '--no-tell-kernel', path], { input: input() });
+  await tools.run('sfdisk', ['-q', '--no-reread', '--no-tell-kernel', path], { input: textInput(table.join('\n')) });
 }
 
 /**

@@ -89,9 +89,13 @@ const isMovedTo = (from: string, to: string): Promise<boolean> =>
     },
   );
 
+/** What a store is known by. */
+export const storeFolders = ['layers', 'packages', 'bases', 'work', 'apt'] as const;
+
 export async function openBuildStore(folder: string): Promise<BuildStore> {
-  const names = ['layers', 'packages', 'bases', 'work', 'apt'];
-  const [layers = '', packages = '', bases = '', work = '', lists = ''] = names.map((name) => join(folder, name));
+  const [layers = '', packages = '', bases = '', work = '', lists = ''] = storeFolders.map((name) =>
+    join(folder, name),
+  );
   for (const each of [layers, packages, bases, work, lists]) await mkdir(each, { recursive: true });
   const nameOf = (key: string): string => key.slice(0, nameLength);
   return {
