@@ -167,3 +167,17 @@ test('what cannot be begun with is refused with the reason', async () => {
   expect(await build({ url: urlOf('nowhere.img'), sha256: zeroes })).toContain('the server says 404');
   expect(await build({ url: 'http://127.0.0.1:9/x.img', sha256: zeroes })).toContain('cannot be fetched');
 });
+
+test('a folder that cannot be made is refused before anything is built', async () => {
+  const file = path.join(folder, 'a-file');
+  await writeFile(file, '');
+  for (const [output, reason] of [
+    ['/proc/none', '/proc/none cannot be made: ENOENT'],
+    [path.join(file, 'below'), `${file} cannot be made: EEXIST`],
+  ] as const) {
+    const { code, stderr } = await run(['node', cli, 'build', 'base', '--output', output, '--cache-dir', buildCache], {
+      okCodes: [0, 1, 2],
+    });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`--output: ${reason}`)]);
+  }
+}, 60_000);

@@ -39,6 +39,9 @@ const cannotLogIn = (place: string, said: string): RefusedError =>
     }),
   );
 
+/** Ends with our end of its input, however we end, and the login with it. A host may have no program but its shell. */
+const untilInputEnds = `exec sh -c 'while read -r _; do :; done'`;
+
 /** Waits until the way there is open. ssh(1) asks for what it needs to know at the terminal. */
 async function waitOpen(master: ChildProcess, words: readonly string[], signal: AbortSignal): Promise<boolean> {
   while (master.exitCode === null && master.signalCode === null) {
@@ -65,8 +68,7 @@ export async function openSshSession(
     ...(port === null ? [] : ['-p', String(port)]),
     ...['--', host],
   ];
-  // Its command ends with our end of its input, however we end, and the login with it.
-  const master = spawn('ssh', ['-M', ...words, 'exec cat >/dev/null'], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const master = spawn('ssh', ['-M', ...words, untilInputEnds], { stdio: ['pipe', 'ignore', 'pipe'] });
   master.stdin.on('error', () => undefined);
   let said = '';
   master.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import {
   builtNames,
@@ -38,8 +38,31 @@ const take = (from: string, to: string): Promise<unknown> =>
     return createToolRunner().run('cp', ['--sparse=always', from, to]);
   });
 
+const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() === true;
+
+/**
+ * Makes a folder and those it is in; returns those that were not there. Node's own recursive mkdir never ends where the file system holds
+ * no new folders and says ENOENT (/proc).
+ */
+const makeFolder = async (folder: string): Promise<readonly string[]> => {
+  if (await isFolder(folder)) return [];
+  const parent = dirname(folder);
+  const made = parent === folder ? [] : await makeFolder(parent);
+  await mkdir(folder).catch((error: Error) => {
+    throw new UsageError(`--output: ${folder} cannot be made: ${error.message}`, 'Name a folder that can be written.');
+  });
+  return [...made, folder];
+};
+
+/** A folder that cannot be made is said before an hour of work; one that can be is there when there is something to put in it. */
+const tryFolder = async (folder: string): Promise<void> => {
+  const made = await makeFolder(folder);
+  for (const path of made.toReversed()) await rmdir(path);
+};
+
 const takeOut = async (finished: Finished, folder: string, into: string, withDisk: boolean): Promise<void> => {
-  await mkdir(into, { recursive: true });
+  await makeFolder(resolve(into));
   for (const name of builtNames) await take(join(folder, name), join(into, name));
   if (withDisk) await take(finished.disk, join(into, diskName));
 };
@@ -139,6 +162,7 @@ async function buildNow(
   const into = textOption(cli.options, 'output');
   // Whoever names a folder wants files; else the image is for the server, which has to be known before an hour of work.
   const client = into === undefined || flagOption(cli.options, 'import') ? connect(cli) : undefined;
+  if (into !== undefined) await tryFolder(resolve(into));
   const withCard = flagOption(cli.options, 'card');
   await builder.build(recipe, {
     ...{ ...common, strong: flagOption(cli.options, 'release'), withDisk: client !== undefined || withCard },
