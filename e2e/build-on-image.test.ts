@@ -168,12 +168,12 @@ test('what cannot be begun with is refused with the reason', async () => {
   expect(await build({ url: 'http://127.0.0.1:9/x.img', sha256: zeroes })).toContain('cannot be fetched');
 });
 
-test('a folder that cannot be made is refused before anything is built', async () => {
+test('a folder that cannot be written is refused before anything is built', async () => {
   const file = path.join(folder, 'a-file');
   await writeFile(file, '');
   for (const [output, reason] of [
-    ['/proc/none', '/proc/none cannot be made: ENOENT'],
-    [path.join(file, 'below'), `${file} cannot be made: EEXIST`],
+    ['/proc/none', '/proc cannot be written: ENOENT'],
+    [path.join(file, 'below'), `${file} cannot be written: ENOTDIR`],
   ] as const) {
     const { code, stderr } = await run(['node', cli, 'build', 'base', '--output', output, '--cache-dir', buildCache], {
       okCodes: [0, 1, 2],

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rmdir, stat } from 'node:fs/promises';
+import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import {
   builtNames,
@@ -20,6 +20,7 @@ import { problemOf, refusal, RefusedError } from '@drover/contract';
 import { DroverError } from '@drover/sdk';
 import { createToolRunner } from '@drover/tools';
 import { showEvents, type EventsShown } from './events.js';
+import { makeFolder, tryFolder } from './output-folder.js';
 import { buildRemote, type LocalRecipe } from '../../actions/build-remote.js';
 import { importFile } from '../../actions/image-import.js';
 import { flagName, flagOption, textOption, UsageError, type Action, type Cli } from '../../command.js';
@@ -37,29 +38,6 @@ const take = (from: string, to: string): Promise<unknown> =>
     if (error.code !== 'EXDEV') throw error;
     return createToolRunner().run('cp', ['--sparse=always', from, to]);
   });
-
-const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() === true;
-
-/**
- * Makes a folder and those it is in; returns those that were not there. Node's own recursive mkdir never ends where the file system holds
- * no new folders and says ENOENT (/proc).
- */
-const makeFolder = async (folder: string): Promise<readonly string[]> => {
-  if (await isFolder(folder)) return [];
-  const parent = dirname(folder);
-  const made = parent === folder ? [] : await makeFolder(parent);
-  await mkdir(folder).catch((error: Error) => {
-    throw new UsageError(`--output: ${folder} cannot be made: ${error.message}`, 'Name a folder that can be written.');
-  });
-  return [...made, folder];
-};
-
-/** A folder that cannot be made is said before an hour of work; one that can be is there when there is something to put in it. */
-const tryFolder = async (folder: string): Promise<void> => {
-  const made = await makeFolder(folder);
-  for (const path of made.toReversed()) await rmdir(path);
-};
 
 const takeOut = async (finished: Finished, folder: string, into: string, withDisk: boolean): Promise<void> => {
   await makeFolder(resolve(into));
