@@ -1,96 +1,33 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RefusedError } from '@drover/contract';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createIds } from '../../src/adapters/system/ids.js';
-import type { DiskPlan, DiskPool, HeldDisk } from '../../src/app/disks/pool.js';
-import { openTestPool } from './support/pool.js';
+import { describe, expect, it } from 'vitest';
+import {
+  asCrashed,
+  asQemuReads,
+  folder,
+  headOf,
+  ids,
+  image,
+  imageSize,
+  made,
+  MiB,
+  newDisk,
+  openPool,
+  overImage,
+  overlays,
+  pool,
+  read,
+  readImage,
+  refusedWith,
+  reopen,
+  usePool,
+  using,
+  write,
+} from './support/pool-house.js';
 
-const MiB = 1 << 20;
-const imageSize = 24 * MiB;
-const digest = 'ab'.repeat(32);
-const ids = createIds({ clock: { now: () => Date.now() } });
-const signal = new AbortController().signal;
-const quiet = { signal, progress: () => undefined };
-
-let folder: string;
-let image: Buffer;
-let pool: DiskPool;
-
-const openPool = (bootId = 'boot-1', disks = 'disks'): Promise<DiskPool> =>
-  openTestPool({ folder, bootId, disks, digest });
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'drover-pool-'));
-  image = Buffer.alloc(imageSize);
-  randomBytes(3 * MiB).copy(image, 5 * MiB);
-  writeFileSync(join(folder, 'blob'), image);
-  pool = await openPool();
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-const newDisk = (): string => ids.next('dsk');
-const newSnapshot = (): string => ids.next('snp');
-const overImage = (disk: string, size = imageSize): DiskPlan => ({ disk, size, origin: { kind: 'image', digest } });
-
-async function made(plan: Partial<DiskPlan> = {}): Promise<string> {
-  const disk = newDisk();
-  await pool.create({ ...overImage(disk), ...plan, disk });
-  return disk;
-}
-
-async function using<T>(disk: string, work: (held: HeldDisk['disk']) => Promise<T> | T, from = pool): Promise<T> {
-  const held = await from.hold(disk);
-  try {
-    return await work(held.disk);
-  } finally {
-    await held.release();
-  }
-}
-
-const write = (disk: string, offset: number, bytes: Buffer, from = pool): Promise<void> =>
-  using(
-    disk,
-    async (held) => {
-      await held.write(offset, bytes);
-      await held.flush();
-    },
-    from,
-  );
-const read = (disk: string, offset: number, length: number, from = pool): Promise<Buffer> =>
-  using(disk, async (held) => Buffer.from(await held.read(offset, length)), from);
-
-const overlays = (): string[] => readdirSync(join(folder, 'disks/overlays')).filter((name) => name.endsWith('.qcow2'));
-const headOf = (disk: string): string =>
-  join(
-    folder,
-    'disks/overlays',
-    `${(JSON.parse(readFileSync(join(folder, 'disks/manifests', `${disk}.json`), 'utf8')) as { head: string }).head}.qcow2`,
-  );
-/** The files as they are now, elsewhere: what a server that is killed now would leave. */
-function asCrashed(): string {
-  cpSync(join(folder, 'disks'), join(folder, `crashed-${(crashes += 1)}`), { recursive: true });
-  return `crashed-${crashes}`;
-}
-let crashes = 0;
-/** The disk as qemu-img reads it from our files. */
-function asQemuReads(disk: string): Buffer {
-  const out = join(folder, 'out.raw');
-  execFileSync('qemu-img', ['check', '-q', headOf(disk)]);
-  execFileSync('qemu-img', ['convert', '-O', 'raw', headOf(disk), out]);
-  return readFileSync(out);
-}
-const refusedWith = async (work: Promise<unknown>): Promise<string> => {
-  const fault: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(fault instanceof RefusedError)) throw new Error(`not refused: ${String(fault)}`);
-  return fault.refusal.code;
-};
+usePool();
 
 describe('a disk over an image', () => {
   it('is made at once, takes next to no space, and shows the image', async () => {
@@ -136,7 +73,7 @@ describe('a disk over an image', () => {
 describe('a disk with a root', () => {
   const sfdisk = (script: string): void => {
     execFileSync('sfdisk', ['-q', join(folder, 'blob')], { input: script });
-    image = readFileSync(join(folder, 'blob'));
+    readImage();
   };
   const mbr = 'label: dos\nstart=1MiB, size=3MiB, type=c\nstart=4MiB, type=83\n';
   /** Where the partitions of a disk end, as sfdisk reads them from our files. */
@@ -257,120 +194,6 @@ describe('a held disk', () => {
   });
 });
 
-describe('snapshots and clones', () => {
-  it('keep a state while the disk goes on, also while it is held', async () => {
-    const disk = await made();
-    const held = await pool.hold(disk);
-    await held.disk.write(0, Buffer.alloc(4096, 1));
-    const snapshot = newSnapshot();
-    await pool.snapshot(disk, snapshot);
-    await pool.snapshot(disk, snapshot);
-    await held.disk.write(0, Buffer.alloc(4096, 2));
-    const clone = newDisk();
-    await pool.create({ disk: clone, size: imageSize, origin: { kind: 'snapshot', disk, snapshot } });
-    expect((await read(clone, 0, 1))[0]).toBe(1);
-    expect(Buffer.from(await held.disk.read(0, 1))[0]).toBe(2);
-    await write(clone, 0, Buffer.alloc(4096, 3));
-    await held.release();
-    expect((await read(disk, 0, 1))[0]).toBe(2);
-    expect(asQemuReads(clone)[0]).toBe(3);
-    expect(asQemuReads(disk)[0]).toBe(2);
-    expect(await pool.facts(disk)).toMatchObject({
-      depth: 1,
-      base: digest,
-      snapshots: [{ id: snapshot, size: imageSize }],
-    });
-  });
-
-  it('are there after a restart', async () => {
-    const disk = await made();
-    await write(disk, 0, Buffer.alloc(512, 1));
-    const snapshot = newSnapshot();
-    await pool.snapshot(disk, snapshot);
-    await write(disk, 0, Buffer.alloc(512, 2));
-    pool = await openPool();
-    const clone = await made({ origin: { kind: 'snapshot', disk, snapshot } });
-    expect((await read(clone, 0, 1))[0]).toBe(1);
-    expect((await read(disk, 0, 1))[0]).toBe(2);
-  });
-
-  it('outlive the disk they were taken of, and leave nothing when the last of them goes', async () => {
-    const disk = await made();
-    await write(disk, 0, Buffer.alloc(512, 1));
-    const snapshot = newSnapshot();
-    await pool.snapshot(disk, snapshot);
-    const clone = await made({ origin: { kind: 'snapshot', disk, snapshot } });
-    expect(await refusedWith(pool.remove(disk))).toBe('disk.in-use');
-    await pool.remove(disk, { withSnapshots: true });
-    expect((await read(clone, 0, 1))[0]).toBe(1);
-    await pool.remove(clone);
-    expect(overlays()).toHaveLength(0);
-  });
-
-  it('are refused of what is not there', async () => {
-    const disk = await made();
-    const origin = { kind: 'snapshot', disk, snapshot: newSnapshot() } as const;
-    expect(await refusedWith(pool.create({ disk: newDisk(), size: imageSize, origin }))).toBe('snapshot.not-found');
-    expect(await refusedWith(pool.snapshot(newDisk(), newSnapshot()))).toBe('disk.not-found');
-    expect(await refusedWith(pool.hold('../../etc/passwd'))).toBe('disk.not-found');
-  });
-
-  it('in a long chain are flattened away while the disk is in use', async () => {
-    const disk = await made();
-    const expected = Buffer.from(image);
-    const held = await pool.hold(disk);
-    for (let round = 0; round < 5; round += 1) {
-      const bytes = randomBytes(100_000);
-      await held.disk.write(round * MiB, bytes);
-      bytes.copy(expected, round * MiB);
-      await pool.snapshot(disk, newSnapshot());
-    }
-    for (const { id } of (await pool.facts(disk)).snapshots) await pool.forgetSnapshot(disk, id);
-    expect((await pool.facts(disk)).depth).toBe(5);
-    const told: number[] = [];
-    await pool.flatten(disk, { signal, progress: (done) => told.push(done) });
-    expect(told.at(-1)).toBe(imageSize);
-    expect((await pool.facts(disk)).depth).toBe(0);
-    await held.release();
-    expect(asQemuReads(disk).equals(expected)).toBe(true);
-    expect(overlays()).toHaveLength(1);
-  });
-
-  it('can be too many in a row, which is said with the way out', async () => {
-    const disk = await made({ size: MiB, origin: { kind: 'empty' } });
-    const taken: string[] = [];
-    for (let round = 0; round < 16; round += 1) {
-      taken.push(newSnapshot());
-      await pool.snapshot(disk, taken[round] ?? '');
-    }
-    expect(await refusedWith(pool.snapshot(disk, newSnapshot()))).toBe('disk.invalid');
-    const origin = { kind: 'snapshot', disk, snapshot: taken[15] ?? '' } as const;
-    expect(await refusedWith(pool.create({ disk: newDisk(), size: MiB, origin }))).toBe('disk.invalid');
-    expect(overlays()).toHaveLength(17);
-    await pool.flatten(disk, quiet);
-    await pool.snapshot(disk, newSnapshot());
-  });
-
-  it('and their removal at the same time harm nobody', async () => {
-    const disk = await made();
-    await write(disk, 0, Buffer.alloc(512, 1));
-    for (let round = 0; round < 10; round += 1) {
-      const snapshot = newSnapshot();
-      await pool.snapshot(disk, snapshot);
-      const clone = newDisk();
-      const origin = { kind: 'snapshot', disk, snapshot } as const;
-      const [created] = await Promise.allSettled([
-        pool.create({ disk: clone, size: imageSize, origin }),
-        pool.forgetSnapshot(disk, snapshot),
-        pool.flatten(disk, quiet),
-      ]);
-      if (created.status === 'fulfilled') expect((await read(clone, 0, 1))[0]).toBe(1);
-      else expect(await refusedWith(Promise.reject(created.reason as Error))).toBe('snapshot.not-found');
-      await pool.remove(clone);
-    }
-  });
-});
-
 describe('what a disk can go through', () => {
   it('it grows while it is held, and does not shrink', async () => {
     const disk = await made();
@@ -404,7 +227,7 @@ describe('what a disk can go through', () => {
     const manifest = join(folder, 'disks/manifests', `${disk}.json`);
     const text = readFileSync(manifest, 'utf8');
     writeFileSync(manifest, text.slice(0, 40));
-    pool = await openPool();
+    await reopen();
     expect(overlays()).toHaveLength(2);
     expect(await refusedWith(pool.hold(disk))).toBe('disk.broken');
     const other = await made();
@@ -412,7 +235,7 @@ describe('what a disk can go through', () => {
     await pool.remove(other);
     expect(overlays()).toHaveLength(3);
     writeFileSync(manifest, text);
-    pool = await openPool();
+    await reopen();
     expect(overlays()).toHaveLength(1);
     expect(await read(disk, 5 * MiB, 512)).toEqual(image.subarray(5 * MiB, 5 * MiB + 512));
   });
