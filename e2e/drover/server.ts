@@ -1,9 +1,11 @@
-import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Device, Image, RootMode, TimelineItem } from '@drover/contract';
+import { createHelperStore } from '@drover/initramfs';
 import { createClient, type Client } from '@drover/sdk';
+import { createToolRunner } from '@drover/tools';
 import { stringify } from 'yaml';
 import { run } from '../inputs/run.js';
 import type { Lab } from '../lab/lab.js';
@@ -118,8 +120,16 @@ async function findPlane(supervisor: number, plane: string): Promise<number> {
   throw new Error(`no ${plane} plane below pid ${supervisor}`);
 }
 
+/** The server's namespace has no way out: what it would fetch for arm64 boards is there before. */
+async function fillHelpers(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const store = createHelperStore({ tools: createToolRunner(), cacheDir: folder, now: Date.now });
+  await store.helpers('arm64', AbortSignal.timeout(importMs));
+}
+
 export async function startDrover(lab: Lab, options: DroverOptions = {}): Promise<Drover> {
   const dataDir = options.dataDir ?? path.join(lab.dir, 'data');
+  if (options.helpersDir === undefined) await fillHelpers(defaultHelpers);
   const settings = {
     dataDir,
     http: { listen: ['127.0.0.1:8080'] },
