@@ -23,6 +23,7 @@ copy_settings() {
   )
   card_wireless=''
   [ ! -e "$1/drover/wpa_supplicant.conf" ] || card_wireless=yes
+  [ ! -f "$1/drover/card.pub" ] || head -c 1024 "$1/drover/card.pub" >"$run/card.pub"
 }
 
 # read_card: looks for drover/card.conf on every FAT partition, and on disks that have no partitions. Sets card_device.
@@ -91,7 +92,7 @@ step_card() {
     report card info 'drover/wpa_supplicant.conf is on the card; this Drover uses the wired network only'
 }
 
-# ask_wait: the server is away, or has nothing for this board yet. A board on a card asks for ever.
+# ask_wait: the server is away, or has nothing for this board yet. A board on a card asks for ever, unless it can start without.
 ask_wait() {
   ask_why=$(http_reason http)
   [ "$ask_why" = "$ask_said" ] || say "asking $http_authority again: $ask_why"
@@ -109,10 +110,12 @@ ask_wait() {
 step_ask() {
   ask_said=''
   ask_attempt=0
+  uptime_now
+  ask_until=$((now_seconds + patience))
   (
     umask 077
     printf %s "nonce=$(random_hex 32)&mac=$(url_encode "$mac")&serial=$serial&model=$(url_encode "$(board)")" \
-      "&release=$(url_encode "$(uname -r)")${card_for:+&device=$(url_encode "$card_for")}" >"$run/ask.form"
+      "&release=$(url_encode "$(uname -r)")${card_for:+&device=$(url_encode "$card_for")}${set_boot:+&boot=$set_boot}" >"$run/ask.form"
   )
   http_auth=${card_key:+Bearer $card_key}
   until http POST /device/v1/boots "$run/ask.form" application/x-www-form-urlencoded; do
@@ -122,6 +125,11 @@ step_ask() {
         fail "the server does not let this card boot: $(http_reason http)"
         ;;
     esac
+    uptime_now
+    if [ -n "${offline_ready-}" ] && [ "$now_seconds" -ge "$ask_until" ]; then
+      missed "$http_authority: $(http_reason http)"
+      return 1
+    fi
     ask_wait
   done
   rm -f "$run/ask.form"

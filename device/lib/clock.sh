@@ -28,7 +28,10 @@ step_clock() {
   clock_attempt=0
   until clock_server=$(server_time); do
     uptime_now
-    [ "$now_seconds" -lt "$clock_until" ] || fail "the server at $http_authority does not answer (waited $patience s)"
+    if [ "$now_seconds" -ge "$clock_until" ]; then
+      missed "the server at $http_authority does not answer (waited $patience s)"
+      return 1
+    fi
     clock_attempt=$((clock_attempt + 1))
     say "no answer from $http_authority"
     sleep "$(back_off "$clock_attempt" 16)"

@@ -75,7 +75,7 @@ step_exchange() {
   uptime_now
   exchange_until=$((now_seconds + patience))
   exchange_root_until=$((now_seconds + exchange_root_limit))
-  printf %s "secret=$secret&nonce=$nonce&mac=$(url_encode "$mac")&serial=$serial&release=$(url_encode "$(uname -r)")" \
+  printf %s "secret=$secret&nonce=$nonce&mac=$(url_encode "$mac")&serial=$serial&release=$(url_encode "$(uname -r)")${exchange_known:+&known=$(url_encode "$exchange_known")}" \
     >"$run/exchange.form"
   while :; do
     http POST "/device/v1/sessions/$session/exchange" "$run/exchange.form" application/x-www-form-urlencoded
@@ -83,7 +83,10 @@ step_exchange() {
     case $http_status in
       200) break ;;
       503)
-        [ "$now_seconds" -lt "$exchange_root_until" ] || fail "the root was not ready in $exchange_root_limit s"
+        if [ "$now_seconds" -ge "$exchange_root_until" ]; then
+          missed "the root was not ready in $exchange_root_limit s"
+          return 1
+        fi
         exchange_wait
         uptime_now
         exchange_until=$((now_seconds + patience))
@@ -94,7 +97,10 @@ step_exchange() {
         fail "the server refuses this boot: $(http_reason http)"
         ;;
     esac
-    [ "$now_seconds" -lt "$exchange_until" ] || fail "the exchange failed: $(http_reason http) (tried $patience s)"
+    if [ "$now_seconds" -ge "$exchange_until" ]; then
+      missed "the exchange failed: $(http_reason http) (tried $patience s)"
+      return 1
+    fi
     exchange_attempt=$((exchange_attempt + 1))
     sleep "$(back_off "$exchange_attempt" 16)"
   done

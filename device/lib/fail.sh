@@ -32,6 +32,13 @@ fail() {
   restart
 }
 
+# missed MESSAGE: a step on the way to the server did not succeed in its time. Ends the boot, unless the card has what it takes to go
+# on without; then the caller returns 1.
+missed() {
+  [ -n "${offline_ready-}" ] || fail "$1"
+  offline_why=$1
+}
+
 # restart: waits as `panic=` says, or the default with its share of chance, and reboots.
 restart() {
   if [ "$fail_panic" -gt 0 ]; then
@@ -43,6 +50,20 @@ restart() {
   fi
   say "restarting in $fail_wait s"
   sleep "$fail_wait"
+  restart_now
+}
+
+# restart_tryboot: the firmware takes tryboot.txt, once.
+restart_tryboot() {
+  say 'restarting with tryboot'
+  sync
+  perl_run restart-with '0 tryboot'
+  restart_now
+}
+
+# restart_now: never returns.
+restart_now() {
+  sync
   reboot -f
   sleep 10
   echo b >/proc/sysrq-trigger

@@ -76,7 +76,10 @@ step_network() {
       [ -s "$net_lease" ] && break 2
     done
     uptime_now
-    [ "$now_seconds" -lt "$net_until" ] || fail "$(net_diagnosis) (waited $patience s)"
+    if [ "$now_seconds" -ge "$net_until" ]; then
+      missed "$(net_diagnosis) (waited $patience s)"
+      return 1
+    fi
     sleep 0.3
   done
   interface=${net_lease##*/lease.}

@@ -39,7 +39,8 @@ report_flush() {
         ;;
     esac
   done <"$run/queue"
-  report_queued=$((report_queued - report_sent))
+  # Counted anew: a part of the runtime in a shell of its own may have reported as well.
+  report_queued=$(($(wc -l <"$run/queue") - report_sent))
   if [ "$report_queued" -le 0 ]; then
     report_queued=0
     : >"$run/queue"

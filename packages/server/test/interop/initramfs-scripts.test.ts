@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBoardShell, deviceFolder, type BoardShell } from './initramfs-shell.js';
 
 const execute = promisify(execFile);
-const perlScripts = ['nbd-attach', 'grow-root'];
+const perlScripts = ['nbd-attach', 'grow-root', 'restart-with'];
 const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? 1);
 
 let board: BoardShell;
@@ -29,8 +29,10 @@ describe('shellcheck', () => {
 
   test('finds no variable that is never set or never used in the initramfs as a whole', async () => {
     const init = await readFile(join(deviceFolder, 'initramfs/init'), 'utf8');
-    const names = /^for part in ([^;]+);/m.exec(init)?.[1]?.split(' ') ?? [];
-    const parts = [...names, 'root-ram'].map((name) => readFile(join(deviceFolder, 'lib', `${name}.sh`), 'utf8'));
+    const names = /^for part in ([^;]+);/m.exec(init)?.[1]?.split(/[\s\\]+/) ?? [];
+    const parts = [...names, 'root-ram', 'root-sd'].map((name) =>
+      readFile(join(deviceFolder, 'lib', `${name}.sh`), 'utf8'),
+    );
     const whole = join(board.dir, 'whole.sh');
     await writeFile(whole, [...(await Promise.all(parts)), init].join('\n'));
     await execute('shellcheck', ['-s', 'sh', '-e', 'SC1090', whole]);

@@ -1,0 +1,88 @@
+# shellcheck shell=sh
+# The place on a card where a board keeps what it fetched: an ext4 partition of ours behind the FAT one, made when it is missing, or
+# else a folder on the FAT partition. Uses $run, $lib, $sys, $card_device (the FAT partition).
+# Sets card_data (the folder) and store_kind (partition, folder).
+
+store_label=drover-data
+
+# store_program NAME WORDS...: a program that only cards have, with its own libraries.
+store_program() {
+  store_name=$1
+  shift
+  "$lib/perl/ld.so" --library-path "$lib/card:$lib/perl" "$lib/card/$store_name" "$@"
+}
+
+# card_open ro|rw: the FAT partition, on $run/card; it stays there where it is the store as well.
+card_open() {
+  if grep -qs " $run/card " /proc/mounts; then
+    mount -o "remount,$1" "$run/card"
+  else
+    mount -t vfat -o "$1,umask=077" "$card_device" "$run/card"
+  fi
+}
+
+# card_close: what was written is on the card then.
+card_close() {
+  sync
+  if [ "$store_kind" = folder ]; then mount -o remount,ro "$run/card"; else umount "$run/card"; fi
+}
+
+# store_partition: the device of our partition, on the disk of the FAT one.
+store_partition() {
+  store_folder=$(readlink -f "$sys/class/block/${card_device#/dev/}")
+  [ -e "$store_folder/partition" ] || return 1
+  for store_path in "${store_folder%/*}"/*/partition; do
+    store_node=/dev/$(basename "${store_path%/partition}")
+    # ext2 superblock at 1024: magic at 56, volume name at 120 (linux/fs/ext4/ext4.h).
+    [ "$(dd if="$store_node" bs=1 skip=1144 count="${#store_label}" 2>/dev/null)" = "$store_label" ] || continue
+    echo "$store_node"
+    return 0
+  done
+  return 1
+}
+
+# store_mount DEVICE: after a power cut its journal is replayed by the kernel; what else is wrong is mended first, or the
+# partition is made anew: everything on it can be fetched again.
+store_mount() {
+  store_program e2fsck -p "$1" >"$run/e2fsck.log" 2>&1
+  [ $? -lt 4 ] || return 1
+  mkdir -p "$run/data"
+  mount -t ext4 -o noatime,nodev,nosuid,errors=remount-ro "$1" "$run/data"
+}
+
+# store_make DEVICE
+store_make() {
+  store_program mke2fs -q -F -t ext4 -L "$store_label" -m 0 -E lazy_itable_init=1 "$1" >"$run/mke2fs.log" 2>&1
+}
+
+# store_in_partition: fails with the reason in store_why.
+store_in_partition() {
+  if ! store_device=$(store_partition); then
+    store_device=$(perl_run card-partition "$card_device" 2>"$run/card-partition.log") || {
+      store_why=$(tail -n 1 "$run/card-partition.log")
+      return 1
+    }
+    store_make "$store_device" || {
+      store_why="no file system on $store_device: $(tail -n 1 "$run/mke2fs.log")"
+      return 1
+    }
+  fi
+  store_mount "$store_device" && return 0
+  report card info "$store_device is damaged and made anew: $(tail -n 1 "$run/e2fsck.log")"
+  store_make "$store_device" && store_mount "$store_device" && return 0
+  store_why="$store_device cannot be mounted"
+  return 1
+}
+
+# store_open: fails where the card takes nothing at all.
+store_open() {
+  store_kind=partition
+  card_data=$run/data
+  if ! store_in_partition; then
+    report card info "no partition for what the board keeps ($store_why): a folder on the FAT partition is used"
+    store_kind=folder
+    card_data=$run/card/drover/cache
+    card_open rw || return 1
+  fi
+  mkdir -p "$card_data/roots" && records_open
+}

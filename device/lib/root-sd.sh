@@ -1,0 +1,139 @@
+# shellcheck shell=sh
+# Root mode sd: a root that the card keeps, checked at each boot, with a tmpfs on top; the boot files on the card follow the image. The
+# server is asked at each boot, and not needed for one. What such a file defines is written in root-ram.sh.
+# Read by prepare, in the running root's place.
+# shellcheck disable=SC2034
+root_needs_network=no
+# shellcheck disable=SC2034
+root_has_disks=no
+
+# sd_stay WHY: no news for this boot: what ran before is taken.
+sd_stay() {
+  sd_root=$(sd_kept) || fail "$1, and the card has no root to go on with"
+  report "$step" info "$1: going on with $(short "$sd_root")"
+}
+
+# sd_kept: the root that goes with the boot files that run: on trial, or the last good one.
+sd_kept() {
+  if trial_on && [ "$(remembered trial_boot)" = "$set_boot" ]; then
+    sd_candidate=$(remembered trial_root)
+    cache_has "$sd_candidate" && echo "$sd_candidate" && return
+  fi
+  sd_candidate=$(remembered good_root)
+  cache_has "$sd_candidate" && echo "$sd_candidate"
+}
+
+# sd_download: the root that is wanted. Fails with the reason in sd_why.
+sd_download() {
+  if cache_has "$want_root"; then
+    finish 'on the card already'
+    return 0
+  fi
+  cache_room "$want_root_size" "$want_root" || {
+    sd_why=$cache_why
+    return 1
+  }
+  uptime_now
+  sd_started=$now_seconds
+  cache_fetch "/device/v1/sessions/$session/root" "$want_root" "$want_root_size" "$(cache_file "$want_root")" || {
+    sd_why=$fetch_why
+    return 1
+  }
+  uptime_now
+  finish "$(megabytes "$want_root_size") in $((now_seconds - sd_started)) s"
+}
+
+# sd_fill_set: the wanted boot files in the set that does not run. Fails with sd_why. The card is open for writing.
+sd_fill_set() {
+  sd_archive=$card_data/roots/boot.tar
+  cache_fetch "/device/v1/sessions/$session/boot" "$want_boot" "$want_boot_size" "$sd_archive" || {
+    sd_why=$fetch_why
+    return 1
+  }
+  set_unpack "$sd_archive" "$set_other" "$want_boot_size" || {
+    sd_why=$set_why
+    return 1
+  }
+  rm -f "$sd_archive"
+}
+
+# sd_update: the boot files that are wanted, into the other set, and a restart into it. Returns only when it fails, with sd_why.
+sd_update() {
+  [ -n "$set_running" ] || {
+    sd_why='they do not run from drover/a or drover/b'
+    return 1
+  }
+  card_open rw || {
+    sd_why='the FAT partition cannot be written to'
+    return 1
+  }
+  if [ "$(set_of "$want_boot")" != "$set_other" ] && ! sd_fill_set; then
+    card_close
+    return 1
+  fi
+  sd_method=pointer
+  if has_tryboot && [ "$(wc -c <"$run/card/drover/try.txt" 2>/dev/null)" = "$sets_sector" ]; then sd_method=tryboot; fi
+  card_close
+  trial_set "$want_boot" "$want_root" "$sd_method"
+  records_commit || {
+    sd_why='the card does not keep what is written to it'
+    return 1
+  }
+  finish "into set $set_other, to be tried by $sd_method"
+  report_insist 2
+  trial_restart "$set_other"
+}
+
+# sd_bad: whether this card gave that pair up.
+sd_bad() {
+  [ "$want_root" = "$(remembered bad_root)" ] && [ "$want_boot" = "$(remembered bad_boot)" ]
+}
+
+# sd_follow: what the answer wants, or why not. Sets sd_root.
+sd_follow() {
+  if sd_bad; then
+    sd_stay "$want_image did not come up in $trial_most tries on this board"
+    return
+  fi
+  begin download "$(megabytes "$want_root_size")"
+  if ! sd_download; then
+    sd_stay "$sd_why"
+    return
+  fi
+  if [ "$want_boot" != "$set_boot" ]; then
+    begin update "$(megabytes "$want_boot_size")"
+    sd_update
+    sd_stay "the boot files cannot be replaced: $sd_why"
+    return
+  fi
+  sd_root=$want_root
+  if [ "$sd_root" != "$(remembered good_root)" ] && [ "$sd_root" != "$(remembered trial_root)" ]; then
+    trial_set "$set_boot" "$sd_root" root
+  fi
+}
+
+root_fetch() {
+  begin signed
+  if [ -n "$offline_boot" ]; then
+    sd_stay "$offline_why"
+    config_open
+  elif ! signed_ask; then
+    sd_stay "$signed_why"
+    config_open
+  else
+    signed_accept
+    finish "version $want_version${want_image:+, $want_image}"
+    begin config
+    config_fetch || report config info "not fetched: $fetch_why"
+    config_open
+    finish
+    sd_follow
+  fi
+  records_commit || report mount info 'the card does not keep what is written to it'
+  config_bootcode
+}
+
+root_mount() {
+  mount_squashfs "$(cache_file "$sd_root")" || fail "$(squashfs_failure)"
+  overlay_root "$1"
+}
