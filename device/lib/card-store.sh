@@ -14,7 +14,7 @@ store_program() {
 
 # card_open ro|rw: the FAT partition, on $run/card; it stays there where it is the store as well.
 card_open() {
-  if grep -qs " $run/card " /proc/mounts; then
+  if grep -qs " $(readlink -f "$run/card") " /proc/mounts; then
     mount -o "remount,$1" "$run/card"
   else
     mount -t vfat -o "$1,umask=077" "$card_device" "$run/card"

@@ -92,6 +92,13 @@ fail() {
   exit 1
 }
 
+# card_up_agent: where no systemd starts it.
+card_up_agent() {
+  for card_up_word in bootstrap usercode run; do
+    setsid sh "$lib/agent" "$card_up_word" </dev/null >/dev/null 2>&1 &
+  done
+}
+
 # card_up_mac: of the first wired interface.
 card_up_mac() {
   for card_up_interface in $(wired_interfaces); do

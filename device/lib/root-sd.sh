@@ -57,8 +57,8 @@ sd_fill_set() {
   rm -f "$sd_archive"
 }
 
-# sd_update: the boot files that are wanted, into the other set, and a restart into it. Returns only when it fails, with sd_why.
-sd_update() {
+# sd_install: the boot files that are wanted, into the other set, and a trial of them from the next start on. Fails with sd_why.
+sd_install() {
   [ -n "$set_running" ] || {
     sd_why='they do not run from drover/a or drover/b'
     return 1
@@ -79,9 +79,6 @@ sd_update() {
     sd_why='the card does not keep what is written to it'
     return 1
   }
-  finish "into set $set_other, to be tried by $sd_method"
-  report_insist 2
-  trial_restart "$set_other"
 }
 
 # sd_bad: whether this card gave that pair up.
@@ -102,7 +99,11 @@ sd_follow() {
   fi
   if [ "$want_boot" != "$set_boot" ]; then
     begin update "$(megabytes "$want_boot_size")"
-    sd_update
+    if sd_install; then
+      finish "into set $set_other, to be tried by $sd_method"
+      report_insist 2
+      trial_restart "$set_other"
+    fi
     sd_stay "the boot files cannot be replaced: $sd_why"
     return
   fi
@@ -136,4 +137,5 @@ root_fetch() {
 root_mount() {
   mount_squashfs "$(cache_file "$sd_root")" || fail "$(squashfs_failure)"
   overlay_root "$1"
+  persist_bind
 }

@@ -20,16 +20,18 @@ trial_clear() {
   remember trial_boot= trial_root= trial_method= trial_tries=
 }
 
+# trial_pointer: the file that leads the firmware to what is on trial.
+trial_pointer() {
+  if [ "$(remembered trial_method)" = tryboot ]; then echo try.txt; else echo boot.txt; fi
+}
+
 # trial_restart FOLDER: into the set there, as its method is.
 trial_restart() {
   card_open rw || fail 'the FAT partition cannot be written to'
-  if [ "$(remembered trial_method)" = tryboot ]; then
-    set_point try.txt "$1" || fail 'drover/try.txt cannot be written: it must have 512 bytes'
-    card_close
-    restart_tryboot
-  fi
-  set_point boot.txt "$1" || fail 'drover/boot.txt cannot be written: it must have 512 bytes'
+  trial_file=$(trial_pointer)
+  set_point "$trial_file" "$1" || fail "drover/$trial_file cannot be written: it must have 512 bytes"
   card_close
+  [ "$trial_file" != try.txt ] || restart_tryboot
   restart_now
 }
 
