@@ -8,7 +8,7 @@ const noAmbient = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '**/*.cjs', 'coverage/**', 'eslint.config.js'] },
+  { ignores: ['**/dist/**', '**/bundle/**', '**/node_modules/**', '**/*.cjs', 'coverage/**', 'eslint.config.js'] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -8,6 +8,7 @@ export { clearBuildCache, type ClearOptions } from './build/clear.js';
 export { type BuildEvent } from './build/events.js';
 export { type ServerImage, type ServerImages } from './base/fetch.js';
 export { type Builder, type PlanOptions } from './builder.js';
+export { installation } from './installation.js';
 export { createLocalBuilder, localRecipes, type LocalBuilderOptions } from './local-builder.js';
 export { connectHere } from './process/local-process.js';
 export { createProcessBuilder } from './process/process-builder.js';

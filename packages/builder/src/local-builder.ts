@@ -1,18 +1,17 @@
 import { stat, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { createHelperStore, createInitramfsComposer } from '@drover/initramfs';
 import { createToolRunner } from '@drover/tools';
 import { build, planBuild } from './build/build.js';
 import type { ComposeInitramfs } from './build/finish.js';
 import type { Builder } from './builder.js';
+import { installation } from './installation.js';
 import type { RecipePlaces } from './recipe/locate.js';
-
-const ours = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 /** Recipes on this machine, and those that come with Drover. */
 export const localRecipes: RecipePlaces = {
-  shipped: ours('recipes'),
+  shipped: join(installation, 'recipes'),
   reader: {
     kind: async (path) => {
       const found = await stat(path).catch(() => undefined);
@@ -36,7 +35,7 @@ function createCompose(cacheDir: string): ComposeInitramfs {
       }
       return { digest: '', size };
     };
-    const composer = createInitramfsComposer({ helpers, deviceFolder: ours('device'), put });
+    const composer = createInitramfsComposer({ helpers, deviceFolder: join(installation, 'device'), put });
     await composer.composeCommon(architecture, signal);
     const made = await composer.composeModules(volume, release, architecture, signal);
     if (!made.ok)

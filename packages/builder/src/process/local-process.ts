@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { startChild } from './child.js';
 import type { Connect } from './connection.js';
 
-const main = fileURLToPath(new URL('./main.js', import.meta.url));
+const main = fileURLToPath(new URL('./builder-main.js', import.meta.url));
 
 /** A process of this machine, so that a build does not hold up what else its caller does. */
 export const connectHere =

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { refusal, RefusedError } from '@drover/contract';
 import { createToolRunner } from '@drover/tools';
+import { installation } from '../installation.js';
 import { startChild } from '../process/child.js';
 import type { Connect, Connection } from '../process/connection.js';
 import { placeOf, type SshAddress } from './address.js';
@@ -17,7 +17,6 @@ export interface SshBuilderOptions {
   readonly cacheDir: string | null;
 }
 
-const installation = fileURLToPath(new URL('../../../../', import.meta.url));
 const oldestNode = 20;
 
 /** One word of a command line for a POSIX shell. */

@@ -1,4 +1,5 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { installation } from '@drover/builder';
 import { createImageInspector } from '../adapters/import/inspect.js';
 import { openFileSource } from '../adapters/import/file-source.js';
 import { createImageUnpacker } from '../adapters/import/unpack.js';
@@ -23,7 +24,7 @@ export interface ImageWork {
 }
 
 /** Scripts that run on a board, as they lie in this installation. */
-const deviceFolder = fileURLToPath(new URL('../../../../device', import.meta.url));
+const deviceFolder = join(installation, 'device');
 
 /** The jobs that turn images into what boards boot, with the programs they call. */
 export const createImageWork = (

@@ -15,7 +15,7 @@ const fromSource = (url: URL): string => {
 /** Starts a thread that reads the boot files of one disk. */
 export function startReadingThread(workerData: ThreadInput): ReadingThread {
   const options = { workerData, resourceLimits, name: 'boot-files' };
-  if (!isSource) return new Worker(new URL('./worker.js', import.meta.url), options);
-  const code = fromSource(new URL('./worker.ts', import.meta.url));
+  if (!isSource) return new Worker(new URL('./boot-files-thread.js', import.meta.url), options);
+  const code = fromSource(new URL('./boot-files-thread.ts', import.meta.url));
   return new Worker(code, { ...options, eval: true, execArgv: ['--conditions=drover-source'] });
 }
