@@ -44,26 +44,38 @@ store_partition() {
 # store_mount DEVICE: after a power cut its journal is replayed by the kernel; what else is wrong is mended first, or the
 # partition is made anew: everything on it can be fetched again.
 store_mount() {
-  store_program e2fsck -p "$1" >"$run/e2fsck.log" 2>&1
+  e2fsck -p "$1" >"$run/e2fsck.log" 2>&1
   [ $? -lt 4 ] || return 1
   mkdir -p "$run/data"
   mount -t ext4 -o noatime,nodev,nosuid,errors=remount-ro "$1" "$run/data"
 }
 
-# store_make DEVICE
+# store_make DEVICE: the file system anew.
 store_make() {
-  store_program mke2fs -q -F -t ext4 -L "$store_label" -m 0 -E lazy_itable_init=1 "$1" >"$run/mke2fs.log" 2>&1
+  mke2fs -q -F -t ext4 -L "$store_label" -m 0 -E nodiscard "$1" >"$run/mke2fs.log" 2>&1
+}
+
+# store_links: programs of the card part under their own names, for scripts that call them.
+store_links() {
+  for store_link in mke2fs e2fsck; do
+    [ ! -e "/bin/$store_link" ] || continue
+    printf '#!/bin/sh\nexec %s/perl/ld.so --library-path %s/card:%s/perl %s/card/%s "$@"\n' \
+      "$lib" "$lib" "$lib" "$lib" "$store_link" >"/bin/$store_link"
+    chmod 755 "/bin/$store_link"
+  done
 }
 
 # store_in_partition: fails with the reason in store_why.
 store_in_partition() {
+  store_links
   if ! store_device=$(store_partition); then
-    store_device=$(perl_run card-partition "$card_device" 2>"$run/card-partition.log") || {
+    store_folder=$(readlink -f "$sys/class/block/${card_device#/dev/}")
+    sh "$lib/card-partition" "/dev/$(basename "${store_folder%/*}")" >"$run/card-partition.log" 2>&1 || {
       store_why=$(tail -n 1 "$run/card-partition.log")
       return 1
     }
-    store_make "$store_device" || {
-      store_why="no file system on $store_device: $(tail -n 1 "$run/mke2fs.log")"
+    store_device=$(store_partition) || {
+      store_why='the kernel does not show the new partition'
       return 1
     }
   fi

@@ -16,11 +16,16 @@ is_fat() {
 # copy_settings FOLDER: takes the settings of a mounted card over, and sets card_wireless. A file from any system and editor will do:
 # only printable characters and the ends of lines are kept, so neither carriage returns nor a byte order mark matter.
 copy_settings() {
-  [ -f "$1/drover/card.conf" ] || return 1
+  if [ ! -f "$1/drover/card.conf" ]; then
+    is_cattlepi && cattlepi_copy "$1"
+    return
+  fi
   (
     umask 077
     head -c 4096 "$1/drover/card.conf" | tr -cd '\n -~' >"$run/card.conf"
   )
+  card_keeps=''
+  [ ! -d "$1/drover/cache" ] || card_keeps=yes
   card_wireless=''
   [ ! -e "$1/drover/wpa_supplicant.conf" ] || card_wireless=yes
   [ ! -f "$1/drover/card.pub" ] || head -c 1024 "$1/drover/card.pub" >"$run/card.pub"
@@ -71,8 +76,21 @@ card_setting() {
 # something else to start.
 step_card() {
   card_wireless=''
+  card_keeps=''
+  if is_cattlepi; then
+    wait_for_card || [ -n "$(kernel_parameter cattlepi_apikey)" ] || fail 'there is no folder cattlepi on a FAT partition, and no cattlepi_apikey'
+    # A card of ours may begin as one of CattlePi's.
+    if [ ! -e "$run/card.conf" ]; then
+      cattlepi_read
+      http_server "$url" || fail "cattlepi_base must be http://address:port, with an address of digits: $url"
+      return 0
+    fi
+  fi
   if url=$(kernel_parameter drover.server); then
     read_card || : >"$run/card.conf"
+  elif [ -e "$run/card.conf" ]; then
+    card_setting server
+    url=$card_value
   else
     wait_for_card || return 1
     card_setting server
@@ -119,6 +137,7 @@ step_ask() {
   )
   http_auth=${card_key:+Bearer $card_key}
   until http POST /device/v1/boots "$run/ask.form" application/x-www-form-urlencoded; do
+    if http_follow /device/v1/boots; then continue; fi
     case $http_status in
       4??)
         fail_delay=60

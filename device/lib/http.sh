@@ -62,13 +62,24 @@ http_download() {
   http_talk "$1" GET "$http_base$2"
 }
 
+# http_follow PATH: goes where the answer says, once: what asked for PATH has found the port of people, and boards have one of their own
+# (308, RFC 9110 15.4.9). Sets url.
+http_follow() {
+  [ "$http_status" = 308 ] && is_plain "$http_location" || return 1
+  case $http_location in *"$1") ;; *) return 1 ;; esac
+  [ "${http_location%"$1"}" != "$url" ] || return 1
+  url=${http_location%"$1"}
+  http_server "$url"
+}
+
 # http_read_answer SLOT: takes the head of the answer apart into http_status (000 when there was none), http_length,
-# http_date and http_retry_after.
+# http_date, http_retry_after and http_location.
 http_read_answer() {
   http_status=000
   http_length=''
   http_date=''
   http_retry_after=''
+  http_location=''
   [ -s "$run/$1.head" ] || return 0
   {
     read -r _ http_status _
@@ -77,6 +88,7 @@ http_read_answer() {
         [Cc]ontent-[Ll]ength:) http_length=$http_value ;;
         [Dd]ate:) http_date=$http_value ;;
         [Rr]etry-[Aa]fter:) http_retry_after=$http_value ;;
+        [Ll]ocation:) http_location=$http_value ;;
       esac
     done
   } <"$run/$1.head"

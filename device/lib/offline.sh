@@ -9,7 +9,8 @@ offline_prepare() {
   offline_why=''
   set_boot=''
   [ -n "$card_device" ] && sets_find || return 0
-  [ -n "$set_boot" ] || return 0
+  # Only a board that keeps its root on its card writes to it.
+  [ -n "$set_boot" ] || [ -n "$card_keeps" ] || store_partition >/dev/null || return 0
   store_open || {
     report card info "the card takes nothing: $store_why"
     return 0

@@ -57,12 +57,44 @@ sd_fill_set() {
   rm -f "$sd_archive"
 }
 
-# sd_install: the boot files that are wanted, into the other set, and a trial of them from the next start on. Fails with sd_why.
-sd_install() {
-  [ -n "$set_running" ] || {
-    sd_why='they do not run from drover/a or drover/b'
+# sd_convert: a card whose boot files lie flat on it gets its two sets, and the firmware is led to the first by one write of one sector
+# (fat-swap). There is nothing to go back to, so nothing is on trial. Fails with sd_why.
+sd_convert() {
+  if [ -n "$set_boot" ]; then
+    sd_why='the set that runs is not among drover/a and drover/b'
+    return 1
+  fi
+  sd_archive=$card_data/roots/boot.tar
+  sd_folder=$card_data/set
+  cache_fetch "/device/v1/sessions/$session/boot" "$want_boot" "$want_boot_size" "$sd_archive" || {
+    sd_why=$fetch_why
     return 1
   }
+  rm -rf "$sd_folder"
+  mkdir -p "$sd_folder"
+  if ! tar -x -o -f "$sd_archive" -C "$sd_folder" 2>"$run/tar.log" || ! card_open rw; then
+    sd_why="the boot files cannot be unpacked: $(tail -n 1 "$run/tar.log")"
+    return 1
+  fi
+  sd_why=$(sh "$lib/fat-swap" fill "$run/card" "$sd_folder" 2>&1) || {
+    rm -rf "$sd_folder"
+    card_close
+    return 1
+  }
+  rm -rf "$sd_folder" "$sd_archive"
+  sync
+  umount "$run/card"
+  sd_why=$(sh "$lib/fat-swap" swap "$card_device" 2>&1) || return 1
+  set_other=a
+  sd_method='the pointer from now on'
+}
+
+# sd_install: the boot files that are wanted, into the other set, and a trial of them from the next start on. Fails with sd_why.
+sd_install() {
+  if [ -z "$set_running" ]; then
+    sd_convert
+    return
+  fi
   card_open rw || {
     sd_why='the FAT partition cannot be written to'
     return 1
@@ -102,6 +134,7 @@ sd_follow() {
     if sd_install; then
       finish "into set $set_other, to be tried by $sd_method"
       report_insist 2
+      [ -n "$set_running" ] || restart_now
       trial_restart "$set_other"
     fi
     sd_stay "the boot files cannot be replaced: $sd_why"
@@ -113,7 +146,15 @@ sd_follow() {
   fi
 }
 
+# sd_open: a card that is only a way to the server is asked to be more. Where it takes nothing, another root mode is the remedy.
+sd_open() {
+  [ -z "${card_data-}" ] || return 0
+  [ -n "${card_device-}" ] || fail 'root mode sd needs a card with a FAT partition. Use root mode ram or stream.'
+  store_open || fail "the card takes nothing: $store_why. Use root mode ram or stream."
+}
+
 root_fetch() {
+  sd_open
   begin signed
   if [ -n "$offline_boot" ]; then
     sd_stay "$offline_why"

@@ -46,21 +46,15 @@ set_whole() {
   (cd "$run/card/drover/$1" && sha256sum -c -s SHA256SUMS) 2>/dev/null
 }
 
-# set_point FILE a|b: one sector in place, on the card when it returns; reads it back. The card is open for writing.
+# set_point FILE a|b: one sector in place, on the card when it returns; read back. Fails with the reason in set_why. The card is open for
+# writing.
 set_point() {
-  set_file=$run/card/drover/$1
-  [ "$(wc -c <"$set_file" 2>/dev/null)" = "$sets_sector" ] || return 1
-  printf '# Which set of boot files is taken. Written by the board in place: keep its size of 512 bytes.\nos_prefix=drover/%s/\ninclude drover/%s/config.txt\n' \
-    "$2" "$2" >"$run/pointer"
-  while [ "$(wc -c <"$run/pointer")" -lt "$sets_sector" ]; do echo >>"$run/pointer"; done
-  dd if="$run/pointer" of="$set_file" bs="$sets_sector" count=1 conv=notrunc,fsync 2>/dev/null || return 1
-  forget_reads
-  cmp -s "$run/pointer" "$set_file"
+  set_why=$(sh "$lib/pointer" "$run/card/drover/$1" "$2" 2>&1)
 }
 
 # set_pointed: a or b, as boot.txt says. The card is open.
 set_pointed() {
-  sed -n 's|^os_prefix=drover/\([ab]\)/.*|\1|p' "$run/card/drover/boot.txt" 2>/dev/null | head -n 1
+  sh "$lib/pointer" "$run/card/drover/boot.txt" 2>/dev/null
 }
 
 # set_unpack ARCHIVE a|b BYTES: an archive with the right digest becomes that set. Fails with the reason in set_why. The card is open

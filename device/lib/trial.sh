@@ -29,7 +29,7 @@ trial_pointer() {
 trial_restart() {
   card_open rw || fail 'the FAT partition cannot be written to'
   trial_file=$(trial_pointer)
-  set_point "$trial_file" "$1" || fail "drover/$trial_file cannot be written: it must have 512 bytes"
+  set_point "$trial_file" "$1" || fail "$set_why"
   card_close
   [ "$trial_file" != try.txt ] || restart_tryboot
   restart_now
