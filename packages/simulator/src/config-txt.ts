@@ -12,6 +12,8 @@ export interface ConfigContext {
   readonly tryboot: boolean;
   /** bootcode.bin and the EEPROM's first reading do not follow `include`. */
   readonly followsIncludes: boolean;
+  /** Number of the partition that is booted; 0 over a network. */
+  readonly partition?: number;
   /** Level of pins; 0 to 8 idle high, the others low. */
   readonly pins?: ReadonlyMap<number, 0 | 1>;
 }
@@ -64,11 +66,12 @@ const compare = (left: number, operator: string, right: number): boolean => {
   return (left & right) !== 0;
 };
 
-/** Boot variables of a network boot: no partition, arguments zero [I]. */
-const expressionFilter = (text: string): Filter | undefined => {
+/** Boot variables: the partition, which a network boot has none of; arguments are zero [I]. */
+const expressionFilter = (text: string, partition: number): Filter | undefined => {
   const match = /^(partition|boot_partition|boot_arg1|bootarg0|bootvar0)([=<>&])(0x[0-9a-f]{1,8}|\d{1,10})$/.exec(text);
   if (match === null) return undefined;
-  return { kind: 'expression', passes: compare(0, match[2] ?? '=', Number(match[3])) };
+  const value = match[1]?.endsWith('partition') === true ? partition : 0;
+  return { kind: 'expression', passes: compare(value, match[2] ?? '=', Number(match[3])) };
 };
 
 const valueFilter = (text: string, context: ConfigContext): Filter | undefined => {
@@ -77,7 +80,7 @@ const valueFilter = (text: string, context: ConfigContext): Filter | undefined =
   const serial = /^0x([0-9a-f]{1,16})$/.exec(text);
   if (serial?.[1] !== undefined) return { kind: 'serial', passes: serialPasses(serial[1], context.identity) };
   const gpio = /^gpio(\d{1,2})=([01])$/.exec(text);
-  if (gpio === null) return expressionFilter(text);
+  if (gpio === null) return expressionFilter(text, context.partition ?? 0);
   const pin = Number(gpio[1]);
   return { kind: `gpio${pin}`, passes: (context.pins?.get(pin) ?? idlePin(pin)) === Number(gpio[2]) };
 };

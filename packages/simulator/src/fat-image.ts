@@ -1,11 +1,20 @@
 /**
- * Reads files out of a boot.img, which is a bare FAT12, FAT16 or FAT32 file system (Microsoft's FAT specification 1.03). Read-only, from memory,
- * and bounded: a chain longer than the volume is a broken image.
+ * Reads files out of a FAT12, FAT16 or FAT32 file system (Microsoft's FAT specification 1.03): a boot.img, or the boot partition of a card.
+ * Read-only and bounded: a chain longer than the volume is a broken image. Nothing of what is on it makes it throw.
  */
+import { bytesInMemory, type DiskBytes } from './disk-bytes.js';
+import { findEntry, readDirectory } from './fat-directory.js';
+
+/** What is at a path: `damaged` when it is there but not whole, or when the folder that would tell is not whole. */
+export type FatLook =
+  | { readonly kind: 'file'; readonly bytes: Buffer }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'damaged'; readonly why: string };
 
 export interface FatImage {
-  /** Bytes of a file, names compared without case; undefined when there is none. */
+  /** Bytes of a file as far as they are there, names compared without case; undefined when there is none. */
   read(path: string): Buffer | undefined;
+  look(path: string): FatLook;
 }
 
 interface Layout {
@@ -20,116 +29,119 @@ interface Layout {
   readonly dataAt: number;
 }
 
-interface Entry {
-  readonly name: string;
-  readonly directory: boolean;
-  readonly cluster: number;
-  readonly size: number;
-}
-
-const readLayout = (image: Buffer): Layout | undefined => {
-  if (image.length < 512 || image.readUInt16LE(510) !== 0xaa55) return undefined;
-  const sector = image.readUInt16LE(11);
-  const perCluster = image[13] ?? 0;
+const readLayout = (image: DiskBytes): Layout | undefined => {
+  const head = image.read(0, 512);
+  if (head.length < 512 || head.readUInt16LE(510) !== 0xaa55) return undefined;
+  const sector = head.readUInt16LE(11);
+  const perCluster = head[13] ?? 0;
   if (![512, 1024, 2048, 4096].includes(sector) || perCluster === 0) return undefined;
-  const reserved = image.readUInt16LE(14);
-  const rootEntries = image.readUInt16LE(17);
-  const sectors = image.readUInt16LE(19) || image.readUInt32LE(32);
-  const fatSectors = image.readUInt16LE(22) || image.readUInt32LE(36);
+  const reserved = head.readUInt16LE(14);
+  const rootEntries = head.readUInt16LE(17);
+  const sectors = head.readUInt16LE(19) || head.readUInt32LE(32);
+  const fatSectors = head.readUInt16LE(22) || head.readUInt32LE(36);
   const rootSectors = Math.ceil((rootEntries * 32) / sector);
-  const dataSector = reserved + (image[16] ?? 0) * fatSectors + rootSectors;
+  const dataSector = reserved + (head[16] ?? 0) * fatSectors + rootSectors;
   const clusters = Math.floor((sectors - dataSector) / perCluster);
-  if (clusters <= 0 || dataSector * sector > image.length) return undefined;
+  if (clusters <= 0 || dataSector * sector > image.size) return undefined;
   return {
     bits: clusters < 4085 ? 12 : clusters < 65_525 ? 16 : 32,
     clusterBytes: perCluster * sector,
-    clusters: Math.min(clusters, Math.ceil((image.length - dataSector * sector) / (perCluster * sector))),
+    clusters: Math.min(clusters, Math.ceil((image.size - dataSector * sector) / (perCluster * sector))),
     fatAt: reserved * sector,
     rootAt: (dataSector - rootSectors) * sector,
     rootBytes: rootSectors * sector,
-    rootCluster: image.readUInt32LE(44),
+    rootCluster: head.readUInt32LE(44),
     dataAt: dataSector * sector,
   };
 };
 
-const nextCluster = (image: Buffer, { bits, fatAt }: Layout, cluster: number): number => {
-  const at = fatAt + Math.floor((cluster * bits) / 8);
-  if (at + 4 > image.length) return 0;
-  if (bits === 32) return image.readUInt32LE(at) & 0x0fffffff;
-  const pair = image.readUInt16LE(at);
-  if (bits === 16) return pair;
-  return cluster % 2 === 1 ? pair >>> 4 : pair & 0xfff;
+/** The first table, as far as the clusters that are really there need it. */
+const readTable = (image: DiskBytes, { bits, fatAt, clusters }: Layout) => {
+  const table = image.read(fatAt, Math.ceil(((clusters + 2) * bits) / 8) + 4);
+  return (cluster: number): number => {
+    const at = Math.floor((cluster * bits) / 8);
+    if (at + 4 > table.length) return 0;
+    if (bits === 32) return table.readUInt32LE(at) & 0x0fffffff;
+    const pair = table.readUInt16LE(at);
+    if (bits === 16) return pair;
+    return cluster % 2 === 1 ? pair >>> 4 : pair & 0xfff;
+  };
 };
 
-/** Clusters of a chain; what is out of range or too long ends it. */
-const readChain = (image: Buffer, layout: Layout, first: number): Buffer => {
-  const pieces: Buffer[] = [];
-  let cluster = first;
-  while (cluster >= 2 && cluster < layout.clusters + 2 && pieces.length <= layout.clusters) {
-    const at = layout.dataAt + (cluster - 2) * layout.clusterBytes;
-    pieces.push(image.subarray(at, at + layout.clusterBytes));
-    cluster = nextCluster(image, layout, cluster);
-  }
-  return Buffer.concat(pieces);
-};
+/** The mark behind the last cluster of a chain. */
+const isLast = (bits: Layout['bits'], next: number): boolean => next >= { 12: 0xff8, 16: 0xfff8, 32: 0x0ffffff8 }[bits];
 
-const shortName = (entry: Buffer): string => {
-  const base = entry.subarray(0, 8).toString('latin1').trimEnd();
-  const extension = entry.subarray(8, 11).toString('latin1').trimEnd();
-  return extension === '' ? base : `${base}.${extension}`;
-};
+interface Chain {
+  readonly bytes: Buffer;
+  /** It ends with the mark, or holds all that was wanted of it. */
+  readonly whole: boolean;
+}
 
-/** The thirteen UTF-16 characters of one long-name entry. */
-const longNamePiece = (entry: Buffer): string => {
-  const units = Buffer.concat([entry.subarray(1, 11), entry.subarray(14, 26), entry.subarray(28, 32)]).toString(
-    'utf16le',
-  );
-  return units.replace(/\0[\s\S]*$/, '').replace(/\uffff+$/, '');
-};
-
-const readDirectory = (bytes: Buffer): Entry[] => {
-  const entries: Entry[] = [];
-  let long = '';
-  for (let at = 0; at + 32 <= bytes.length; at += 32) {
-    const entry = bytes.subarray(at, at + 32);
-    const first = entry[0] ?? 0;
-    const attributes = entry[11] ?? 0;
-    if (first === 0) break;
-    if (first === 0xe5) long = '';
-    else if ((attributes & 0x0f) === 0x0f) long = longNamePiece(entry) + long;
-    else {
-      const cluster = (entry.readUInt16LE(20) << 16) | entry.readUInt16LE(26);
-      const name = long === '' ? shortName(entry) : long;
-      if ((attributes & 0x08) === 0)
-        entries.push({ name, directory: (attributes & 0x10) !== 0, cluster, size: entry.readUInt32LE(28) });
-      long = '';
+const createChains = (image: DiskBytes, layout: Layout) => {
+  const { bits, clusters, clusterBytes, dataAt } = layout;
+  const nextOf = readTable(image, layout);
+  const exists = (cluster: number): boolean => cluster >= 2 && cluster < clusters + 2;
+  /** Clusters of a chain, as many as `size` bytes need; what is out of range or too long ends it. */
+  return (first: number, size = Infinity): Chain => {
+    const pieces: Buffer[] = [];
+    let cluster = first;
+    let length = 0;
+    while (length < size && exists(cluster) && pieces.length <= clusters) {
+      const piece = image.read(dataAt + (cluster - 2) * clusterBytes, clusterBytes);
+      pieces.push(piece);
+      length += piece.length;
+      cluster = nextOf(cluster);
     }
-  }
-  return entries;
+    return {
+      bytes: Buffer.concat(pieces).subarray(0, Math.min(size, length)),
+      whole: length >= size || isLast(bits, cluster),
+    };
+  };
 };
 
 /** Undefined when the bytes are no FAT file system. */
-export const openFatImage = (image: Buffer): FatImage | undefined => {
+export const openFat = (image: DiskBytes): FatImage | undefined => {
   const layout = readLayout(image);
   if (layout === undefined) return undefined;
-  const root = (): Buffer =>
+  const chain = createChains(image, layout);
+  const root = (): Chain =>
     layout.bits === 32
-      ? readChain(image, layout, layout.rootCluster)
-      : image.subarray(layout.rootAt, layout.rootAt + layout.rootBytes);
+      ? chain(layout.rootCluster)
+      : { bytes: image.read(layout.rootAt, layout.rootBytes), whole: true };
+
+  /** What a path leads to; a chain of a file may be cut short. */
+  const walk = (
+    path: string,
+  ): { readonly found: Chain; readonly size: number } | Exclude<FatLook, { kind: 'file' }> => {
+    const parts = path.split('/').filter((part) => part !== '');
+    let folder = root();
+    for (const [index, part] of parts.entries()) {
+      const entry = findEntry(readDirectory(folder.bytes), part);
+      if (entry === undefined && !folder.whole) return { kind: 'damaged', why: `the folder of ${path} is cut short` };
+      const ends = index === parts.length - 1;
+      if (entry === undefined || entry.directory === ends) return { kind: 'none' };
+      if (ends) return { found: chain(entry.cluster, entry.size), size: entry.size };
+      folder = chain(entry.cluster);
+    }
+    return { kind: 'none' };
+  };
+
+  const look = (path: string): FatLook => {
+    const end = walk(path);
+    if ('kind' in end) return end;
+    const { bytes } = end.found;
+    if (bytes.length === end.size) return { kind: 'file', bytes };
+    return { kind: 'damaged', why: `${path} has ${bytes.length} of ${end.size} bytes` };
+  };
+
   return {
+    look,
     read: (path) => {
-      const parts = path.split('/').filter((part) => part !== '');
-      let directory = root();
-      for (const [index, part] of parts.entries()) {
-        const entry = readDirectory(directory).find(({ name }) => name.toLowerCase() === part.toLowerCase());
-        if (entry === undefined) return undefined;
-        const isLast = index === parts.length - 1;
-        if (entry.directory === isLast) return undefined;
-        const bytes = readChain(image, layout, entry.cluster);
-        if (isLast) return bytes.subarray(0, entry.size);
-        directory = bytes;
-      }
-      return undefined;
+      const end = walk(path);
+      return 'kind' in end ? undefined : end.found.bytes;
     },
   };
 };
+
+/** A file system in memory. Undefined when the bytes are none. */
+export const openFatImage = (image: Buffer): FatImage | undefined => openFat(bytesInMemory(image));

@@ -12,12 +12,18 @@ export interface FirmwareContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly tryboot: boolean;
+  /** autoboot.txt chose another partition for tryboot: config.txt is read there, not tryboot.txt. */
+  readonly trybootAB?: boolean;
+  /** Partition of a card that is booted; none over a network. */
+  readonly partition?: number;
   readonly emit: (event: BoardEvent) => void;
 }
 
 /** What the last stage hands to the ARM cores. */
 export interface OperatingSystem {
   readonly prefix: string;
+  /** `os_prefix` in force; empty when there is none, or it was not viable. */
+  readonly osPrefix: string;
   readonly kernel: LoadedFile;
   readonly arm64: boolean;
   readonly initramfs: readonly LoadedFile[];

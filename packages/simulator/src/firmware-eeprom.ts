@@ -108,6 +108,7 @@ const loadSystem2712 = async (stage: Stage, config: readonly ConfigEntry[]): Pro
   await files.probe('armstub8-2712.bin');
   return {
     prefix: files.prefix,
+    osPrefix: loader.osPrefix,
     kernel: file,
     arm64,
     initramfs,

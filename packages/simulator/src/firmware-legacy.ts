@@ -14,7 +14,7 @@ export const runRom = async ({ files, afterwards }: Stage): Promise<void> => {
 
 /** bootcode.bin: looks for start.elf below the serial number, or drops the prefix; then loads start.elf and runs it. */
 export const runBootcode = async (stage: Stage): Promise<OperatingSystem> => {
-  const { files, context, afterwards } = stage;
+  const { files, context } = stage;
   const prefix = `${context.identity.shortSerial}/`;
   files.usePrefix(prefix);
   if (await files.probe('start.elf')) {
@@ -24,6 +24,12 @@ export const runBootcode = async (stage: Stage): Promise<OperatingSystem> => {
     files.usePrefix('');
   }
   await files.probe('autoboot.txt');
+  return loadStartElf(stage);
+};
+
+/** start.elf, once it is decided where it comes from. */
+export const loadStartElf = async (stage: Stage): Promise<OperatingSystem> => {
+  const { files, context, afterwards } = stage;
   const config = (await loadConfig(stage, { followsIncludes: false, probesFirst: false })) ?? [];
   await files.probe('recovery.elf');
   const { start, fixup } = startFiles(context.identity.model, config);

@@ -2,6 +2,15 @@ export * from './types.js';
 export { createClock, type Clock, type Timer } from './clock.js';
 export { createRandom, seedOf, type Random } from './random.js';
 export { boardTypeOf, isModelName, modelNames, models, type BoardModel, type ModelName } from './models.js';
+export {
+  chooseFromCard,
+  type CardBoot,
+  type CardChoice,
+  type CardStop,
+  type CardSystem,
+  type ChosenFile,
+} from './card-choice.js';
+export { bytesInMemory, openDiskFile, type DiskBytes } from './disk-bytes.js';
 export { createIdentity, randomIdentity, type BoardIdentity, type IdentityOptions } from './identity.js';
 export { createBoard } from './board.js';
 export {

@@ -19,7 +19,8 @@ import type { ConfigEntry, LoadedFile } from './types.js';
 /** Rounds of fetching what `include` names; nested includes need one each. */
 const includeRounds = 8;
 
-export const configName = ({ context }: Stage): string => (context.tryboot ? 'tryboot.txt' : 'config.txt');
+export const configName = ({ context }: Stage): string =>
+  context.tryboot && context.trybootAB !== true ? 'tryboot.txt' : 'config.txt';
 
 /** Fetches and reads config.txt with what it includes; undefined when there is none. */
 export const loadConfig = async (
@@ -30,7 +31,9 @@ export const loadConfig = async (
   const name = configName(stage);
   const file = options.probesFirst ? await files.load(name, 'text') : await files.read(name, 'text');
   if (file === undefined) return undefined;
-  const board = { identity: context.identity, tryboot: context.tryboot, followsIncludes: options.followsIncludes };
+  const { identity, tryboot, partition } = context;
+  const where = partition === undefined ? {} : { partition };
+  const board = { identity, tryboot, ...where, followsIncludes: options.followsIncludes };
   const includes = new Map<string, Buffer>();
   let config = readConfig(textOf(file), board, includes);
   for (let round = 0; round < includeRounds && config.missingIncludes.length > 0; round += 1) {
@@ -42,6 +45,7 @@ export const loadConfig = async (
 
 /** The files of one operating system below a viable `os_prefix`. */
 export interface OsLoader {
+  readonly osPrefix: string;
   /** First kernel of the firmware's order that the server has. */
   findKernel(): Promise<KernelCandidate | undefined>;
   loadKernel(): Promise<{ readonly file: LoadedFile; readonly arm64: boolean }>;
@@ -182,6 +186,7 @@ export const createOsLoader = async (stage: Stage, config: readonly ConfigEntry[
   };
 
   return {
+    osPrefix,
     findKernel,
     loadKernel,
     loadInitramfs,

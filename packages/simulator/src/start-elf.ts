@@ -55,6 +55,7 @@ export const runStartElf = async (stage: Stage): Promise<OperatingSystem> => {
   const initramfs = early ? before : await loader.loadInitramfs();
   return {
     prefix: files.prefix,
+    osPrefix: loader.osPrefix,
     kernel: file,
     arm64,
     initramfs,

@@ -115,7 +115,7 @@ export interface BoardOptions {
   readonly onStep?: (step: BoardStep) => void;
 }
 
-export type TransportName = 'tftp' | 'http' | 'ramdisk';
+export type TransportName = 'tftp' | 'http' | 'ramdisk' | 'card';
 
 export type RequestPurpose = 'probe' | 'read' | 'duplicate';
 
@@ -129,7 +129,7 @@ export type RequestOutcome = 'ok' | 'terminated' | 'not-found' | 'refused' | 'ti
 export interface FileRequest {
   /** As asked, prefix and all. */
   readonly path: string;
-  /** `ramdisk`: out of a boot.img fetched before; nothing went over the network. */
+  /** `ramdisk`: out of a boot.img fetched before, `card`: off a card; nothing went over the network. */
   readonly transport: TransportName;
   readonly purpose: RequestPurpose;
   readonly outcome: RequestOutcome;

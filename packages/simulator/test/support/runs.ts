@@ -12,9 +12,15 @@ export const runs = (name: string, base: number): { readonly numRuns: number; re
 };
 
 /** Runs a property that many times. */
-export const check = <Values>(name: string, base: number, property: fc.IProperty<Values>): void => {
-  fc.assert(property, runs(name, base));
-};
+export function check<Values>(name: string, base: number, property: fc.IProperty<Values>): void;
+export function check<Values>(name: string, base: number, property: fc.IAsyncProperty<Values>): Promise<void>;
+export function check<Values>(
+  name: string,
+  base: number,
+  property: fc.IProperty<Values> | fc.IAsyncProperty<Values>,
+): void | Promise<void> {
+  return fc.assert(property as fc.IProperty<Values>, runs(name, base));
+}
 
 /** A count that grows with the soak. */
 export const times = (base: number): number => Math.max(1, Math.round(base * factor));
