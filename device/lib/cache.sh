@@ -43,7 +43,7 @@ cache_drop_except() {
 # cache_room BYTES SHA256: room for the rest of that download. What the last good boot needs is never removed. Fails with the reason in
 # cache_why.
 cache_room() {
-  cache_drop_except "$2" "$want_boot" "$(remembered good_root)" "$(remembered trial_root)" "$(remembered previous_root)"
+  cache_drop_except "$2" "$want_boot_digest" "$(remembered good_root)" "$(remembered trial_root)" "$(remembered previous_root)"
   cache_free "$1" "$2" && return 0
   cache_drop_except "$2" "$(remembered good_root)"
   cache_free "$1" "$2" && return 0

@@ -46,7 +46,7 @@ sd_download() {
 # sd_fill_set: the wanted boot files in the set that does not run. Fails with sd_why. The card is open for writing.
 sd_fill_set() {
   sd_archive=$card_data/roots/boot.tar
-  cache_fetch "/device/v1/sessions/$session/boot" "$want_boot" "$want_boot_size" "$sd_archive" || {
+  cache_fetch "/device/v1/sessions/$session/boot" "$want_boot_digest" "$want_boot_size" "$sd_archive" || {
     sd_why=$fetch_why
     return 1
   }
@@ -66,7 +66,7 @@ sd_convert() {
   fi
   sd_archive=$card_data/roots/boot.tar
   sd_folder=$card_data/set
-  cache_fetch "/device/v1/sessions/$session/boot" "$want_boot" "$want_boot_size" "$sd_archive" || {
+  cache_fetch "/device/v1/sessions/$session/boot" "$want_boot_digest" "$want_boot_size" "$sd_archive" || {
     sd_why=$fetch_why
     return 1
   }

@@ -6,7 +6,7 @@
 
 sets_sector=512
 
-# sets_find: finds the set that runs, by the digest on its command line. Sets set_boot (sha256), set_running (a, b, or nothing) and
+# sets_find: finds the set that runs, by the id on its command line. Sets set_boot (64 hex digits), set_running (a, b, or nothing) and
 # set_other. Opens the card by itself.
 sets_find() {
   set_running=''
@@ -24,7 +24,7 @@ sets_find() {
   if [ "$set_running" = a ]; then set_other=b; fi
 }
 
-# set_of BOOT: which of them holds the set with that digest, whole. The card is open.
+# set_of BOOT: which of them holds the set with that id, whole. The card is open.
 set_of() {
   for set_name in a b; do
     if grep -qsw "drover.boot=$1" "$run/card/drover/$set_name/cmdline.txt"; then

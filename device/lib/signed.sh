@@ -32,14 +32,15 @@ signed_read() {
     signed_wrong=$signed_name
     signed_value=$(value_of "$signed_name" "$1") && is_number "$signed_value" || return 1
   done
-  for signed_name in rootSha256 bootSha256 configSha256; do
+  for signed_name in rootSha256 bootId bootSha256 configSha256; do
     signed_wrong=$signed_name
     signed_value=$(value_of "$signed_name" "$1") && is_hex 64 "$signed_value" || return 1
   done
   want_version=$(value_of version "$1")
   want_root=$(value_of rootSha256 "$1")
   want_root_size=$(value_of rootSize "$1")
-  want_boot=$(value_of bootSha256 "$1")
+  want_boot=$(value_of bootId "$1")
+  want_boot_digest=$(value_of bootSha256 "$1")
   want_boot_size=$(value_of bootSize "$1")
   want_config=$(value_of configSha256 "$1")
   want_config_size=$(value_of configSize "$1")

@@ -198,8 +198,8 @@ describe('a signed answer', () => {
   const lines = (values: Record<string, string> = {}): string =>
     Object.entries({
       ...{ card: '1', device: 'dev_1', version: '7', nonce, time: '1800000000', hostname: 'herd-7' },
-      ...{ overlaySize: '50%', image: 'base:2', rootSha256: roots.new, rootSize: '1000', bootSha256: boots.b },
-      ...{ bootSize: '2000', configSha256: digest('{}'), configSize: '10' },
+      ...{ overlaySize: '50%', image: 'base:2', rootSha256: roots.new, rootSize: '1000', bootId: boots.b },
+      ...{ bootSha256: digest('set'), bootSize: '2000', configSha256: digest('{}'), configSize: '10' },
       ...values,
     })
       .map(([key, value]) => `${key}=${value}\n`)
@@ -302,7 +302,7 @@ describe('the cache', () => {
   test('keeps the last good root whatever is wanted', async () => {
     for (const name of [`${roots.old}.squashfs`, `${digest('third')}.squashfs`, `${digest('fourth')}.part`])
       await put(name, 'x');
-    const left = await said(`want_boot=${boots.b}; records_open; remember good_root=${roots.old}
+    const left = await said(`want_boot_digest=${boots.b}; records_open; remember good_root=${roots.old}
       df() { echo 'x 0 0 0'; }
       cache_room 5000000 ${roots.new} || echo "$cache_why"; ls "$card_data/roots"`);
     expect(left).toBe(
