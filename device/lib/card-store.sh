@@ -27,6 +27,18 @@ card_close() {
   if [ "$store_kind" = folder ]; then mount -o remount,ro "$run/card"; else umount "$run/card"; fi
 }
 
+# store_disk: the disk that the card is.
+store_disk() {
+  store_folder=$(readlink -f "$sys/class/block/${card_device#/dev/}")
+  echo "/dev/$(basename "${store_folder%/*}")"
+}
+
+# store_close: nothing of the card is in use then.
+store_close() {
+  sync
+  if [ "$store_kind" = folder ]; then umount "$run/card"; else umount "$card_data"; fi
+}
+
 # store_partition: the device of our partition, on the disk of the FAT one.
 store_partition() {
   store_folder=$(readlink -f "$sys/class/block/${card_device#/dev/}")
@@ -69,8 +81,7 @@ store_links() {
 store_in_partition() {
   store_links
   if ! store_device=$(store_partition); then
-    store_folder=$(readlink -f "$sys/class/block/${card_device#/dev/}")
-    sh "$lib/card-partition" "/dev/$(basename "${store_folder%/*}")" >"$run/card-partition.log" 2>&1 || {
+    sh "$lib/card-partition" "$(store_disk)" >"$run/card-partition.log" 2>&1 || {
       store_why=$(tail -n 1 "$run/card-partition.log")
       return 1
     }

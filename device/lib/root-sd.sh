@@ -146,6 +146,30 @@ sd_follow() {
   fi
 }
 
+# sd_layout: the partitions that the boot config wants, once. What the board keeps is opened again, or made anew where it had to go.
+sd_layout() {
+  [ -s "$run/config/sdlayout" ] || return 0
+  sd_dump=$(sha256sum <"$run/config/sdlayout")
+  sd_dump=${sd_dump%% *}
+  [ "$(remembered sdlayout)" != "$sd_dump" ] || return 0
+  begin config 'sdlayout'
+  remember "sdlayout=$sd_dump"
+  records_commit
+  sd_disk=$(store_disk)
+  store_close
+  if sd_said=$(sh "$lib/sd-layout" "$sd_disk" "$run/config/sdlayout" 2>&1); then
+    # The kernel reads the table when nothing of the card is in use; a restart does it as well.
+    if [ "$sd_said" = changed ] && ! blockdev --rereadpt "$sd_disk" 2>/dev/null; then restart_now; fi
+    report config info "sdlayout: $sd_said"
+  else
+    report config info "sdlayout: $sd_said"
+  fi
+  cp "$run/record" "$run/record.before"
+  store_open || fail "the card takes nothing: $store_why"
+  cp "$run/record.before" "$run/record"
+  finish
+}
+
 # sd_open: a card that is only a way to the server is asked to be more. Where it takes nothing, another root mode is the remedy.
 sd_open() {
   [ -z "${card_data-}" ] || return 0
@@ -169,6 +193,7 @@ root_fetch() {
     config_fetch || report config info "not fetched: $fetch_why"
     config_open
     finish
+    sd_layout
     sd_follow
   fi
   records_commit || report mount info 'the card does not keep what is written to it'
