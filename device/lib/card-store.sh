@@ -56,7 +56,7 @@ store_partition() {
 # store_mount DEVICE: after a power cut its journal is replayed by the kernel; what else is wrong is mended first, or the
 # partition is made anew: everything on it can be fetched again.
 store_mount() {
-  e2fsck -p "$1" >"$run/e2fsck.log" 2>&1
+  card-e2fsck -p "$1" >"$run/e2fsck.log" 2>&1
   [ $? -lt 4 ] || return 1
   mkdir -p "$run/data"
   mount -t ext4 -o noatime,nodev,nosuid,errors=remount-ro "$1" "$run/data"
@@ -64,16 +64,16 @@ store_mount() {
 
 # store_make DEVICE: the file system anew.
 store_make() {
-  mke2fs -q -F -t ext4 -L "$store_label" -m 0 -E nodiscard "$1" >"$run/mke2fs.log" 2>&1
+  card-mke2fs -q -F -t ext4 -L "$store_label" -m 0 -E nodiscard "$1" >"$run/mke2fs.log" 2>&1
 }
 
-# store_links: programs of the card part under their own names, for scripts that call them.
+# store_links: programs of the card part as /bin/card-NAME: busybox would take its own before any other of their names.
 store_links() {
   for store_link in mke2fs e2fsck; do
-    [ ! -e "/bin/$store_link" ] || continue
+    [ ! -e "/bin/card-$store_link" ] || continue
     printf '#!/bin/sh\nexec %s/perl/ld.so --library-path %s/card:%s/perl %s/card/%s "$@"\n' \
-      "$lib" "$lib" "$lib" "$lib" "$store_link" >"/bin/$store_link"
-    chmod 755 "/bin/$store_link"
+      "$lib" "$lib" "$lib" "$lib" "$store_link" >"/bin/card-$store_link"
+    chmod 755 "/bin/card-$store_link"
   done
 }
 
@@ -81,7 +81,7 @@ store_links() {
 store_in_partition() {
   store_links
   if ! store_device=$(store_partition); then
-    sh "$lib/card-partition" "$(store_disk)" >"$run/card-partition.log" 2>&1 || {
+    MKE2FS=/bin/card-mke2fs sh "$lib/card-partition" "$(store_disk)" 64 ${card_layout:+beside} >"$run/card-partition.log" 2>&1 || {
       store_why=$(tail -n 1 "$run/card-partition.log")
       return 1
     }

@@ -24,6 +24,12 @@ copy_settings() {
     umask 077
     head -c 4096 "$1/drover/card.conf" | tr -cd '\n -~' >"$run/card.conf"
   )
+  # The layout that was put on the card, see root-sd.sh.
+  card_layout=''
+  if [ -f "$1/drover/sdlayout" ]; then
+    card_layout=yes
+    head -c 65536 "$1/drover/sdlayout" >"$run/card.sdlayout"
+  fi
   card_keeps=''
   [ ! -d "$1/drover/cache" ] || card_keeps=yes
   card_wireless=''
@@ -77,6 +83,7 @@ card_setting() {
 step_card() {
   card_wireless=''
   card_keeps=''
+  card_layout=''
   if is_cattlepi; then
     wait_for_card || [ -n "$(kernel_parameter cattlepi_apikey)" ] || fail 'there is no folder cattlepi on a FAT partition, and no cattlepi_apikey'
     # A card of ours may begin as one of CattlePi's.

@@ -146,28 +146,30 @@ sd_follow() {
   fi
 }
 
-# sd_layout: the partitions that the boot config wants, once. What the board keeps is opened again, or made anew where it had to go.
+# sd_layout: the partitions that the boot config wants, once: the card holds the dump that was put on it. What the board keeps is opened
+# again, or made anew where it had to go.
 sd_layout() {
   [ -s "$run/config/sdlayout" ] || return 0
-  sd_dump=$(sha256sum <"$run/config/sdlayout")
-  sd_dump=${sd_dump%% *}
-  [ "$(remembered sdlayout)" != "$sd_dump" ] || return 0
+  if [ -f "$run/card.sdlayout" ] && cmp -s "$run/config/sdlayout" "$run/card.sdlayout"; then return 0; fi
   begin config 'sdlayout'
-  remember "sdlayout=$sd_dump"
   records_commit
-  sd_disk=$(store_disk)
-  store_close
-  if sd_said=$(sh "$lib/sd-layout" "$sd_disk" "$run/config/sdlayout" 2>&1); then
-    # The kernel reads the table when nothing of the card is in use; a restart does it as well.
-    if [ "$sd_said" = changed ] && ! blockdev --rereadpt "$sd_disk" 2>/dev/null; then restart_now; fi
-    report config info "sdlayout: $sd_said"
-  else
-    report config info "sdlayout: $sd_said"
-  fi
   cp "$run/record" "$run/record.before"
+  store_close
+  sd_said=$(sh "$lib/sd-layout" "$(store_disk)" "$run/config/sdlayout" 2>&1)
+  if [ "$sd_said" = changed ] && ! blockdev --rereadpt "$(store_disk)" 2>/dev/null; then
+    # A restart reads it as well; the dump is noted then.
+    restart_now
+  fi
+  store_kind=''
+  if card_open rw; then
+    mkdir -p "$run/card/drover"
+    cp "$run/config/sdlayout" "$run/card/drover/sdlayout"
+    card_close
+  fi
+  card_layout=yes
   store_open || fail "the card takes nothing: $store_why"
   cp "$run/record.before" "$run/record"
-  finish
+  finish "sdlayout: $sd_said"
 }
 
 # sd_open: a card that is only a way to the server is asked to be more. Where it takes nothing, another root mode is the remedy.

@@ -132,6 +132,16 @@ describe('the partition a board makes on its card', () => {
     expect(digest(disk)).toBe(before);
   });
 
+  it('lies behind partitions that are wanted there, in the first entry that is free', () => {
+    const disk = makeDisk('beside', [`${boot}, type=c`, 'start=90112, size=2048, type=83'], 'dos');
+    const start = 98_304;
+    const answer = (isNew: string): string =>
+      `partition=3 start=${start} sectors=${Math.floor((size / sector - start) / 2048) * 2048} new=${isNew}`;
+    expect(tools.run('card-partition', disk, '16', 'beside')).toEqual({ code: 0, stdout: answer('yes'), stderr: '' });
+    execFileSync('sfdisk', ['--verify', '-q', disk], { stdio: 'pipe' });
+    expect(tools.run('card-partition', disk, '16', 'beside')).toEqual({ code: 0, stdout: answer('no'), stderr: '' });
+  });
+
   it('is refused on what has no table, or one of another disk', () => {
     const blank = tools.at('blank');
     writeFileSync(blank, Buffer.alloc(MiB));
