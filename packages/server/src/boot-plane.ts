@@ -93,6 +93,7 @@ const createBootHttp = (
     localPath,
     exports: { port: nbdPort, nameFor: (session, what) => exports.nameFor(session, what) },
     listen: boot.http.listen,
+    downloadRate: boot.http.downloadRate,
     clock: { now: () => Date.now() },
     log,
   });

@@ -121,6 +121,11 @@ const boot = z
           .min(1)
           .default([{ host: '0.0.0.0', port: 8081 }])
           .describe('Addresses boards fetch boot files and roots from.'),
+        downloadRate: Size.refine((rate) => rate >= 64 * 1024, 'is less than 64KiB')
+          .optional()
+          .describe(
+            'Bytes a second for what all boards download here together, shared evenly among those that download; `12MiB` is a line of 100 Mbit/s. Unset: no limit.',
+          ),
       })
       .prefault({}),
     interfaces: z

@@ -2,11 +2,14 @@ import { open, type FileHandle } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import type { FileSource, Segment } from '../../../domain/boot-plan.js';
 import type { BufferPool } from './buffer-pool.js';
+import type { FairLine } from './fair-line.js';
 
 export interface SendDeps {
   readonly pool: BufferPool;
   /** Where a blob's bytes are on this machine. Throws when it is not there. */
   readonly localPath: (digest: string) => string;
+  /** What all downloads share; undefined: each as fast as it can. */
+  readonly line?: FairLine | undefined;
 }
 
 export interface Sent {
@@ -81,7 +84,9 @@ class Sender {
     let done = 0;
     while (done < length) {
       const buffer = this.nextBuffer();
-      const wanted = Math.min(buffer.length, length - done);
+      const { line } = this.deps;
+      const wanted = Math.min(buffer.length, line?.piece ?? Infinity, length - done);
+      await line?.pass(wanted);
       // The buffer that is filled now is not the one being written.
       const { bytesRead } = await handle.read(buffer, 0, wanted, offset + done);
       if (bytesRead === 0) throw new Error('a blob is shorter than it should be');

@@ -7,6 +7,7 @@ import type { BootFiles } from '../../../app/boot/plane/ports.js';
 import type { Clock, Log, Service } from '../../../app/ports.js';
 import { ListenError } from '../server.js';
 import { createBufferPool } from './buffer-pool.js';
+import { createFairLine } from './fair-line.js';
 import { serveDevice, type DeviceRoutesDeps } from './device-routes.js';
 import { plainAddress, serveBootFile } from './netboot-route.js';
 import { createRateLimit } from './rate-limit.js';
@@ -23,6 +24,8 @@ export interface BootHttpDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly exports: DeviceRoutesDeps['exports'];
+  /** Bytes a second of all downloads together; undefined: no limit. */
+  readonly downloadRate?: number | undefined;
   readonly limits?: Partial<typeof defaultLimits>;
 }
 
@@ -54,6 +57,7 @@ export function createBootHttpServer(deps: BootHttpDeps): BootHttpServer {
   const limits = { ...defaultLimits, ...deps.limits };
   const send: SendDeps = {
     pool: createBufferPool(bufferBytes, pooledBuffers),
+    line: deps.downloadRate === undefined ? undefined : createFairLine(deps.downloadRate),
     localPath: (digest) => {
       const path = deps.localPath(digest);
       if (path === undefined) throw new Error(`the blob ${digest} is not on this machine`);
