@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * The one error table: every refusal Drover can answer with. HTTP listeners turn a row into problem+json (RFC 9457), the CLI into an

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Crockford base32 ULID behind a prefix that says what it names: `dev_01J...`. Sortable by time of creation. */
 const id = (prefix: string) =>

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Sha256 } from '@drover/contract';
 import { parseDeb822, type Stanza } from '@drover/documents';
 

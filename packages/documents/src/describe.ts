@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One key of a kind of document that holds a value. */
 export interface DocumentKey {

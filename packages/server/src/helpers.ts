@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { createHelperStore } from '@drover/initramfs';
 import { createToolRunner } from '@drover/tools';
 import type { Settings } from './config.js';
 
@@ -19,6 +18,8 @@ export const fetchHelpers = async (
   settings: Pick<Settings, 'helpers'>,
   { signal, onProgress }: { signal: AbortSignal; onProgress: (architecture: string) => void },
 ): Promise<FetchedHelper[]> => {
+  // The supervisor has no use for it, and begins sooner without.
+  const { createHelperStore } = await import('@drover/initramfs');
   const { cacheDir } = settings.helpers;
   await mkdir(cacheDir, { recursive: true });
   const store = createHelperStore({ tools: createToolRunner(), cacheDir, now: Date.now });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ImageVersion, Model, Name, Sha256 } from '@drover/contract';
 import { LockedPackage } from '@drover/debian';
 import { architectures, compressions } from '../recipe/schema.js';

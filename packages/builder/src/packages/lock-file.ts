@@ -1,6 +1,6 @@
 import { refusal, RefusedError } from '@drover/contract';
 import { LockedPackage } from '@drover/debian';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Recipe } from '../recipe/recipe.js';
 import { askedOf, bootWish, type PackageLock } from './lock.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DocumentKey } from '@drover/documents';
 import { lintChecks } from '../lint/checks.js';
 import { recipeKeys } from './document.js';

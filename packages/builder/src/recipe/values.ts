@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSize } from '@drover/documents';
 
 const text = (pattern: RegExp, message: string, kind: string) => z.string().regex(pattern, message).meta({ kind });

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LockedPackage } from '@drover/debian';
 
 /** What is known of a finished layer. */

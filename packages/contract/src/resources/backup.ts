@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackupId, DiskId, JobId, Name, Sha256, TenantId, Timestamp } from '../primitives.js';
 
 /** `qcow2`: compact, on nothing else. `raw`: byte for byte what the board sees. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BuildId, JobId, Name, Sha256, TenantId, Timestamp, UploadId } from '../primitives.js';
 import { Problem } from '../errors.js';
 import { JobState } from './job.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BootUrl, DeviceId, Name } from '../primitives.js';
 
 /** Printable ASCII without a space at either end: a value of `drover/card.conf` has no quotes around it. */

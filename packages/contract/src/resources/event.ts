@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { TenantId, Timestamp } from '../primitives.js';
 
 /** Stable types of the durable event log, each written in the transaction of the change it tells of. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BootPrefix, DeviceId, Mac, Model, SessionId, Timestamp } from '../primitives.js';
 import { FirmwareKind } from './device.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KeyId, Name, Role, TenantId, Timestamp } from '../primitives.js';
 
 /** What a tenant may have at most; null: as much as there is. */

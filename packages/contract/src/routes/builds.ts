@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Name, pageOf, PageQuery } from '../primitives.js';
 import { Build, BuildCreate, BuildFileName, BuildUpdate } from '../resources/build.js';
 import { JobState } from '../resources/job.js';

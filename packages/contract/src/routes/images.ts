@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BootUrl, pageOf, PageQuery } from '../primitives.js';
 import { BootFile, Image, ImageCreate, Upload, UploadCreate } from '../resources/image.js';
 import { byId, byRef, none, type Route } from './route.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { pageOf, PageQuery } from '../primitives.js';
 import { Job, JobKind, JobState } from '../resources/job.js';
 import { byId, type Route } from './route.js';

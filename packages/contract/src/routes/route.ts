@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Role } from '../primitives.js';
 
 /** A part of a path that names a resource by id or by a name people use: a device by id, name, serial, MAC or prefix; an image by id or `name:version`. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { pageOf, PageQuery } from '../primitives.js';
 import { DomainEvent, EventType } from '../resources/event.js';
 import { BootSession, SessionOutcome, TimelineItem, TimelineMessage } from '../resources/session.js';

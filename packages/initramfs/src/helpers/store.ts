@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } f
 import { join, sep } from 'node:path';
 import { refusal, RefusedError } from '@drover/contract';
 import { aptSourceLine, createPrivateApt, debianSources, type PrivateApt } from '@drover/debian';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Architecture, Tools } from '../ports.js';
 import { judgeHelper } from './elf.js';
 import { helperFiles, type HelperFile } from './packages.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Name } from '@drover/contract';
 import { weekdays } from '../domain/build-schedule.js';
 import { whole } from './values.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { bareSchema, describeKeys, metaOf, type DocumentKey } from '@drover/documents';
 import { SettingsSchema } from './schema.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { buildSchedule } from './build-schedules.js';
 import { Ipv4Address, Listen, MacText, Port, Size, TimeZone, whole } from './values.js';
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSize } from '@drover/documents';
 
 /** Where a listener listens. `host` is an IP address (`0.0.0.0` and `::` mean all), `port` 0 lets the system choose. */

@@ -45,10 +45,20 @@ describe('a process reads no more than it runs', () => {
     expect(packagesIn(readWith(partOf('device')))).toEqual(['cli', 'contract', 'sdk', 'yaml', 'zod']);
   });
 
-  it.each(['fastify', 'kysely', 'pg', 'builder'])('the supervisor and the boot plane: no %s', (name) => {
+  it.each(['fastify', 'kysely', 'builder'])('the supervisor and the boot plane: no %s', (name) => {
     expect(packagesIn(readWith(partOf('serve')))).not.toContain(name);
     expect(packagesIn(readWith(partOf('boot-plane')))).not.toContain(name);
     expect(packagesIn(readWith(partOf('control-plane')))).toContain(name);
+  });
+
+  it('the supervisor: neither disks nor the initramfs', () => {
+    const packages = packagesIn(readWith(partOf('serve')));
+    expect(packages).not.toContain('disk-image');
+    expect(packages).not.toContain('initramfs');
+  });
+
+  it('the control plane with SQLite: no client of PostgreSQL', () => {
+    expect(packagesIn(readWith(partOf('control-plane')))).not.toContain('pg');
   });
 
   it('a thread that reads boot files: no schema', () => {

@@ -4,8 +4,7 @@ import type { Log } from '../../app/ports.js';
 import type { Store } from '../../app/store/ports.js';
 import { createFeed } from './feed.js';
 import { migrate } from './migrate.js';
-import { createPostgresDialect } from './postgres/dialect.js';
-import { createListener, type Listener } from './postgres/listener.js';
+import type { Listener } from './postgres/listener.js';
 import { createPostgresTraits } from './postgres/traits.js';
 import { eventsAfter, lastEventId } from './repositories/events.js';
 import type { Tables } from './schema.js';
@@ -109,6 +108,9 @@ const openSqlite = ({ file }: SqliteOptions): Opened => ({
 });
 
 const openPostgres = async ({ url, schema, poolSize = 10, log }: PostgresOptions): Promise<Opened> => {
+  // A server on SQLite needs no client of PostgreSQL.
+  const { createPostgresDialect } = await import('./postgres/dialect.js');
+  const { createListener } = await import('./postgres/listener.js');
   const db = new Kysely<Tables>({ dialect: createPostgresDialect({ url, schema, poolSize, log }) });
   try {
     const own = schema ?? (await currentSchema(db));

@@ -1,7 +1,7 @@
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiskId, OverlayId, refusal, RefusedError, Sha256, SnapshotId, Timestamp } from '@drover/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { syncFolder } from '../disk-files.js';
 import { isAbsent } from '../file-error.js';
 

@@ -3,7 +3,7 @@ import { apiBase, routes, type OperationId, type Route } from '@drover/contract'
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Resources that get a name of their own in the document; what is not here is written out where it is used. */
 const named = {

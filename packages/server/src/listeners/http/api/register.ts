@@ -1,6 +1,6 @@
 import { apiBase, routes, type OperationId, type Route } from '@drover/contract';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { faultRefusal, sendProblem } from '../problem.js';
 import { answerBytes } from './answer-bytes.js';
 import { answerOperation } from './answer-operation.js';
