@@ -15,6 +15,7 @@ offline_prepare() {
     report card info "the card takes nothing: $store_why"
     return 0
   }
+  watchdog_start
   trial_count
   exchange_known=$(cache_known)
   offline_seconds=$(kernel_parameter drover.offline) || offline_seconds=45
