@@ -92,12 +92,10 @@ step_card() {
       http_server "$url" || fail "cattlepi_base must be http://address:port, with an address of digits: $url"
       return 0
     fi
-  fi
-  if url=$(kernel_parameter drover.server); then
-    read_card || : >"$run/card.conf"
-  elif [ -e "$run/card.conf" ]; then
     card_setting server
     url=$card_value
+  elif url=$(kernel_parameter drover.server); then
+    read_card || : >"$run/card.conf"
   else
     wait_for_card || return 1
     card_setting server

@@ -233,7 +233,7 @@ describe('the settings of a card', () => {
   const settingsOf = async (text: string | Buffer, script: string) => {
     await mkdir(join(board.root, 'drover'));
     await writeFile(join(board.root, 'drover/card.conf'), text);
-    return board.sh(`copy_settings "$root"; ${script}`, ['base', 'http', 'card']);
+    return board.sh(`copy_settings "$root"; ${script}`, ['base', 'http', 'cattlepi', 'card']);
   };
   const show = 'for name in server key device; do card_setting $name; echo "$name: $card_value"; done';
 
@@ -272,7 +272,7 @@ describe('the settings of a card', () => {
   });
 
   test('are no settings when there is no file', async () => {
-    expect((await board.sh('copy_settings "$root"', ['base', 'card'])).code).toBe(1);
+    expect((await board.sh('copy_settings "$root"', ['base', 'cattlepi', 'card'])).code).toBe(1);
   });
 
   test.each([
@@ -283,8 +283,8 @@ describe('the settings of a card', () => {
     await writeFile(file, '');
     await truncate(file, 64 << 20);
     await execute('mformat', ['-i', file, ...options, '::']);
-    expect((await board.sh(`is_fat ${file}`, ['base', 'card'])).code).toBe(0);
+    expect((await board.sh(`is_fat ${file}`, ['base', 'cattlepi', 'card'])).code).toBe(0);
     await execute('mke2fs', ['-q', '-t', 'ext4', '-F', file]);
-    expect((await board.sh(`is_fat ${file}`, ['base', 'card'])).code).toBe(1);
+    expect((await board.sh(`is_fat ${file}`, ['base', 'cattlepi', 'card'])).code).toBe(1);
   });
 });
