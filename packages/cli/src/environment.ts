@@ -17,6 +17,8 @@ export interface Environment {
   readonly buildCache: string;
   /** What the last builds said: `~/.local/state/drover/builds`. */
   readonly buildLogs: string;
+  /** VISUAL or EDITOR, a command of the shell. */
+  readonly editor: string;
   readonly color: boolean;
 }
 
@@ -33,6 +35,7 @@ export const readEnvironment = (env: NodeJS.ProcessEnv = process.env): Environme
     uploadsFile: join(state, 'uploads.json'),
     buildLogs: join(state, 'builds'),
     buildCache: join(set(env['XDG_CACHE_HOME']) ?? join(home, '.cache'), 'drover/builds'),
+    editor: set(env['VISUAL']) ?? set(env['EDITOR']) ?? 'vi',
     // https://no-color.org: any value turns colours off.
     color: set(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',
   };

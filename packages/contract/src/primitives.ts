@@ -20,6 +20,8 @@ export const SnapshotId = id('snp');
 /** A copy of a disk's content that is kept apart from it. */
 export const BackupId = id('bak');
 export const BuildId = id('bld');
+/** A layer of boot configs. */
+export const BootLayerId = id('cfg');
 /** A file of a disk: a qcow2 overlay. Never seen by clients. */
 export const OverlayId = id('ovl');
 export const RequestId = id('req');
@@ -36,6 +38,7 @@ export const idPrefixes = [
   'snp',
   'bak',
   'bld',
+  'cfg',
   'ovl',
   'req',
 ] as const;

@@ -15,6 +15,18 @@ const names = {
     reimage: 'reimageDevice',
     release: 'releaseDevice',
   },
+  bootLayers: {
+    list: 'listBootLayers',
+    get: 'getBootLayer',
+    put: 'putBootLayer',
+    delete: 'deleteBootLayer',
+    versions: 'listBootLayerVersions',
+    diff: 'diffBootLayer',
+    revert: 'revertBootLayer',
+    explain: 'explainBootConfig',
+    bindCard: 'bindCard',
+    unbindCard: 'unbindCard',
+  },
   images: {
     list: 'listImages',
     create: 'createImage',
@@ -50,7 +62,7 @@ const names = {
   sessions: { list: 'listSessions', get: 'getSession', timeline: 'getTimeline' },
   events: { list: 'listEvents' },
   tenants: { list: 'listTenants', create: 'createTenant', update: 'updateTenant' },
-  keys: { list: 'listKeys', create: 'createKey', revoke: 'revokeKey' },
+  keys: { list: 'listKeys', create: 'createKey', import: 'importKey', revoke: 'revokeKey' },
   audit: { list: 'listAudit' },
 } as const satisfies Record<string, Record<string, OperationId>>;
 

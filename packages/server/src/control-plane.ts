@@ -47,6 +47,7 @@ import { createBoot } from './composition/boot.js';
 import { createBuildWork } from './composition/builds.js';
 import { adminKeyFile, bootstrapWithFile } from './composition/first-key.js';
 import { backendSocket } from './composition/paths.js';
+import { createConfigWork } from './composition/configs.js';
 import { createImageWork } from './composition/images.js';
 import { createMaintenance } from './composition/maintenance.js';
 import { openStorage, type Storage } from './composition/storage.js';
@@ -152,14 +153,17 @@ const startParts = async (
 
   const building = createBuildWork(settings, storage, { ...work, clock, ids, log, enqueue, defaultTenant });
 
+  const configs = createConfigWork(storage, { ...authentication, clock, ids, log, defaultTenant });
+
   const begin = async (name: string, service: Service): Promise<void> => {
     running.push({ name, stop: () => service.stop() });
     await service.start(signal);
   };
   await begin(
     'maintenance',
-    createMaintenance({ ...settings, ...building, store, enqueue, idempotency, uploads, clock, log }),
+    createMaintenance({ ...settings, ...building, ...configs, store, enqueue, idempotency, uploads, clock, log }),
   );
+  await begin('tracks of cards', configs.tracks);
   await begin('boot sessions', boot.sweeper);
   await begin('backend', createBackendServer({ backend: boot.backend, path: backendSocket(settings.dataDir), log }));
   await refreshInitramfs({ store, initramfs: work.initramfs, enqueue }).catch((error: unknown) => {
@@ -202,8 +206,9 @@ const startParts = async (
     ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
     authenticate: visitors.authenticate,
     published: building.published,
+    cards: configs.cards,
     useCases: {
-      ...{ uploads, clock, version, builds: building.builds },
+      ...{ uploads, clock, version, builds: building.builds, ...configs },
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
       provisioning: createProvisioning({

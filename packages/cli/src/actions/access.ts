@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import type { Role } from '@drover/contract';
 import type { Client } from '@drover/sdk';
 import { textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
 import { gather, hint, show, showList } from '../show.js';
 import { agoText } from '../terminal/format.js';
+import { askSecret, canAsk } from '../terminal/ask.js';
 import { factsText } from '../terminal/table.js';
 
 const unitMs: Record<string, number> = { h: 3_600_000, d: 86_400_000, w: 604_800_000 };
@@ -26,21 +28,42 @@ const tenantOf = async (cli: Cli, client: Client, text: string): Promise<string>
   throw new UsageError(`There is no tenant ${text}`, 'See `drover tenant list`.');
 };
 
-export const createKey: Action = async (cli, [name = '']) => {
-  const client = connect(cli);
+/** What a new key is to be, by options. */
+const wantedKey = async (cli: Cli, client: Client, name: string) => {
   const tenant = textOption(cli.options, 'tenant');
   const expires = textOption(cli.options, 'expires');
-  const key = await client.keys.create(
-    {
-      body: {
-        name,
-        role: (textOption(cli.options, 'role') ?? 'operator') as Role,
-        ...(tenant === undefined ? {} : { tenant: await tenantOf(cli, client, tenant) }),
-        ...(expires === undefined ? {} : { expiresAt: momentOf(expires, Date.now()) }),
-      },
+  return {
+    name,
+    role: (textOption(cli.options, 'role') ?? 'operator') as Role,
+    ...(tenant === undefined ? {} : { tenant: await tenantOf(cli, client, tenant) }),
+    ...(expires === undefined ? {} : { expiresAt: momentOf(expires, Date.now()) }),
+  };
+};
+
+/** Never from the command line, which other users of this machine see. */
+const readKey = async (cli: Cli): Promise<string> => {
+  const file = textOption(cli.options, 'fromFile');
+  if (file === undefined || file === '-') return askSecret(cli, canAsk() ? 'Key: ' : '');
+  return readFile(file, 'utf8').then(
+    (text) => text.replace(/\r?\n$/, ''),
+    (error: NodeJS.ErrnoException) => {
+      throw new UsageError(`--from-file ${file} cannot be read (${error.code ?? error.message})`);
     },
-    { signal: cli.signal },
   );
+};
+
+export const importKey: Action = async (cli, [name = '']) => {
+  const key = await readKey(cli);
+  const client = connect(cli);
+  const body = { ...(await wantedKey(cli, client, name)), key };
+  const known = await client.keys.import({ body }, { signal: cli.signal });
+  show(cli, known, `${known.id}\n`);
+  hint(cli, `${known.name}, ${known.role}: what holds this key may come in with it.`);
+};
+
+export const createKey: Action = async (cli, [name = '']) => {
+  const client = connect(cli);
+  const key = await client.keys.create({ body: await wantedKey(cli, client, name) }, { signal: cli.signal });
   show(cli, key, `${key.key}\n`);
   hint(cli, `${key.id}, ${key.role}. This key is not shown again.`);
 };

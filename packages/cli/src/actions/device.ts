@@ -1,5 +1,5 @@
 import type { Device, DeviceState, Model } from '@drover/contract';
-import { labelsOf, listOption, textOption, UsageError, type Action } from '../command.js';
+import { flagOption, labelsOf, listOption, requiredOption, textOption, UsageError, type Action } from '../command.js';
 import { connect } from '../connect.js';
 import { gather, hint, show, showList } from '../show.js';
 import { agoText } from '../terminal/format.js';
@@ -133,6 +133,19 @@ export const create: Action = async (cli) => {
   };
   const device = await connect(cli).devices.create({ body }, { signal: cli.signal });
   show(cli, device, deviceText(cli.io, device));
+};
+
+export const card: Action = async (cli, [ref = '', id = '']) => {
+  const key = requiredOption(cli.options, 'of', 'Name the key that the card asks with: see `drover key list`.');
+  const { bootLayers } = connect(cli);
+  const params = { ref, key, card: id };
+  if (flagOption(cli.options, 'off')) {
+    await bootLayers.unbindCard({ params }, { signal: cli.signal });
+    show(cli, { unbound: id }, `The card ${id} is not ${ref} any more.\n`);
+    return;
+  }
+  const device = await bootLayers.bindCard({ params }, { signal: cli.signal });
+  show(cli, device, `The card ${id} is ${device.name}.\n`);
 };
 
 export const remove: Action = async (cli, [ref = '']) => {

@@ -1,6 +1,7 @@
 import type { GroupSpec } from '../command.js';
 import { builds } from './builds-group.js';
 import { card } from './card-group.js';
+import { config } from './config-group.js';
 import { disk } from './disk-group.js';
 import { page, wait } from './options.js';
 
@@ -70,6 +71,19 @@ const device: GroupSpec = {
         ['--label <k=v...>', 'labels it gets'],
       ],
       load: async () => (await import('../actions/device.js')).create,
+    },
+    {
+      usage: 'card <device> <id>',
+      summary: 'Say that a card of CattlePi which calls itself so is this device',
+      examples: [
+        'drover device card sign-17 door --of key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
+        'drover device card sign-17 door --of key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N --off',
+      ],
+      options: [
+        ['--of <key>', 'id of the key that the card asks with'],
+        ['--off', 'take it away again'],
+      ],
+      load: async () => (await import('../actions/device.js')).card,
     },
     {
       usage: 'delete <device>',
@@ -261,6 +275,18 @@ const key: GroupSpec = {
       load: async () => (await import('../actions/access.js')).createKey,
     },
     {
+      usage: 'import <name>',
+      summary: 'Take in a key that cards and scripts hold already; asks for it, or reads it from a file',
+      examples: ['drover key import cards --role device --from-file ./apikey', 'drover key import cards --from-file -'],
+      options: [
+        ['--from-file <file>', 'a file with the key on its one line; - for standard input'],
+        ['--role <role>', 'admin, operator, reader or device (default operator)'],
+        ['--tenant <tenant>', 'name or id; left out: where your own key belongs'],
+        ['--expires <when>', '90d, 12h, or a moment like 2027-01-01T00:00:00Z'],
+      ],
+      load: async () => (await import('../actions/access.js')).importKey,
+    },
+    {
       usage: 'list',
       summary: 'Keys, without the keys themselves',
       examples: ['drover key list'],
@@ -355,6 +381,7 @@ export const groups: readonly GroupSpec[] = [
   image,
   card,
   builds,
+  config,
   disk,
   boot,
   job,

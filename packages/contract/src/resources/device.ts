@@ -21,8 +21,9 @@ export const deviceStates = ['discovered', 'available', 'preparing', 'in-use', '
 export const DeviceState = z.enum(deviceStates);
 export type DeviceState = z.infer<typeof DeviceState>;
 
-/** `boot-prefix`: 8 hex digits asked for over TFTP; `mac`; `serial`: 16 hex, known once the board itself told it; `asset-tag`: free text. */
-export const identityKinds = ['boot-prefix', 'mac', 'serial', 'asset-tag'] as const;
+/** `boot-prefix`: 8 hex digits asked for over TFTP; `mac`; `serial`: 16 hex, known once the board itself told it; `asset-tag`: free text;
+ * `cattlepi-id`: what a card of CattlePi calls itself, in the scope of a key. */
+export const identityKinds = ['boot-prefix', 'mac', 'serial', 'asset-tag', 'cattlepi-id'] as const;
 export const IdentityKind = z.enum(identityKinds);
 export type IdentityKind = z.infer<typeof IdentityKind>;
 export const Identity = z.object({ kind: IdentityKind, value: z.string().min(1).max(128) });

@@ -37,6 +37,8 @@ export const eventTypes = [
   'disk.snapshot-deleted',
   'disk.backup-made',
   'disk.backup-deleted',
+  'boot-config.changed',
+  'boot-config.deleted',
   'build.created',
   'build.updated',
   'build.finished',

@@ -42,6 +42,15 @@ export const ApiKeyCreate = z.object({
 });
 export type ApiKeyCreate = z.infer<typeof ApiKeyCreate>;
 
+/** A key that cards and scripts hold already, taken as it is. Known only by its sha256 from then on. */
+export const ImportedKey = z
+  .string()
+  .min(8, 'is shorter than 8 characters: give those who use it a new key')
+  .max(128)
+  .regex(/^[\x21-\x7e]*$/, 'holds white space, or characters that are not printable ASCII');
+export const ApiKeyImport = ApiKeyCreate.extend({ key: ImportedKey });
+export type ApiKeyImport = z.infer<typeof ApiKeyImport>;
+
 /** The only answer that ever holds the key itself. */
 export const ApiKeyCreated = ApiKey.extend({ key: z.string() });
 export type ApiKeyCreated = z.infer<typeof ApiKeyCreated>;

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { LabelSelector } from '../primitives.js';
 import { backupsRoutes } from './backups.js';
+import { bootConfigsRoutes } from './boot-configs.js';
 import { buildsRoutes } from './builds.js';
 import { devicesRoutes } from './devices.js';
 import { disksRoutes } from './disks.js';
@@ -16,6 +17,7 @@ export type { Route } from './route.js';
 export const routes = {
   ...serverRoutes,
   ...devicesRoutes,
+  ...bootConfigsRoutes,
   ...disksRoutes,
   ...backupsRoutes,
   ...imagesRoutes,

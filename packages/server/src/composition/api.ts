@@ -1,4 +1,5 @@
 import type { Principal, Result } from '@drover/contract';
+import type { Cards } from '../app/configs/cards.js';
 import type { Published } from '../app/builds/published.js';
 import type { Clock, Ids, Log } from '../app/ports.js';
 import type { Idempotency } from '../app/tenants/idempotency.js';
@@ -7,6 +8,7 @@ import { createApiApp } from '../listeners/http/api/app.js';
 import { createHandlers, type UseCases } from '../listeners/http/api/handlers/index.js';
 import { createThrottle } from '../listeners/http/api/throttle.js';
 import { createMetrics } from '../listeners/http/metrics.js';
+import { createQuick } from '../listeners/http/cattlepi/quick.js';
 import { createHttpServer, type HttpServer } from '../listeners/http/server.js';
 import type { BootPlaneState } from '../control-plane.js';
 import { gaugeSources } from './gauges.js';
@@ -18,6 +20,7 @@ export interface ApiDeps {
   readonly storage: Storage;
   readonly useCases: UseCases;
   readonly published: Published;
+  readonly cards: Cards;
   readonly idempotency: Idempotency;
   readonly authenticate: (key: string) => Promise<Result<Principal>>;
   readonly bootPlane: BootPlaneState;
@@ -32,7 +35,8 @@ const heartbeatMs = 15_000;
 
 /** The control plane's HTTP listener over its use cases. */
 export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
-  const { settings, storage, useCases, bootPlane, clock, ids, log } = deps;
+  const { settings, storage, useCases, cards, bootPlane, clock, ids, log } = deps;
+  const { publicUrl } = settings.http;
   const stopping = new AbortController();
   const metrics = createMetrics(
     gaugeSources({ ...storage, clock, bootPlane, dataDir: settings.dataDir }),
@@ -52,7 +56,8 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
       streamOpened: metrics.streamOpened,
       streamClosed: metrics.streamClosed,
     },
-    published: { published: deps.published, publicUrl: settings.http.publicUrl },
+    published: { published: deps.published, publicUrl },
+    cards,
     ids,
     log,
     checks: readinessChecks(storage.store, settings.dataDir, bootPlane),
@@ -62,5 +67,6 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
     maxBodySize: settings.http.maxBodySize,
     trustProxy: settings.http.trustProxy,
   });
-  return createHttpServer({ app, listen: settings.http.listen, log, stopping });
+  const first = createQuick({ cards, publicUrl, metrics, stopping: stopping.signal });
+  return createHttpServer({ app, first, listen: settings.http.listen, log, stopping });
 };

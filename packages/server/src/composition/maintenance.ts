@@ -1,4 +1,5 @@
 import { graceMs } from '../app/blobs/collect-job.js';
+import type { Tracks } from '../app/configs/tracks.js';
 import type { Uploads } from '../app/images/uploads.js';
 import type { EnqueueJob } from '../app/jobs/handler.js';
 import type { Clock, Log, Service } from '../app/ports.js';
@@ -11,6 +12,7 @@ export interface MaintenanceDeps {
   readonly enqueue: EnqueueJob;
   readonly idempotency: Idempotency;
   readonly uploads: Uploads;
+  readonly tracks: Pick<Tracks, 'prune'>;
   readonly collectBuilds: () => Promise<void>;
   readonly retention: Settings['retention'];
   readonly clock: Clock;
@@ -36,6 +38,7 @@ export const createMaintenance = (deps: MaintenanceDeps): Service => {
     ['answers of idempotency keys', () => deps.idempotency.prune()],
     ['builds that are not kept', () => deps.collectBuilds()],
     ['uploads nobody goes on with', () => deps.uploads.sweep()],
+    ['tracks of cards', () => deps.tracks.prune()],
     ['events', () => store.transaction((tx) => tx.events.prune(before(retention.eventsDays)))],
     ['jobs', () => store.transaction((tx) => tx.jobs.prune(before(retention.jobsDays)))],
     ['the audit trail', () => store.transaction((tx) => tx.audit.prune(before(retention.auditDays)))],

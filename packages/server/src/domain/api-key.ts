@@ -3,7 +3,10 @@ import type { ApiKey } from '@drover/contract';
 /** `drv_` and 256 bits in base64url. The prefix lets secret scanners find a key that leaked. */
 export const apiKeyPattern = /^drv_[A-Za-z0-9_-]{43}$/;
 
-/** Characters of a key that stay visible. */
+/** Any key there can be: those of ours, and those that were imported. */
+export const anyKeyPattern = /^[\x21-\x7e]{8,128}$/;
+
+/** Characters of a key of ours that stay visible. */
 const hintLength = 10;
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -18,7 +21,9 @@ export const apiKeyFrom = (hex: string): string => {
   return text;
 };
 
-export const hintOf = (key: string): string => key.slice(0, hintLength);
+/** The beginning of a key, to tell it by. Of one that was imported, and may be short, a quarter at most. */
+export const hintOf = (key: string): string =>
+  key.slice(0, apiKeyPattern.test(key) ? hintLength : Math.min(4, Math.floor(key.length / 4)));
 
 /** Why a key is no way in any more; undefined while it is one. Moments are RFC 3339 text in UTC. */
 export const endOf = (key: Pick<ApiKey, 'expiresAt' | 'revokedAt'>, now: string): 'revoked' | 'expired' | undefined => {

@@ -31,6 +31,10 @@ export const versionOf = ({ image }: Pick<Build, 'image'>): string | null =>
 export const folderOf = ({ recipe, image }: Pick<Build, 'recipe' | 'image'>): string =>
   `${publishedFolder}/${recipe}/${encodeURIComponent(versionOf({ image }) ?? '')}`;
 
+/** Where whoever sees a build finds it, published or not. */
+export const ownFolderOf = (build: Pick<Build, 'recipe' | 'image'>): string =>
+  folderOf(build).replace(publishedFolder, '/images/own');
+
 const filesOf = (base: string, build: Build): PublishedBuild['files'] =>
   Object.fromEntries(
     build.files.map(({ name, sha256, size }: BuildFile) => [

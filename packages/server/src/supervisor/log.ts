@@ -1,8 +1,18 @@
 import pino, { type Logger } from 'pino';
 import type { Settings } from '../config.js';
 
-/** API keys and the secrets of boot sessions, wherever in a line they ended up. */
-const secrets = /drv_[A-Za-z0-9_-]{20,}|(?<=drover\.secret=)[0-9a-f]+|(?<=(?:Bearer|Secret) )[A-Za-z0-9._-]{16,}/g;
+/** API keys and the secrets of boot sessions, wherever in a line they ended up. Keys that were imported are told by where they stand. */
+const secrets = new RegExp(
+  [
+    'drv_[A-Za-z0-9_-]{20,}',
+    '(?<=drover\\.secret=)[0-9a-f]+',
+    '(?<=(?:Bearer|Secret) )[A-Za-z0-9._-]{16,}',
+    '(?<=[?&]apiKey=)[^&\\s"\\\\]+',
+    '(?<=/images/)(?!(?:global|own)[/"\\s])[\\x21\\x23-\\x2e\\x30-\\x5b\\x5d-\\x7e]{8,}(?=/)',
+    '(?<=x-api-key"?[:=] ?"?)[^"\\s]+',
+  ].join('|'),
+  'gi',
+);
 
 export const redactLine = (line: string): string => line.replace(secrets, '[redacted]');
 

@@ -90,6 +90,7 @@ export const createFeed = ({ after, position, pollMs, log }: FeedDeps): Feed => 
         listeners.delete(own);
       };
     },
+    isCurrent: () => delivered >= committed,
     wake,
     stop: async () => {
       stopped = true;

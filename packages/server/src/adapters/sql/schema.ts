@@ -21,6 +21,7 @@ import type {
   SessionOutcome,
   SessionStage,
 } from '@drover/contract';
+import type { BootLayerRow, BootLayerVersionRow, TrackChunkRow, TrackedCardRow } from './schema-configs.js';
 
 /**
  * The tables as both databases hold them. Moments are RFC 3339 text in UTC with milliseconds, which sorts as time does; `*_until` and other moments
@@ -52,6 +53,10 @@ export interface Tables {
   telemetry_batches: TelemetryBatchRow;
   leases: LeaseRow;
   settings: SettingRow;
+  boot_layers: BootLayerRow;
+  boot_layer_versions: BootLayerVersionRow;
+  tracked_cards: TrackedCardRow;
+  track_chunks: TrackChunkRow;
 }
 
 /** JSON kept as text. */

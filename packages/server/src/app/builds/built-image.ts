@@ -1,3 +1,4 @@
+import { refOf } from '../configs/places.js';
 import type { ImageRecord } from '../images/ports.js';
 import type { Transaction } from '../store/ports.js';
 
@@ -42,8 +43,12 @@ export const newImage = ({
 /** Whether a build made the image, and nobody brought it. */
 export const isBuilt = ({ source }: ImageRecord): boolean => source['kind'] === 'build';
 
-/** Names of devices and disks that have the image. */
-export const usersOf = async (tx: Transaction, { id, digest }: ImageRecord): Promise<string[]> => [
+/** Names of devices, disks and boot configs that have the image. A config that names no version has whatever is newest. */
+export const usersOf = async (
+  tx: Transaction,
+  { id, tenant, name, version, digest }: ImageRecord,
+): Promise<string[]> => [
   ...(await tx.images.usedBy(id)),
+  ...(await tx.bootLayers.namingImage(tenant ?? undefined, [id, `${name}:${version}`])).map(refOf),
   ...(digest === null ? [] : await tx.disks.onBase(digest)),
 ];

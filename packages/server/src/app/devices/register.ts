@@ -160,7 +160,13 @@ const refuseNameless = (wanted: DeviceCreate): Refusal | undefined =>
         errors: [{ field: 'mac', message: 'is missing', remedy: 'Give a MAC, a serial or a boot prefix.' }],
       });
 
-const fields = { mac: 'mac', serial: 'serial', 'boot-prefix': 'bootPrefix', 'asset-tag': 'assetTag' } as const;
+const fields = {
+  mac: 'mac',
+  serial: 'serial',
+  'boot-prefix': 'bootPrefix',
+  'asset-tag': 'assetTag',
+  'cattlepi-id': 'card',
+} as const;
 
 const refuseTaken = async (tx: Transaction, tenant: string, wanted: DeviceCreate): Promise<Refusal | undefined> => {
   for (const { kind, value } of identitiesOf(wanted)) {

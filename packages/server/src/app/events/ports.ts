@@ -22,4 +22,6 @@ export interface EventRepository {
 export interface EventFeed {
   /** Calls back for each committed event, in order; returns the way to end it. */
   subscribe(listener: (event: StoredEvent) => void): () => void;
+  /** False while something that this process committed is not delivered yet. */
+  isCurrent(): boolean;
 }

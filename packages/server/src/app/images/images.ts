@@ -11,6 +11,7 @@ import {
 } from '@drover/contract';
 import type { BootTree } from '../../domain/boot-plan.js';
 import type { BlobStore } from '../blobs/ports.js';
+import { refOf } from '../configs/places.js';
 import type { EnqueueJob } from '../jobs/handler.js';
 import type { ImportAgain } from '../jobs/retry.js';
 import type { Clock, Ids } from '../ports.js';
@@ -185,10 +186,11 @@ async function mayDelete(
     return refusal('image.not-ready', `${ref} is being imported.`, {
       remedy: `Cancel its job first: drover job cancel ${image.job ?? ''}`,
     });
-  const users = await tx.images.usedBy(image.id);
+  const configs = await tx.bootLayers.namingImage(image.tenant ?? undefined, [image.id, ref]);
+  const users = [...(await tx.images.usedBy(image.id)), ...configs.map(refOf)];
   if (users.length === 0) return success(null);
   return refusal('image.in-use', `${ref} is in use by ${users.join(', ')}.`, {
-    remedy: 'Release or reimage these devices first.',
+    remedy: 'Release or reimage these devices first, and name another image in these boot configs.',
     conflicts: users,
   });
 }

@@ -1,5 +1,6 @@
 import type { BlobRepository } from '../blobs/ports.js';
 import type { BuildRepository } from '../builds/records.js';
+import type { BootLayerRepository, TrackRepository } from '../configs/ports.js';
 import type { DeviceRepository } from '../devices/ports.js';
 import type { BackupRepository } from '../disks/backup-records.js';
 import type { DiskRepository } from '../disks/records.js';
@@ -30,6 +31,8 @@ export interface Transaction {
   readonly disks: DiskRepository;
   readonly backups: BackupRepository;
   readonly builds: BuildRepository;
+  readonly bootLayers: BootLayerRepository;
+  readonly tracks: TrackRepository;
   readonly sessions: SessionRepository;
   readonly settings: SettingRepository;
 }

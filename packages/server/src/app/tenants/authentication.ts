@@ -1,5 +1,5 @@
 import { refusal, success, type Principal, type Result } from '@drover/contract';
-import { apiKeyPattern, endOf } from '../../domain/api-key.js';
+import { anyKeyPattern, endOf } from '../../domain/api-key.js';
 import type { Clock, Log } from '../ports.js';
 import type { Store } from '../store/ports.js';
 import type { Hashing, KeyRecord } from './ports.js';
@@ -10,6 +10,8 @@ const touchEveryMs = 60_000;
 export interface Authentication {
   /** Who a key belongs to. Refuses with auth.invalid, the same for a key never seen, revoked or expired. */
   readonly authenticate: (key: string) => Promise<Result<Principal>>;
+  /** When a key that is a way in ends; undefined: it is none. */
+  readonly endOfKey: (key: string) => Promise<{ readonly expiresAt: string | null } | undefined>;
 }
 
 export const createAuthentication = (deps: {
@@ -36,15 +38,20 @@ export const createAuthentication = (deps: {
     }
   };
 
+  const find = async (key: string): Promise<KeyRecord | undefined> => {
+    if (!anyKeyPattern.test(key)) return undefined;
+    const hash = hashing.sha256(key);
+    const found = await store.read((tx) => tx.keys.findByHash(hash));
+    if (found === undefined || !hashing.equal(found.hash, hash)) return undefined;
+    return endOf(found, new Date(clock.now()).toISOString()) === undefined ? found : undefined;
+  };
+
   return {
+    endOfKey: find,
     authenticate: async (key) => {
-      if (!apiKeyPattern.test(key)) return invalid();
-      const hash = hashing.sha256(key);
-      const found = await store.read((tx) => tx.keys.findByHash(hash));
-      const now = clock.now();
-      if (found === undefined || !hashing.equal(found.hash, hash)) return invalid();
-      if (endOf(found, new Date(now).toISOString()) !== undefined) return invalid();
-      await touch(found, now);
+      const found = await find(key);
+      if (found === undefined) return invalid();
+      await touch(found, clock.now());
       return success({ key: found.id, name: found.name, tenant: found.tenant, role: found.role });
     },
   };

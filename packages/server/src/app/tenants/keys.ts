@@ -4,11 +4,13 @@ import {
   type ApiKey,
   type ApiKeyCreate,
   type ApiKeyCreated,
+  type ApiKeyImport,
   type Page,
   type Principal,
   type Result,
 } from '@drover/contract';
 import { apiKeyFrom, endOf, hintOf } from '../../domain/api-key.js';
+import { demoKey } from '../../domain/demo.js';
 import { reaches, refuseBelow, tenantFilter } from '../../domain/tenancy.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
@@ -24,6 +26,8 @@ export interface KeyDeps {
 export interface Keys {
   /** The only answer that ever holds the key. Without `tenant` it belongs where the asking key does. */
   readonly create: (who: Principal, wanted: ApiKeyCreate, also?: Also<ApiKeyCreated>) => Promise<Result<ApiKeyCreated>>;
+  /** A key that is in use elsewhere already, taken as it is. Refuses with key.exists. */
+  readonly takeIn: (who: Principal, wanted: ApiKeyImport) => Promise<Result<ApiKey>>;
   readonly list: (
     who: Principal,
     page: { limit: number; cursor?: string | undefined },
@@ -45,6 +49,20 @@ export const createKeys = (deps: KeyDeps): Keys => {
         const made = await addKey(deps, tx, { ...wanted, tenant, by: who.key });
         await also?.(tx, made);
         return success(made);
+      });
+    },
+    takeIn: async (who, { key, ...wanted }) => {
+      const tenant = wanted.tenant === undefined ? who.tenant : wanted.tenant;
+      const refused =
+        refuseBelow(who, 'admin') ??
+        refuseForeign(who, tenant) ??
+        refusePast(wanted.expiresAt, now()) ??
+        refusePublic(key);
+      if (refused !== undefined) return refused;
+      return store.transaction(async (tx) => {
+        if (tenant !== null && (await tx.tenants.get(tenant)) === undefined) return noTenant(tenant);
+        if ((await tx.keys.findByHash(deps.hashing.sha256(key))) !== undefined) return isKnown();
+        return success(await storeKey(deps, tx, key, { ...wanted, tenant, by: who.key }));
       });
     },
     list: async (who, { limit, cursor }) => {
@@ -82,13 +100,24 @@ export const createKeys = (deps: KeyDeps): Keys => {
   };
 };
 
+type Wanted = Pick<ApiKeyCreate, 'name' | 'role' | 'expiresAt'> & { tenant: string | null; by: string | null };
+
 /** Makes a key in the caller's transaction, with its event. */
 export const addKey = async (
+  deps: Pick<KeyDeps, 'clock' | 'ids' | 'hashing'>,
+  tx: Transaction,
+  wanted: Wanted,
+): Promise<ApiKeyCreated> => {
+  const key = apiKeyFrom(deps.ids.randomHex(32));
+  return { ...(await storeKey(deps, tx, key, wanted)), key };
+};
+
+const storeKey = async (
   { clock, ids, hashing }: Pick<KeyDeps, 'clock' | 'ids' | 'hashing'>,
   tx: Transaction,
-  wanted: Pick<ApiKeyCreate, 'name' | 'role' | 'expiresAt'> & { tenant: string | null; by: string | null },
-): Promise<ApiKeyCreated> => {
-  const key = apiKeyFrom(ids.randomHex(32));
+  key: string,
+  wanted: Wanted,
+): Promise<ApiKey> => {
   const at = new Date(clock.now()).toISOString();
   const record: KeyRecord = {
     id: ids.next('key'),
@@ -110,7 +139,7 @@ export const addKey = async (
     subject: record.id,
     data: { name: record.name, role: record.role, by: wanted.by },
   });
-  return { ...presentKey(record), key };
+  return presentKey(record);
 };
 
 const presentKey = ({ hash: _hash, ...key }: KeyRecord): ApiKey => key;
@@ -135,6 +164,21 @@ const refusePast = (expiresAt: string | undefined, now: string) =>
     : refusal('request.invalid', 'The key would be expired before its first use', {
         errors: [{ field: 'expiresAt', message: 'is in the past', remedy: `Write a moment after ${now}.` }],
       });
+
+/** What everybody knows is no key. */
+const refusePublic = (key: string) =>
+  key === demoKey
+    ? refusal('request.invalid', 'The demo key is known to everybody', {
+        remedy: 'Give the cards a key of their own. What the demo key may read is switched on with `demo.enabled`.',
+        errors: [{ field: 'key', message: 'is the demo key' }],
+      })
+    : undefined;
+
+const isKnown = () =>
+  refusal('key.exists', 'This key is known here already, or was and is revoked', {
+    remedy: 'See `drover key list`; a key that was revoked does not come back.',
+    errors: [{ field: 'key', message: 'is known already' }],
+  });
 
 const noTenant = (id: string) =>
   refusal('tenant.not-found', `There is no tenant ${id}`, {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Log, Service } from '../../app/ports.js';
@@ -10,6 +10,8 @@ export interface HttpServerDeps {
   readonly log: Log;
   /** Aborted when stopping begins, so that event streams and uploads end. */
   readonly stopping: AbortController;
+  /** Looks at each request before the application does; false leaves it to that. */
+  readonly first?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** How long requests under way may take at stop, in ms. */
   readonly graceMs?: number;
 }
@@ -68,7 +70,8 @@ const closeServer = async (server: Server, graceMs: number): Promise<void> => {
   clearTimeout(cut);
 };
 
-export const createHttpServer = ({ app, listen, log, stopping, graceMs = 10_000 }: HttpServerDeps): HttpServer => {
+export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
+  const { app, listen, log, stopping, first = () => false, graceMs = 10_000 } = deps;
   const servers: Server[] = [];
   const urls = (): string[] =>
     servers.map((server) => {
@@ -88,7 +91,7 @@ export const createHttpServer = ({ app, listen, log, stopping, graceMs = 10_000 
       try {
         for (const { host, port } of listen) {
           const server = createServer((request, response) => {
-            app.routing(request, response);
+            if (!first(request, response)) app.routing(request, response);
           });
           // An upload may take hours and an event stream days: only silence ends a connection. Streams say something every 15 s.
           server.requestTimeout = 0;

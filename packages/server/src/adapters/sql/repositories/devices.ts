@@ -274,9 +274,21 @@ const identities = (context: Context): Part<'addIdentity' | 'removeIdentity' | '
   absorb: async (from, to) => {
     await context.db.updateTable('identities').set({ device: to }).where('device', '=', from).execute();
     await context.db.updateTable('sessions').set({ device: to }).where('device', '=', from).execute();
+    await takeBootLayer(context, from, to);
     await context.db.deleteFrom('devices').where('id', '=', from).execute();
   },
 });
+
+/** The boot config of a device that becomes another one goes along, unless that one has its own. */
+const takeBootLayer = async ({ db }: Context, from: string, to: string): Promise<void> => {
+  const own = await db.selectFrom('boot_layers').select('id').where('device', '=', to).executeTakeFirst();
+  if (own !== undefined) return;
+  await db
+    .updateTable('boot_layers')
+    .set({ device: to, place: `device/${to}` })
+    .where('device', '=', from)
+    .execute();
+};
 
 const secrets = ({ db }: Context): Part<'secrets' | 'saveSecrets'> => ({
   secrets: async (device) => {

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../../app/store/ports.js';
 import { createAuditRepository } from './audit.js';
 import { createBackupRepository } from './backups.js';
+import { createBootLayerRepository } from './boot-layers.js';
 import { createBuildRepository } from './builds.js';
 import { createBlobRepository } from './blobs.js';
 import type { Context } from './context.js';
@@ -14,6 +15,7 @@ import { createKeyRepository } from './keys.js';
 import { createSessionRepository } from './sessions.js';
 import { createSettingRepository } from './settings.js';
 import { createTenantRepository } from './tenants.js';
+import { createTrackRepository } from './tracks.js';
 import { createUploadRepository } from './uploads.js';
 
 type Made = { -readonly [K in keyof Transaction]?: Transaction[K] };
@@ -65,6 +67,12 @@ class Repositories implements Transaction {
   }
   get builds(): Transaction['builds'] {
     return (this.#made.builds ??= createBuildRepository(this.#context));
+  }
+  get bootLayers(): Transaction['bootLayers'] {
+    return (this.#made.bootLayers ??= createBootLayerRepository(this.#context));
+  }
+  get tracks(): Transaction['tracks'] {
+    return (this.#made.tracks ??= createTrackRepository(this.#context));
   }
   get sessions(): Transaction['sessions'] {
     return (this.#made.sessions ??= createSessionRepository(this.#context));

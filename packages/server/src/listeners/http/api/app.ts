@@ -7,12 +7,15 @@ import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { authenticateRequest } from './authentication.js';
 import { openApiDocument, registerOpenApi } from './openapi.js';
 import type { ApiDeps } from './operation.js';
-import { registerPublished, type PublishedDeps } from './published.js';
+import { registerPublished, type PublishedDeps } from '../cattlepi/images.js';
+import { registerCattlepi } from '../cattlepi/routes.js';
+import type { Cards } from '../../../app/configs/cards.js';
 import { methodsOf, registerApi } from './register.js';
 
 export interface ApiAppDeps {
   readonly api: ApiDeps;
   readonly published: Pick<PublishedDeps, 'published' | 'publicUrl'>;
+  readonly cards: Cards;
   readonly ids: Ids;
   readonly log: Log;
   readonly checks: readonly Check[];
@@ -25,6 +28,10 @@ export interface ApiAppDeps {
 }
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
+
+/** Below `/images/` a key may stand in the path. */
+const loggedPath = (request: FastifyRequest): string =>
+  pathOf(request).replace(/^(\/+images\/+)(?!(?:global|own)(?:\/|$))[^/]+/, '$1[redacted]');
 
 /** A caller's own request id is kept where it is short and plain, so that it can be followed through proxies. */
 const requestIdOf = (header: string | string[] | undefined, ids: Ids): string =>
@@ -69,7 +76,7 @@ const logAnswers = (app: FastifyInstance, log: Log, metrics: HttpMetrics): void 
     metrics.observe({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1000 });
     const fields = {
       method: request.method,
-      path: pathOf(request),
+      path: loggedPath(request),
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
       requestId: request.id,
@@ -146,6 +153,7 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   await registerOpenApi(app, deps.version);
   await registerApi(app, api);
   registerPublished(app, { ...deps.published, api, log });
+  await registerCattlepi(app, { api, cards: deps.cards, publicUrl: deps.published.publicUrl });
   registerHealth(app, { checks: deps.checks, stopping: api.stopping });
   await registerGuardedMetrics(app, deps);
   app.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome(deps.version)));

@@ -57,7 +57,14 @@ const absent = async (): Promise<never> => Promise.reject(new Error('no handler 
 export const createFakeApi = async (
   handlers: Partial<Handlers> = {},
   streams: Partial<StreamHandlers> = {},
-  { bytes, ...more }: Partial<Omit<ApiAppDeps['api'], 'bytes'>> & { readonly bytes?: Partial<BytesHandlers> } = {},
+  {
+    bytes,
+    cards,
+    ...more
+  }: Partial<Omit<ApiAppDeps['api'], 'bytes'>> & {
+    readonly bytes?: Partial<BytesHandlers>;
+    readonly cards?: Partial<ApiAppDeps['cards']>;
+  } = {},
 ): Promise<FakeApi> => {
   const audited: FakeApi['audited'] = [];
   const logged: FakeApi['logged'] = [];
@@ -115,6 +122,11 @@ export const createFakeApi = async (
     published: {
       published: { index: absent, file: absent },
       publicUrl: undefined,
+    },
+    cards: {
+      ...{ quick: () => undefined, config: absent, post: absent, remove: absent, seen: absent, track: absent },
+      say: () => refusal('server.fault', 'no cards in this test'),
+      ...cards,
     },
     ids: { next: (prefix) => `${prefix}_${String((count += 1)).padStart(26, '0')}`, randomHex: () => '00' },
     log,

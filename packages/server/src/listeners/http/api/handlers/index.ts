@@ -1,6 +1,7 @@
 import type { BytesHandlers, Handlers, StreamHandlers, TextHandlers } from '../handlers.js';
 import type { Events } from '../../../../app/events/events.js';
 import { backupHandlers, type BackupUseCases } from './backups.js';
+import { bootConfigHandlers, type BootConfigUseCases } from './boot-configs.js';
 import { buildHandlers, type BuildUseCases } from './builds.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { diskHandlers, type DiskUseCases } from './disks.js';
@@ -14,6 +15,7 @@ import { tenantHandlers, type TenantUseCases } from './tenants.js';
 export interface UseCases
   extends
     BackupUseCases,
+    BootConfigUseCases,
     BuildUseCases,
     DeviceUseCases,
     DiskUseCases,
@@ -38,6 +40,7 @@ export const createHandlers = (
       ...deviceHandlers(useCases),
       ...diskHandlers(useCases),
       ...backups.handlers,
+      ...bootConfigHandlers(useCases),
       ...builds.handlers,
       ...imageHandlers(useCases),
       ...jobHandlers(useCases),

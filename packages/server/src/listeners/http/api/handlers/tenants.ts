@@ -21,6 +21,7 @@ type Operations =
   | 'updateTenant'
   | 'listKeys'
   | 'createKey'
+  | 'importKey'
   | 'revokeKey'
   | 'listAudit';
 
@@ -38,6 +39,7 @@ export const tenantHandlers = ({
   updateTenant: ({ principal }, { params, body }) => tenants.update(principal, params.ref, body),
   listKeys: ({ principal }, { query }) => keys.list(principal, query),
   createKey: ({ principal, also }, { body }) => keys.create(principal, body, also),
+  importKey: ({ principal }, { body }) => keys.takeIn(principal, body),
   revokeKey: ({ principal }, { params }) => keys.revoke(principal, params.id),
   listAudit: ({ principal }, { query }) => audit.list(principal, query),
 });
