@@ -130,6 +130,18 @@ describe.each(adapters())('boot configs on $name', ({ create }) => {
     ]);
   });
 
+  it('refuse what boards would not understand of what they go by, by its name', async () => {
+    const { server, admin } = await open();
+    const refused = await put(server, admin, 'default', {
+      config: { autoupdate: 'sometimes', update: { window: 'at night' }, persist: ['/var/lib/app'] },
+    });
+    expect(refused).toMatchObject({
+      code: 'request.invalid',
+      errors: [{ field: 'document.config.autoupdate' }, { field: 'document.config.update.window' }],
+    });
+    expect(await server.layers.get(admin, 'default')).toMatchObject({ code: 'boot-config.not-found' });
+  });
+
   it('refuse a change of what was changed meanwhile', async () => {
     const { server, admin } = await open();
     valueOf(await put(server, admin, 'default', { usercode: 'YQ==' }, { version: 0 }));

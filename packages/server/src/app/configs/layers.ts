@@ -14,6 +14,7 @@ import {
   type Refusal,
   type Result,
 } from '@drover/contract';
+import { settingFaults } from '../../domain/config-settings.js';
 import { diffDocuments } from '../../domain/document-diff.js';
 import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
 import type { Store, Transaction } from '../store/ports.js';
@@ -100,7 +101,7 @@ export const createBootLayers = (deps: LayersDeps): BootLayers => {
       }),
     put: (who, ref, wanted, etag) =>
       change(who, ref, { etag, version: wanted.version }, async (tx, place) => {
-        const unfit = await refuseImage(tx, place, wanted.document);
+        const unfit = refuseSettings(wanted.document) ?? (await refuseImage(tx, place, wanted.document));
         return unfit ?? save(deps, tx, who, place, wanted);
       }),
     remove: (who, ref, reason, etag) =>
@@ -165,6 +166,17 @@ const refuseImage = async (
   const found = await imageOfDocument(tx, tenant, document);
   if (found === undefined || found.ok) return undefined;
   return { ...found, errors: [{ field: 'document.image', message: 'cannot be given to cards' }] };
+};
+
+/** The free part is free, but for what boards go by. */
+const refuseSettings = ({ config }: BootDocument): Refusal | undefined => {
+  const faults = settingFaults(config ?? {});
+  if (faults.length === 0) return undefined;
+  const errors = faults.map(({ path, message }) => ({ field: `document.config.${path}`, message }));
+  return refusal('request.invalid', errors.map(({ field, message }) => `${field} ${message}`).join('; ') + '.', {
+    errors,
+    remedy: 'What boards understand is listed in docs/how-to/boot-configs.md.',
+  });
 };
 
 const noVersion = (ref: string, version: number): Refusal =>
