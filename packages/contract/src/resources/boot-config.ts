@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BootLayerId, DeviceId, ImageRef, KeyId, LabelSelector, Sha256, TenantId, Timestamp } from '../primitives.js';
 
 /** Bytes of a document as JSON in UTF-8. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KeyId, pageOf, PageQuery } from '../primitives.js';
 import {
   BootConfigDiff,
