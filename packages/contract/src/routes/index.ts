@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { LabelSelector } from '../primitives.js';
 import { backupsRoutes } from './backups.js';
 import { buildsRoutes } from './builds.js';
+import { cardsRoutes } from './cards.js';
 import { devicesRoutes } from './devices.js';
 import { disksRoutes } from './disks.js';
 import { imagesRoutes } from './images.js';
@@ -20,6 +21,7 @@ export const routes = {
   ...backupsRoutes,
   ...imagesRoutes,
   ...buildsRoutes,
+  ...cardsRoutes,
   ...jobsRoutes,
   ...sessionsRoutes,
   ...tenantsRoutes,

@@ -21,6 +21,8 @@ export interface ApiDeps {
   readonly idempotency: Idempotency;
   readonly authenticate: (key: string) => Promise<Result<Principal>>;
   readonly bootPlane: BootPlaneState;
+  /** Where boards reach the boot plane that reached us at this address of ours. */
+  readonly bootPlaneUrl: (localAddress: string) => string | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -53,6 +55,7 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
       streamClosed: metrics.streamClosed,
     },
     published: { published: deps.published, publicUrl: settings.http.publicUrl },
+    bootPlaneUrl: deps.bootPlaneUrl,
     ids,
     log,
     checks: readinessChecks(storage.store, settings.dataDir, bootPlane),

@@ -52,6 +52,7 @@ export interface Tables {
   telemetry_batches: TelemetryBatchRow;
   leases: LeaseRow;
   settings: SettingRow;
+  card_versions: CardVersionRow;
 }
 
 /** JSON kept as text. */
@@ -245,7 +246,7 @@ export interface BuildFileRow {
 
 export interface DerivativeRow {
   image: string;
-  kind: 'boot-tree' | 'initramfs' | 'root-squashfs';
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'card-initramfs' | 'boot-set';
   variant: string;
   blob: string;
   size: number;
@@ -363,4 +364,11 @@ export interface LeaseRow {
 export interface SettingRow {
   name: string;
   value: string;
+}
+
+export interface CardVersionRow {
+  device: string;
+  version: number;
+  digest: string;
+  changed_at: string;
 }

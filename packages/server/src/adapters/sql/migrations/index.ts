@@ -7,6 +7,7 @@ import { backups } from './0005-backups.js';
 import { backupQuota } from './0006-backup-quota.js';
 import { restoredDisks } from './0007-restored-disks.js';
 import { builds } from './0008-builds.js';
+import { cardVersions } from './0011-card-versions.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -17,4 +18,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0006-backup-quota': backupQuota(traits),
   '0007-restored-disks': restoredDisks(traits),
   '0008-builds': builds(traits),
+  '0011-card-versions': cardVersions(traits),
 });

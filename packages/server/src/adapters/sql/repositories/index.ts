@@ -3,6 +3,7 @@ import { createAuditRepository } from './audit.js';
 import { createBackupRepository } from './backups.js';
 import { createBuildRepository } from './builds.js';
 import { createBlobRepository } from './blobs.js';
+import { createCardVersionRepository } from './card-versions.js';
 import type { Context } from './context.js';
 import { createDeviceRepository } from './devices.js';
 import { createDiskRepository } from './disks.js';
@@ -68,6 +69,9 @@ class Repositories implements Transaction {
   }
   get sessions(): Transaction['sessions'] {
     return (this.#made.sessions ??= createSessionRepository(this.#context));
+  }
+  get cardVersions(): Transaction['cardVersions'] {
+    return (this.#made.cardVersions ??= createCardVersionRepository(this.#context));
   }
   get settings(): Transaction['settings'] {
     return (this.#made.settings ??= createSettingRepository(this.#context));

@@ -5,12 +5,13 @@ import { registerHealth, type Check } from '../health.js';
 import { registerMetrics, type HttpMetrics } from '../metrics.js';
 import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { authenticateRequest } from './authentication.js';
+import { registerBootPlane, type BootPlaneDeps } from './boot-plane.js';
 import { openApiDocument, registerOpenApi } from './openapi.js';
 import type { ApiDeps } from './operation.js';
 import { registerPublished, type PublishedDeps } from './published.js';
 import { methodsOf, registerApi } from './register.js';
 
-export interface ApiAppDeps {
+export interface ApiAppDeps extends BootPlaneDeps {
   readonly api: ApiDeps;
   readonly published: Pick<PublishedDeps, 'published' | 'publicUrl'>;
   readonly ids: Ids;
@@ -145,6 +146,7 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   logAnswers(app, log, metrics);
   await registerOpenApi(app, deps.version);
   await registerApi(app, api);
+  registerBootPlane(app, deps);
   registerPublished(app, { ...deps.published, api, log });
   registerHealth(app, { checks: deps.checks, stopping: api.stopping });
   await registerGuardedMetrics(app, deps);

@@ -58,6 +58,7 @@ export const createFakeApi = async (
   handlers: Partial<Handlers> = {},
   streams: Partial<StreamHandlers> = {},
   { bytes, ...more }: Partial<Omit<ApiAppDeps['api'], 'bytes'>> & { readonly bytes?: Partial<BytesHandlers> } = {},
+  app: Partial<Pick<ApiAppDeps, 'bootPlaneUrl'>> = {},
 ): Promise<FakeApi> => {
   const audited: FakeApi['audited'] = [];
   const logged: FakeApi['logged'] = [];
@@ -112,6 +113,7 @@ export const createFakeApi = async (
       streamClosed: () => undefined,
       ...more,
     },
+    bootPlaneUrl: () => undefined,
     published: {
       published: { index: absent, file: absent },
       publicUrl: undefined,
@@ -124,6 +126,7 @@ export const createFakeApi = async (
     version: '0.1.0',
     maxBodySize: 10_000,
     trustProxy: false,
+    ...app,
   };
   return { deps, app: await createApiApp(deps), audited, logged, stopping, idempotency };
 };

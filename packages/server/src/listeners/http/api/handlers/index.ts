@@ -2,6 +2,7 @@ import type { BytesHandlers, Handlers, StreamHandlers, TextHandlers } from '../h
 import type { Events } from '../../../../app/events/events.js';
 import { backupHandlers, type BackupUseCases } from './backups.js';
 import { buildHandlers, type BuildUseCases } from './builds.js';
+import { cardHandlers, type CardUseCases } from './cards.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { diskHandlers, type DiskUseCases } from './disks.js';
 import { eventHandlers } from './events.js';
@@ -15,6 +16,7 @@ export interface UseCases
   extends
     BackupUseCases,
     BuildUseCases,
+    CardUseCases,
     DeviceUseCases,
     DiskUseCases,
     ImageUseCases,
@@ -35,6 +37,7 @@ export const createHandlers = (
   return {
     handlers: {
       ...tenantHandlers(useCases),
+      ...cardHandlers(useCases),
       ...deviceHandlers(useCases),
       ...diskHandlers(useCases),
       ...backups.handlers,
