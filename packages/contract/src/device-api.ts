@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Mac, RootMode, Serial, SessionId, Sha256 } from './primitives.js';
+import { DeviceId, Mac, RootMode, Serial, SessionId, Sha256 } from './primitives.js';
 
 /**
  * What a board's initramfs and agent say to the boot plane, below `/device/v1`. Answers are `key=value` lines, because a board has busybox and no
@@ -8,10 +8,15 @@ import { Mac, RootMode, Serial, SessionId, Sha256 } from './primitives.js';
  * - `GET  /device/v1/time`: `time=<unix seconds>`; no credential.
  * - `POST /device/v1/boots`: what a board whose kernel came from a card asks first: form body {@link BootForm}, where its card has a key
  *   `Authorization: Bearer <key>` (role device); answers {@link CardBoot} as lines: what a network boot has on its command line. 503 with Retry-After while there
- *   is nothing to boot; 403 when this card may not boot here, or the assigned image has no modules for the kernel that runs.
+ *   is nothing to boot; 403 when this card may not boot here, or the assigned image has no modules for the kernel that runs. With root mode `sd` a card that says
+ *   which set of boot files runs is let in with any kernel: it is about to get another one.
  * - `POST /device/v1/sessions/{id}/exchange`: form body {@link ExchangeForm}; answers {@link ExchangeAnswer} as lines. 503 with Retry-After while the root
  *   is being prepared or the control plane is away; 403 when the secret is wrong, expired or was used with another nonce (the session is then revoked).
+ * - `GET  /device/v1/sessions/{id}/card?nonce=`: root mode `sd`: what the card is to hold, as signify(1) signs and verifies a message with its signature in front
+ *   of it (`signify -V -e`): the message is {@link CardAnswer} as lines; credential. 503 as for the exchange.
  * - `GET  /device/v1/sessions/{id}/root`: the root image (squashfs), ranges; `Authorization: Bearer <credential>`.
+ * - `GET  /device/v1/sessions/{id}/boot`, `/config`: root mode `sd`: the tars of the last answer of `/card`, ranges; credential. These two and `/root` are 404
+ *   where no such answer was given, or the server no longer has what it promised: ask `/card` again.
  * - `GET  /device/v1/sessions/{id}/identity`: a tar unpacked over the root: machine-id, hostname, SSH host keys; credential.
  * - `GET  /device/v1/sessions/{id}/disks?known=&has=&busy=`: the data disks of the board ({@link DiskLine}), as soon as they are others than those of the
  *   version `known`, or after a minute at most: whoever asks again at once follows them; credential. 503 while the server does not know.
@@ -45,6 +50,8 @@ export const BootForm = z.object({
   release: z.string().min(1).max(128),
   /** Id or name of the device the card was made for. */
   device: z.string().min(1).max(64).optional(),
+  /** `drover.boot` of the command line: which set of boot files runs. Absent on a card without sets. */
+  boot: Sha256.optional(),
 });
 export type BootForm = z.infer<typeof BootForm>;
 
@@ -63,6 +70,12 @@ export const ExchangeForm = z.object({
   mac: z.string().max(17).optional(),
   serial: z.string().max(16).optional(),
   release: z.string().max(128).optional(),
+  /** sha256 of roots that the card has, with commas. */
+  known: z
+    .string()
+    .regex(/^([0-9a-f]{64}(,[0-9a-f]{64}){0,3})?$/)
+    .transform((text) => text.split(',').filter((digest) => digest !== ''))
+    .optional(),
 });
 export type ExchangeForm = z.infer<typeof ExchangeForm>;
 
@@ -77,6 +90,9 @@ const Granted = z.object({
 /** Root mode `ram`: the squashfs to download. */
 const DownloadedRoot = Granted.extend({ mode: z.literal('ram'), rootSha256: Sha256, rootSize: z.number().int() });
 
+/** Root mode `sd`: what the card is to hold is told by `/card`, signed. */
+const CachedRoot = Granted.extend({ mode: z.literal('sd') });
+
 /** Root modes on a network block device of the server, at the address the board calls it by. */
 const AttachedRoot = Granted.extend({
   mode: z.enum(['nbd', 'stream']),
@@ -90,8 +106,43 @@ const AttachedRoot = Granted.extend({
   nbdFs: z.enum(['ext2', 'ext3', 'ext4', 'squashfs']),
 });
 
-export const ExchangeAnswer = z.discriminatedUnion('mode', [DownloadedRoot, AttachedRoot]);
+export const ExchangeAnswer = z.discriminatedUnion('mode', [DownloadedRoot, CachedRoot, AttachedRoot]);
 export type ExchangeAnswer = z.infer<typeof ExchangeAnswer>;
+
+/** Parameters on the command line of a set of boot files: which set it is, and the root it came with. */
+export const setParameters = { boot: 'drover.boot', root: 'drover.root' } as const;
+
+export const CardQuery = z.object({
+  /** 32 hex digits the board chose for this question: an answer without it is an old one. */
+  nonce: z.string().regex(/^[0-9a-f]{32}$/),
+});
+export type CardQuery = z.infer<typeof CardQuery>;
+
+/** What a self-updating card is to hold. The board believes it by its signature, `device` and `nonce`, and never goes back to a lower `version`. */
+export const CardAnswer = z.object({
+  card: z.literal(1),
+  device: DeviceId,
+  /** Grows when and only when anything below but `nonce` and `time` is another. */
+  version: z.number().int(),
+  nonce: z.string(),
+  time: z.number().int(),
+  hostname: deviceValue,
+  overlaySize: deviceValue,
+  /** `name:version`. */
+  image: deviceValue,
+  rootSha256: Sha256,
+  rootSize: z.number().int(),
+  /** Of the tar of the set. */
+  bootSha256: Sha256,
+  bootSize: z.number().int(),
+  /** What the command line of the set has as `drover.boot`: a file cannot hold its own digest, so this is one of all that the set is made from. */
+  bootId: Sha256,
+  configSha256: Sha256,
+  configSize: z.number().int(),
+  /** Second line of the public key that answers will be signed with next. */
+  nextKey: deviceValue.optional(),
+});
+export type CardAnswer = z.infer<typeof CardAnswer>;
 
 /** Steps the device runtime reports, in order. */
 export const bootSteps = [
@@ -102,10 +153,15 @@ export const bootSteps = [
   'ask',
   'clock',
   'exchange',
+  'signed',
+  'config',
   'attach',
   'download',
   'verify',
+  'update',
+  'trial',
   'mount',
+  'bootcode',
   'identity',
   'prepare',
   'switch',

@@ -65,6 +65,8 @@ export const errorTable = {
   'build.not-found': { status: 404, exit: 3, title: 'No such build' },
   'build.unfinished': { status: 409, exit: 4, title: 'The build has not ended yet' },
   'build.pinned': { status: 409, exit: 4, title: 'The build is to be kept' },
+  'card-key.state': { status: 409, exit: 4, title: 'The key that signs for cards is not in a state that allows this' },
+  'card.not-promised': { status: 404, exit: 3, title: 'This is not what the card was promised last' },
   'card.disk-refused': { status: 409, exit: 4, title: 'This disk is not made a card' },
   'card.damaged': { status: 422, exit: 1, title: 'The card does not keep what is written to it' },
   'upload.not-found': { status: 404, exit: 3, title: 'No such upload' },

@@ -1,7 +1,7 @@
 import type { Result } from '@drover/contract';
 import type { CpioEntry, Ext4Volume } from '@drover/disk-image';
 import { digestOf, readDeviceScripts } from './device-scripts.js';
-import { helperFiles } from './helpers/packages.js';
+import { cardFiles, helperFiles } from './helpers/packages.js';
 import type { HelperStore } from './helpers/store.js';
 import { composeModules, type ModulesPart } from './module-part.js';
 import { wantedModules } from './kernel-modules/wanted.js';
@@ -18,6 +18,8 @@ export interface ComposerDeps {
 export interface InitramfsComposer {
   /** busybox and our scripts. The same bytes for every image of that architecture. */
   composeCommon(architecture: Architecture, signal: AbortSignal): Promise<InitramfsPart>;
+  /** What only a self-updating card needs, to stand behind the common part. */
+  composeCard(architecture: Architecture, signal: AbortSignal): Promise<InitramfsPart>;
   /**
    * Modules of one kernel, from the image's own root. Refuses with image.unfit when the root has none for that release or the kernel
    * cannot mount what a root in memory is made of.
@@ -30,6 +32,8 @@ export interface InitramfsComposer {
   ): Promise<Result<ModulesPart>>;
   /** Changes when what goes into a part changes, besides the image. Fetches nothing. */
   recipe(): Promise<string>;
+  /** The same for the part for cards. */
+  cardRecipe(): Promise<string>;
 }
 
 /** The console is there before devtmpfs is mounted, so that the first words are not lost. */
@@ -58,6 +62,21 @@ async function commonEntries(
   return entries;
 }
 
+const modeOf = (bytes: Buffer): number => (bytes.toString('latin1', 0, 4) === '\x7fELF' ? 0o755 : 0o644);
+
+async function cardEntries(
+  { helpers }: ComposerDeps,
+  architecture: Architecture,
+  signal: AbortSignal,
+): Promise<CpioEntry[]> {
+  const found = await helpers.cardHelpers(architecture, signal);
+  const versions = found.map(({ name, version }) => `${name}=${version}\n`).join('');
+  return [
+    ...found.map(({ path, bytes }): CpioEntry => ({ kind: 'file', path, mode: modeOf(bytes), data: bytes })),
+    { kind: 'file', path: 'lib/drover/card/version', mode: 0o644, data: Buffer.from(versions) },
+  ];
+}
+
 export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
   return {
     composeCommon: async (architecture, signal) =>
@@ -66,6 +85,8 @@ export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
         architecture,
         release: null,
       }),
+    composeCard: async (architecture, signal) =>
+      storePart(deps.put, await cardEntries(deps, architecture, signal), { kind: 'card', architecture, release: null }),
     composeModules: (volume, release, architecture, signal) =>
       composeModules(deps.put, volume, { release, architecture }, signal),
     recipe: async () => {
@@ -78,5 +99,11 @@ export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
         ...scripts.flatMap(({ path, mode, data }) => [`${path} ${mode}`, data]),
       ]);
     },
+    cardRecipe: async () =>
+      digestOf([
+        `layout ${layout} level ${level}`,
+        JSON.stringify(cardFiles('arm64')),
+        ...(await deps.helpers.cardVersions()),
+      ]),
   };
 }

@@ -9,9 +9,9 @@ const gzip = promisify(gzipCallback);
 
 /** A compressed archive, put behind others or before them. */
 export interface InitramfsPart {
-  readonly kind: 'common' | 'modules';
+  readonly kind: 'common' | 'card' | 'modules';
   readonly architecture: Architecture;
-  /** Kernel release the modules are for; null for the common part. */
+  /** Kernel release the modules are for; null for the others. */
   readonly release: string | null;
   readonly blob: string;
   readonly size: number;

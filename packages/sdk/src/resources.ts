@@ -58,6 +58,7 @@ const names = {
   },
   uploads: { create: 'createUpload', get: 'getUpload', delete: 'deleteUpload' },
   jobs: { list: 'listJobs', get: 'getJob', cancel: 'cancelJob', retry: 'retryJob' },
+  cardKey: { get: 'getCardKeys', roll: 'rollCardKey' },
   blobs: { verify: 'verifyBlobs', collect: 'collectBlobs' },
   sessions: { list: 'listSessions', get: 'getSession', timeline: 'getTimeline' },
   events: { list: 'listEvents' },

@@ -6,6 +6,7 @@ import { createIds, systemClock } from './adapters/system/index.js';
 import { hashing } from './adapters/hashing/index.js';
 import type { BootBackend } from './app/boot/ports.js';
 import { createTimelineFeed } from './app/boot/feed.js';
+import { createCardKeys, signingKeys } from './app/boot/signing-key.js';
 import { createSessionQueries } from './app/boot/session-queries.js';
 import { createWatchTimelines } from './app/boot/watch-timelines.js';
 import { createCollectJob } from './app/blobs/collect-job.js';
@@ -23,6 +24,7 @@ import { createPrepare } from './app/devices/prepare.js';
 import { createProvisioning } from './app/devices/provisioning.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
+import { refreshBootSets } from './app/images/boot-set-job.js';
 import { createImageDownloads } from './app/images/downloads.js';
 import { createImages } from './app/images/images.js';
 import { refreshInitramfs } from './app/images/root-job.js';
@@ -121,6 +123,7 @@ const startParts = async (
   if (admin !== undefined) onFirstKey(admin.key, adminKeyFile(settings.dataDir));
   const defaultTenant = tenant.id;
 
+  await store.transaction((tx) => signingKeys(tx, ids));
   const enqueue = createEnqueue({ clock, ids });
   const progress = createProgressFeed({ log });
   const waiting = createWaiting({ clock });
@@ -140,7 +143,8 @@ const startParts = async (
     rootDisks.retire(tx, device, disk);
   const authentication = createAuthentication({ store, clock, hashing, log });
   const boot = createBoot(settings, storage, {
-    ...{ clock, ids, log, feed, defaultTenant, diskOrders, retire },
+    ...{ clock, ids, log, feed, defaultTenant, diskOrders, retire, enqueue },
+    effectiveConfig: async () => '{}',
     authenticate: (key) => authentication.authenticate(key),
   });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
@@ -166,9 +170,15 @@ const startParts = async (
   await begin('tracks of cards', configs.tracks);
   await begin('boot sessions', boot.sweeper);
   await begin('backend', createBackendServer({ backend: boot.backend, path: backendSocket(settings.dataDir), log }));
-  await refreshInitramfs({ store, initramfs: work.initramfs, enqueue }).catch((error: unknown) => {
-    log.warn({ err: error }, 'initramfs of an older Drover could not be looked for; boards go on with those they have');
-  });
+  const refresh = { store, initramfs: work.initramfs, enqueue };
+  await refreshInitramfs(refresh)
+    .then(() => refreshBootSets(refresh))
+    .catch((error: unknown) => {
+      log.warn(
+        { err: error },
+        'initramfs of an older Drover could not be looked for; boards go on with those they have',
+      );
+    });
   await begin(
     'jobs',
     createJobRunner({
@@ -205,6 +215,7 @@ const startParts = async (
   const server = await createApiServer({
     ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
     authenticate: visitors.authenticate,
+    bootPlaneUrl: (local) => bootUrl(settings.boot, networkInterfaces(), local),
     published: building.published,
     cards: configs.cards,
     useCases: {
@@ -238,6 +249,7 @@ const startParts = async (
       }),
       tenants: createTenants({ store, clock, ids }),
       keys: createKeys({ store, clock, ids, hashing }),
+      cardKeys: createCardKeys({ store, clock, ids }),
       audit: createAudit({ store, clock }),
       events: createEvents({ store, feed: store.events, progress }),
       sessions,

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createToolRunner } from '@drover/tools';
 import type { Settings } from './config.js';
 
-/** A program kept for the network-boot initramfs. */
+/** A program kept for the initramfs of boards. */
 export interface FetchedHelper {
   readonly architecture: string;
   readonly name: string;
@@ -26,9 +26,8 @@ export const fetchHelpers = async (
   const fetched: FetchedHelper[] = [];
   for (const architecture of ['arm64', 'armhf', 'armel'] as const) {
     onProgress(architecture);
-    for (const { name, version, licence } of await store.helpers(architecture, signal)) {
-      fetched.push({ architecture, name, version, licence });
-    }
+    const found = [...(await store.helpers(architecture, signal)), ...(await store.cardHelpers(architecture, signal))];
+    for (const { name, version, licence } of found) fetched.push({ architecture, name, version, licence });
   }
   return fetched;
 };

@@ -7,11 +7,15 @@ import type { ReportQueue } from './runtime-reports.js';
 import type { BootImage } from './types.js';
 
 /** Steps of a board that boots over the network into a root in RAM; the others are a card's, or of a root that is attached. */
-export type PlayedStep = Exclude<BootStep, 'card' | 'ask' | 'attach'>;
+export type PlayedStep = Exclude<
+  BootStep,
+  'card' | 'ask' | 'signed' | 'config' | 'attach' | 'update' | 'trial' | 'bootcode'
+>;
 
-export const playedSteps: readonly PlayedStep[] = bootSteps.filter(
-  (step): step is PlayedStep => step !== 'card' && step !== 'ask' && step !== 'attach',
-);
+const unplayed: ReadonlySet<BootStep> = new Set([
+  ...(['card', 'ask', 'signed', 'config', 'attach', 'update', 'trial', 'bootcode'] as const),
+]);
+export const playedSteps: readonly PlayedStep[] = bootSteps.filter((step): step is PlayedStep => !unplayed.has(step));
 
 /** What may be made to go wrong, for tests of what a server makes of it. */
 export interface RuntimeFaults {

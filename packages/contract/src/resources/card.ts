@@ -21,3 +21,17 @@ export const CardSettings = z
   })
   .partial();
 export type CardSettings = z.infer<typeof CardSettings>;
+
+/** Keys that sign what self-updating cards are told, each as a file that signify(1) reads: a comment, and a line of base64. */
+export const CardKeys = z.object({
+  publicKey: z.string(),
+  /** Announced by answers that the first one signs; null: none. */
+  next: z.string().nullable(),
+});
+export type CardKeys = z.infer<typeof CardKeys>;
+
+export const CardKeyRoll = z.object({
+  /** The next key signs from now on, instead of making one. */
+  finish: z.boolean().default(false),
+});
+export type CardKeyRoll = z.infer<typeof CardKeyRoll>;

@@ -8,6 +8,8 @@ export const eventTypes = [
   'tenant.updated',
   'key.created',
   'key.revoked',
+  'card-key.rolled',
+  'card-key.switched',
   'device.discovered',
   'device.registered',
   'device.adopted',

@@ -3,6 +3,7 @@ import { LabelSelector } from '../primitives.js';
 import { backupsRoutes } from './backups.js';
 import { bootConfigsRoutes } from './boot-configs.js';
 import { buildsRoutes } from './builds.js';
+import { cardsRoutes } from './cards.js';
 import { devicesRoutes } from './devices.js';
 import { disksRoutes } from './disks.js';
 import { imagesRoutes } from './images.js';
@@ -22,6 +23,7 @@ export const routes = {
   ...backupsRoutes,
   ...imagesRoutes,
   ...buildsRoutes,
+  ...cardsRoutes,
   ...jobsRoutes,
   ...sessionsRoutes,
   ...tenantsRoutes,

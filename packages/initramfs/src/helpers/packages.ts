@@ -27,14 +27,26 @@ const perlFolder = 'lib/drover/perl';
 const perlLicence = 'Artistic-1.0-Perl OR GPL-1.0-or-later';
 
 /** A library under the name it is asked for by, in the folder where the runtime looks. */
-const library = (triplet: string, name: string, from: string, source = name): HelperFile => ({
+const library = (
+  triplet: string,
+  name: string,
+  from: string,
+  { source = name, folder = perlFolder, licence = 'LGPL-2.1-or-later' } = {},
+): HelperFile => ({
   name,
-  path: `${perlFolder}/${name}`,
+  path: `${folder}/${name}`,
   package: from,
   sources: [`lib/${triplet}/${source}`, `usr/lib/${triplet}/${source}`],
   kind: 'elf',
-  licence: 'LGPL-2.1-or-later',
+  licence,
 });
+
+/** Files that go into one part of an initramfs, and are fetched together. */
+export interface HelperSet {
+  /** Its folder in the cache. */
+  folderOf(architecture: Architecture): string;
+  files(architecture: Architecture): readonly HelperFile[];
+}
 
 /** Files of every initramfs: busybox runs the boot; a bare Perl attaches network block devices (device/lib/nbd-attach). */
 export function helperFiles(architecture: Architecture): readonly HelperFile[] {
@@ -58,9 +70,44 @@ export function helperFiles(architecture: Architecture): readonly HelperFile[] {
     },
     perlModule('strict.pm'),
     perlModule('warnings.pm'),
-    library(triplet, 'ld.so', 'libc6', loader),
+    library(triplet, 'ld.so', 'libc6', { source: loader }),
     library(triplet, 'libc.so.6', 'libc6'),
     library(triplet, 'libm.so.6', 'libc6'),
     library(triplet, 'libcrypt.so.1', 'libcrypt1'),
   ];
 }
+
+const cardFolder = 'lib/drover/card';
+
+/**
+ * What a self-updating card needs besides: signify judges what the server says, e2fsprogs make and mend the card's own file system. They run by the loader and
+ * the C library of the common part.
+ */
+export function cardFiles(architecture: Architecture): readonly HelperFile[] {
+  const { triplet } = abi[architecture];
+  const ours = (name: string, from: string, licence: string): HelperFile =>
+    library(triplet, name, from, { folder: cardFolder, licence });
+  const e2fsprogs = (name: string, source: string, kind: HelperFile['kind']): HelperFile => ({
+    ...{ name, path: `${cardFolder}/${name}`, package: 'e2fsprogs', licence: 'GPL-2.0-only' },
+    ...{ sources: [source, `usr/${source}`], kind },
+  });
+  return [
+    {
+      ...{ name: 'signify', path: `${cardFolder}/signify`, package: 'signify-openbsd', licence: 'ISC' },
+      ...{ sources: ['bin/signify-openbsd', 'usr/bin/signify-openbsd'], kind: 'elf' },
+    },
+    e2fsprogs('mke2fs', 'sbin/mke2fs', 'elf'),
+    e2fsprogs('e2fsck', 'sbin/e2fsck', 'elf'),
+    e2fsprogs('mke2fs.conf', 'etc/mke2fs.conf', 'text'),
+    ours('libbsd.so.0', 'libbsd0', 'BSD-3-Clause'),
+    ours('libmd.so.0', 'libmd0', 'BSD-3-Clause'),
+    ours('libext2fs.so.2', 'libext2fs2', 'LGPL-2.0-only'),
+    ours('libe2p.so.2', 'libext2fs2', 'LGPL-2.0-only'),
+    ours('libcom_err.so.2', 'libcom-err2', 'MIT'),
+    ours('libblkid.so.1', 'libblkid1', 'LGPL-2.1-or-later'),
+    ours('libuuid.so.1', 'libuuid1', 'BSD-3-Clause'),
+  ];
+}
+
+export const networkHelpers: HelperSet = { folderOf: (architecture) => architecture, files: helperFiles };
+export const cardHelpers: HelperSet = { folderOf: (architecture) => `${architecture}-card`, files: cardFiles };

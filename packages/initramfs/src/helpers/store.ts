@@ -6,7 +6,7 @@ import { aptSourceLine, createPrivateApt, debianSources, type PrivateApt } from 
 import * as z from 'zod';
 import type { Architecture, Tools } from '../ports.js';
 import { judgeHelper } from './elf.js';
-import { helperFiles, type HelperFile } from './packages.js';
+import { cardHelpers, networkHelpers, type HelperFile, type HelperSet } from './packages.js';
 
 /** One file for the initramfs. */
 export interface Helper {
@@ -44,13 +44,16 @@ type Manifest = z.infer<typeof Manifest>;
 export interface HelperStore {
   /** The programs for an architecture: from the cache, or fetched into it now. */
   helpers(architecture: Architecture, signal: AbortSignal): Promise<Helper[]>;
+  /** Those that only a self-updating card needs. */
+  cardHelpers(architecture: Architecture, signal: AbortSignal): Promise<Helper[]>;
   /** What the cache holds now, for a recipe; nothing is fetched. */
   versions(): Promise<string[]>;
+  cardVersions(): Promise<string[]>;
 }
 
 export interface HelperStoreDeps {
   readonly tools: Tools;
-  /** Folder of the cache: `<architecture>/busybox` and others, `<architecture>/manifest.json`. */
+  /** Folder of the cache: `<architecture>/busybox` and others, `<architecture>/manifest.json`, `<architecture>-card` alike. */
   readonly cacheDir: string;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -81,10 +84,10 @@ const unusable = (path: string, why: string) =>
   );
 
 /** The files of a folder of the cache; undefined when one is absent. */
-async function readCached(folder: string, architecture: Architecture): Promise<Helper[] | undefined> {
+async function readCached(folder: string, set: HelperSet, architecture: Architecture): Promise<Helper[] | undefined> {
   const manifest = await readManifest(folder);
   const found: Helper[] = [];
-  for (const { name, path, kind, licence } of helperFiles(architecture)) {
+  for (const { name, path, kind, licence } of set.files(architecture)) {
     const file = join(folder, name);
     const bytes = await readIfThere(file);
     if (bytes === undefined) return undefined;
@@ -151,17 +154,23 @@ async function unpackPackage(
 }
 
 /** Fetches into a folder beside the final one and renames it: the cache has all of an architecture or nothing. */
-async function fetchHelpers(deps: HelperStoreDeps, architecture: Architecture, signal: AbortSignal): Promise<void> {
+async function fetchHelpers(
+  deps: HelperStoreDeps,
+  set: HelperSet,
+  architecture: Architecture,
+  signal: AbortSignal,
+): Promise<void> {
   await mkdir(deps.cacheDir, { recursive: true });
-  const work = await mkdtemp(join(deps.cacheDir, `.fetching-${architecture}-`));
+  const folder = set.folderOf(architecture);
+  const work = await mkdtemp(join(deps.cacheDir, `.fetching-${folder}-`));
   try {
     const sources = async () => (await debianSources()).map((source) => aptSourceLine(source, 'main'));
     const apt = createPrivateApt({ tools: deps.tools, folder: join(work, 'apt'), architecture, sources });
-    const arrived = join(work, architecture);
+    const arrived = join(work, folder);
     await mkdir(arrived);
     await apt.update(signal);
     const helpers: Manifest['helpers'] = [];
-    const files = helperFiles(architecture);
+    const files = set.files(architecture);
     for (const name of new Set(files.map((file) => file.package))) {
       const ofPackage = files.filter((file) => file.package === name);
       helpers.push(...(await unpackPackage(apt, name, ofPackage, arrived, signal)));
@@ -173,7 +182,7 @@ async function fetchHelpers(deps: HelperStoreDeps, architecture: Architecture, s
       helpers,
     };
     await writeFile(join(arrived, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    const final = join(deps.cacheDir, architecture);
+    const final = join(deps.cacheDir, folder);
     await rm(final, { recursive: true, force: true });
     await rename(arrived, final).catch((fault: NodeJS.ErrnoException) => {
       // Another process was faster.
@@ -190,35 +199,45 @@ async function fetchHelpers(deps: HelperStoreDeps, architecture: Architecture, s
  * is taken as it is. Throws RefusedError: 'tool.missing' where there is no Debian or no apt, 'tool.failed' otherwise.
  */
 export function createHelperStore(deps: HelperStoreDeps): HelperStore {
-  const fetching = new Map<Architecture, Promise<void>>();
-  const folderOf = (architecture: Architecture) => join(deps.cacheDir, architecture);
+  const fetching = new Map<string, Promise<void>>();
+  const folderOf = (set: HelperSet, architecture: Architecture) => join(deps.cacheDir, set.folderOf(architecture));
 
-  const fetchOnce = (architecture: Architecture, signal: AbortSignal): Promise<void> => {
-    const running = fetching.get(architecture);
+  const fetchOnce = (set: HelperSet, architecture: Architecture, signal: AbortSignal): Promise<void> => {
+    const folder = folderOf(set, architecture);
+    const running = fetching.get(folder);
     if (running !== undefined) return running;
-    const started = fetchHelpers(deps, architecture, signal).finally(() => fetching.delete(architecture));
-    fetching.set(architecture, started);
+    const started = fetchHelpers(deps, set, architecture, signal).finally(() => fetching.delete(folder));
+    fetching.set(folder, started);
     return started;
   };
 
-  return {
-    helpers: async (architecture, signal) => {
-      const cached = await readCached(folderOf(architecture), architecture);
+  const helpersOf =
+    (set: HelperSet) =>
+    async (architecture: Architecture, signal: AbortSignal): Promise<Helper[]> => {
+      const folder = folderOf(set, architecture);
+      const cached = await readCached(folder, set, architecture);
       if (cached !== undefined) return cached;
-      await fetchOnce(architecture, signal);
-      const fetched = await readCached(folderOf(architecture), architecture);
-      if (fetched === undefined) throw unusable(folderOf(architecture), 'is not complete');
+      await fetchOnce(set, architecture, signal);
+      const fetched = await readCached(folder, set, architecture);
+      if (fetched === undefined) throw unusable(folder, 'is not complete');
       return fetched;
-    },
-    versions: async () => {
-      const found: string[] = [];
-      for (const architecture of architectures) {
-        for (const { name } of helperFiles(architecture)) {
-          const bytes = await readIfThere(join(folderOf(architecture), name));
-          if (bytes !== undefined) found.push(`${architecture}/${name}=${sha256(bytes)}`);
-        }
+    };
+
+  const versionsOf = (set: HelperSet) => async (): Promise<string[]> => {
+    const found: string[] = [];
+    for (const architecture of architectures) {
+      for (const { name } of set.files(architecture)) {
+        const bytes = await readIfThere(join(folderOf(set, architecture), name));
+        if (bytes !== undefined) found.push(`${architecture}/${name}=${sha256(bytes)}`);
       }
-      return found;
-    },
+    }
+    return found;
+  };
+
+  return {
+    helpers: helpersOf(networkHelpers),
+    cardHelpers: helpersOf(cardHelpers),
+    versions: versionsOf(networkHelpers),
+    cardVersions: versionsOf(cardHelpers),
   };
 }

@@ -8,6 +8,9 @@ export const requiredModules = ['loop', 'squashfs', 'overlay'] as const;
 /** Besides those, for a root on a network block device. */
 export const attachModules = ['nbd', 'ext4'] as const;
 
+/** Besides those, for a card that the board updates: its boot partition, and the partition it makes. */
+export const cardModules = ['mmc_block', 'vfat', 'ext4'] as const;
+
 const buses = [
   // Pi 4, CM4: PCIe with the USB controller; its firmware is loaded through the mailbox.
   ...['clk_raspberrypi', 'reset_raspberrypi', 'pcie_brcmstb', 'bcm2835_power', 'raspberrypi_power'],
@@ -54,6 +57,8 @@ const disks = [
   ...['sd_mod', 'usb_storage', 'uas', 'nvme', 'virtio_blk'],
   // The FAT partition of a card, whatever code pages a kernel takes by default: it asks for them by name when one is mounted.
   ...['nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8', 'fat', 'vfat'],
+  // Restarts a board whose firmware does not: what a kernel on trial hangs in, and QEMU's boards at any restart.
+  'bcm2835_wdt',
 ];
 
 export const wantedModules: readonly string[] = [...requiredModules, ...buses, ...phys, ...cards, ...others, ...disks];

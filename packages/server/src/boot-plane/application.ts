@@ -8,6 +8,7 @@ import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
 import { createBoardBook } from '../app/boot/plane/board-book.js';
 import { createBoots } from '../app/boot/plane/boots.js';
+import { createCardContent } from '../app/boot/plane/card-content.js';
 import { createCardBoots, type CardBoots } from '../app/boot/plane/card-boots.js';
 import { createDeviceApi, type DeviceApi } from '../app/boot/plane/device-api.js';
 import { createBootFiles } from '../app/boot/plane/files.js';
@@ -168,6 +169,7 @@ export async function createBootApplication(
     device: createDeviceApi({
       ...{ backend, book, boots, boardDisks, bootKey, changed, clock, log, sessionTtlSeconds },
       pushEntry: noteSession,
+      cardContent: createCardContent({ backend, book, blobs, changed, log }),
     }),
     cards: createCardBoots({ backend, book, boots, bootKey, clock, log, site }),
     exports,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SettingsSchema } from '../config/schema.js';
-import { dhcpSettings, presentAddresses, servedAddresses, tftpSettings } from './settings.js';
+import { bootUrl, dhcpSettings, presentAddresses, servedAddresses, tftpSettings } from './settings.js';
 
 const at = (address: string, internal = false) => ({
   address,
@@ -42,6 +42,19 @@ describe('the interfaces boards are on', () => {
 
   it('are named with what there is when one is wrong', () => {
     expect(() => servedAddresses(['eth7'], machine)).toThrow(/boot\.interfaces: eth7 .* eth1 \(10\.0\.0\.1\)/);
+  });
+});
+
+describe('where boards reach the boot plane', () => {
+  const url = (text: object, reached?: string) => bootUrl(boot(text), machine, reached);
+
+  it('is the address of the settings, else the one that is bound, else that a board reached, else the first', () => {
+    const anywhere = { http: { listen: ['0.0.0.0:8081'] } };
+    expect(url({ ...anywhere, serverAddress: '10.9.9.9' }, '10.0.0.1')).toBe('http://10.9.9.9:8081');
+    expect(url({ http: { listen: ['10.0.0.1:8081'] } }, '192.168.1.2')).toBe('http://10.0.0.1:8081');
+    expect(url(anywhere, '10.0.0.1')).toBe('http://10.0.0.1:8081');
+    expect(url(anywhere, 'fe80::1')).toBe('http://192.168.1.2:8081');
+    expect(url(anywhere)).toBe('http://192.168.1.2:8081');
   });
 });
 

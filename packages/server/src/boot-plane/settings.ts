@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { Settings } from '../config.js';
 import { defaultDhcpSettings, type DhcpPoolSettings, type DhcpSettings } from '../listeners/dhcp/index.js';
@@ -53,14 +54,19 @@ export function servedAddresses(wanted: Wanted, machine: Machine): ServedAddress
   throw new StartError(`boot.interfaces: ${missing} is no interface with an IPv4 address. Present are: ${names}.`);
 }
 
-/** Where boards reach the boot plane over HTTP, as far as settings and interfaces tell: what a card is told before a board calls. */
+/**
+ * Where boards reach the boot plane over HTTP, as far as settings and interfaces tell: what a card is told before a board calls. `reached`: our address that a board
+ * did call.
+ */
 export function bootUrl(
   { serverAddress, interfaces, http }: Pick<Settings['boot'], 'serverAddress' | 'interfaces' | 'http'>,
   machine: Machine,
+  reached?: string,
 ): string | undefined {
   const [first] = http.listen;
   const bound = first?.host === '0.0.0.0' || first?.host === '::' ? undefined : first?.host;
-  const address = serverAddress ?? bound ?? presentAddresses(interfaces, machine)[0]?.address;
+  const here = reached !== undefined && isIPv4(reached) ? reached : undefined;
+  const address = serverAddress ?? bound ?? here ?? presentAddresses(interfaces, machine)[0]?.address;
   return address === undefined || first === undefined ? undefined : `http://${address}:${first.port}`;
 }
 

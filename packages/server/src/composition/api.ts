@@ -24,6 +24,8 @@ export interface ApiDeps {
   readonly idempotency: Idempotency;
   readonly authenticate: (key: string) => Promise<Result<Principal>>;
   readonly bootPlane: BootPlaneState;
+  /** Where boards reach the boot plane that reached us at this address of ours. */
+  readonly bootPlaneUrl: (localAddress: string) => string | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -58,6 +60,7 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
     },
     published: { published: deps.published, publicUrl },
     cards,
+      bootPlaneUrl: deps.bootPlaneUrl,
     ids,
     log,
     checks: readinessChecks(storage.store, settings.dataDir, bootPlane),

@@ -18,6 +18,8 @@ export const createBoot = (
     authenticate: BootServiceDeps['authenticate'];
     diskOrders: BootServiceDeps['diskOrders'];
     retire: BootServiceDeps['retire'];
+    enqueue: BootServiceDeps['enqueue'];
+    effectiveConfig: BootServiceDeps['effectiveConfig'];
   },
 ): BootService => {
   const discovery = createDiscovery({ store, ...parts });

@@ -9,6 +9,9 @@ import { createToolRunner } from '@drover/tools';
 import { createRootPacker } from '../adapters/tools/index.js';
 import type { Waiting } from '../app/devices/waiting.js';
 import type { ImageInspector, ImageUnpacker, InitramfsMaker } from '../app/images/ports.js';
+import { createSegmentReader } from '../app/boot/plane/segments.js';
+import { createTreeLoader } from '../app/boot/plane/trees.js';
+import { createBootSetJob } from '../app/images/boot-set-job.js';
 import { createImportJob } from '../app/images/import-job.js';
 import { createBootJob, createRootJob } from '../app/images/root-job.js';
 import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
@@ -25,6 +28,9 @@ export interface ImageWork {
 
 /** Scripts that run on a board, as they lie in this installation. */
 const deviceFolder = join(installation, 'device');
+
+/** Text files of one image at a time: little is read, and rarely. */
+const textCacheBytes = 1024 * 1024;
 
 /** The jobs that turn images into what boards boot, with the programs they call. */
 export const createImageWork = (
@@ -50,8 +56,11 @@ export const createImageWork = (
     clock,
     limits: settings.images,
   });
+  const noBackend = { tree: async (digest: string) => Promise.reject(new Error(`the boot tree ${digest} is gone`)) };
+  const segments = createSegmentReader({ blobs, cacheBytes: textCacheBytes });
+  const trees = createTreeLoader({ blobs, backend: noBackend, segments });
   return {
-    jobs: [importJob, createRootJob(derive), createBootJob(derive)],
+    jobs: [importJob, createRootJob(derive), createBootJob(derive), createBootSetJob({ ...derive, trees })],
     initramfs,
     inspector,
     digest: (path, options) => unpacker.digest(path, options),

@@ -51,10 +51,10 @@ function keep(line: string): { parameters: string[]; rest: string[] } {
 /** The firmware reads the first line only. */
 const firstLine = (text: string): string => /^[^\r\n]*/.exec(text)![0];
 
-/** What remains for a kernel that starts from a card and asks what to boot: the image's own line without a root. */
-export function cardCmdline(text: string): string {
+/** What remains for a kernel that starts from a card and asks what to boot: the image's own line without a root, and what is `added`. */
+export function cardCmdline(text: string, added: readonly string[] = []): string {
   const { parameters, rest } = keep(firstLine(text));
-  return [...parameters, ...rest].join(' ');
+  return [...parameters, ...added, ...rest].join(' ');
 }
 
 /**

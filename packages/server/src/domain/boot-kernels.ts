@@ -149,12 +149,18 @@ export function initramfsImages(plan: Parts, kernels: readonly BootTreeKernel[])
   if (modules.size === 0) return commonOnly(plan, kernels);
   return [...modules].map(([architecture, parts]) => ({
     architecture,
-    parts: [...plan.initramfs.filter((part) => part.kind === 'common' && part.architecture === architecture), ...parts],
+    parts: [...shared(plan, architecture), ...parts],
   }));
 }
+
+/** What is in front of the modules, whatever the kernel. */
+const shared = ({ initramfs }: Parts, architecture: PartArchitecture): InitramfsPart[] =>
+  (['common', 'card'] as const).flatMap((kind) =>
+    initramfs.filter((part) => part.kind === kind && part.architecture === architecture),
+  );
 
 /** Kernels with everything built in have no modules part. */
 const commonOnly = (plan: Parts, kernels: readonly BootTreeKernel[]): InitramfsImage[] =>
   plan.initramfs
     .filter((part) => part.kind === 'common' && (kernels.length === 0 || kernels.some((kernel) => fits(part, kernel))))
-    .map((part) => ({ architecture: part.architecture, parts: [part] }));
+    .map(({ architecture }) => ({ architecture, parts: shared(plan, architecture) }));

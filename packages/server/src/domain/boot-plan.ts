@@ -48,11 +48,14 @@ export interface BootTree {
   readonly kernels: readonly BootTreeKernel[];
 }
 
-/** A piece of the network-boot initramfs. Concatenated in order: common for the architecture, then modules of one kernel. */
+/**
+ * A piece of an initramfs. Concatenated in order: common for the architecture, on a self-updating card what only such a card needs, then modules of one
+ * kernel.
+ */
 export interface InitramfsPart {
-  readonly kind: 'common' | 'modules';
+  readonly kind: 'common' | 'card' | 'modules';
   readonly architecture: 'arm64' | 'armhf' | 'armel';
-  /** Kernel release the modules are for; null for the common part. */
+  /** Kernel release the modules are for; null for the others. */
   readonly release: string | null;
   readonly blob: string;
   readonly size: number;

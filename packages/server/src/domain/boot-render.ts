@@ -158,10 +158,14 @@ export function renderOverlay(
   return { files, hidden, warnings: warningsOf(context, cmdline), cmdline, initramfs, kernel };
 }
 
-/** The files that replace the image's on a card that asks a server what to boot, whatever board it is put into. */
-export function renderCardFiles(tree: BootTree, initramfs: BootPlan['initramfs']): Pick<Overlay, 'files' | 'hidden'> {
+/** The files that replace the image's on a card that asks a server what to boot, whatever board it is put into. `parameters`: more for its kernel. */
+export function renderCardFiles(
+  tree: BootTree,
+  initramfs: BootPlan['initramfs'],
+  parameters: readonly string[] = [],
+): Pick<Overlay, 'files' | 'hidden'> {
   const context = contextOf(tree, { initramfs }, { model: 'other', bootPrefix: null });
-  const files = renderFiles(context, chooseInitramfs(context), cardCmdline);
+  const files = renderFiles(context, chooseInitramfs(context), (text) => cardCmdline(text, parameters));
   // Its own initramfs is one that nothing starts any more.
   const replaced = possibleValues(context.config, 'initramfs', context.reader).possible.map(
     (value) => /^\S*/.exec(value)![0],

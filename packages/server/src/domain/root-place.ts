@@ -11,11 +11,11 @@ export interface RootPlace {
 }
 
 /**
- * Whether boards of that mode need the root packed as a squashfs: `ram` downloads it; `stream` reads it where the image's own root cannot be read as it is,
+ * Whether boards of that mode need the root packed as a squashfs: `ram` and `sd` download it; `stream` reads it where the image's own root cannot be read as it is,
  * because nobody may write what its journal holds.
  */
 export const needsPackedRoot = (mode: RootMode, facts: ImageFacts | null): boolean =>
-  mode === 'ram' || (mode === 'stream' && facts?.rootNeedsRecovery === true);
+  mode === 'ram' || mode === 'sd' || (mode === 'stream' && facts?.rootNeedsRecovery === true);
 
 /** Where the root is on a device that shows the packed root itself. */
 export const packedPlace: RootPlace = { partition: 0, fileSystem: 'squashfs' };

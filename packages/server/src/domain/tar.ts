@@ -3,21 +3,26 @@ const block = 512;
 const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, '0')}\0`;
 
 /** A long path in two: what is before the last slash that leaves both parts room. */
-function splitPath(path: string): { readonly name: string; readonly prefix: string } {
+function splitPath(path: string): { readonly name: string; readonly prefix: string } | undefined {
   if (Buffer.byteLength(path) <= 100) return { name: path, prefix: '' };
   for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) {
     const [prefix, name] = [path.slice(0, at), path.slice(at + 1)];
     if (name !== '' && Buffer.byteLength(name) <= 100 && Buffer.byteLength(prefix) <= 155) return { name, prefix };
   }
-  throw new Error(`the path ${path} is too long for this archive`);
+  return undefined;
 }
+
+/** Whether a header has room for this path. */
+export const fitsTar = (path: string): boolean => splitPath(path) !== undefined;
 
 /** Header of a file, or of a folder where the path ends in a slash. Owned by root; `time` in seconds, 0: the same content is the same archive. */
 export function tarHeader(
   path: string,
   { mode, size, time = 0 }: { readonly mode: number; readonly size: number; readonly time?: number },
 ): Buffer {
-  const { name, prefix } = splitPath(path);
+  const split = splitPath(path);
+  if (split === undefined) throw new Error(`the path ${path} is too long for this archive`);
+  const { name, prefix } = split;
   const bytes = Buffer.alloc(block);
   bytes.write(name, 0);
   bytes.write(octal(mode, 7), 100);

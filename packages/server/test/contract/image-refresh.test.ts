@@ -48,8 +48,11 @@ describe.each(adapters())('images of an older Drover, with $name', ({ create }) 
           parts: [{ kind: 'common', architecture: 'arm64', release: null, blob: made.digest, size: made.size }],
           warnings: [],
           canAttach,
+          canUpdateCard: canAttach,
         }),
       compression: absent,
+      makeCardPart: absent,
+      cardRecipe: async () => 'new',
     };
     const enqueue = createEnqueue({ clock: systemClock, ids: testIds });
     const inspect = async () => ({

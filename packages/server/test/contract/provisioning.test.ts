@@ -130,7 +130,7 @@ describe.each(adapters())('provisioning on $name', ({ create }) => {
     expect(waiting[0]?.stateReason).toContain('the root of debian:12 is being made (job_');
     expect((await store.read((tx) => tx.jobs.list({}, { limit: 10 }))).items).toHaveLength(1);
     const { markReady } = createWaiting({ clock });
-    await store.transaction((tx) => markReady(tx, image.id));
+    await store.transaction((tx) => markReady(tx, image.id, ['ram']));
     expect(await store.read((tx) => tx.devices.countByState())).toMatchObject({ 'in-use': 2, available: 1 });
     expect((await eventsOf(store)).filter((type) => type === 'device.ready')).toHaveLength(2);
   });
@@ -141,7 +141,7 @@ describe.each(adapters())('provisioning on $name', ({ create }) => {
     const image = await makeImage(store);
     const [device] = await makeFleet(store, tenant, 1);
     await service(store, tenant, packing).provision(who(tenant), wish({ any: true }));
-    await store.transaction((tx) => createWaiting({ clock }).markFailed(tx, image.id, 'the disk is full'));
+    await store.transaction((tx) => createWaiting({ clock }).markFailed(tx, image.id, 'the disk is full', ['ram']));
     expect(await store.read((tx) => tx.devices.get(device!.id))).toMatchObject({
       state: 'failed',
       stateReason: 'the disk is full',

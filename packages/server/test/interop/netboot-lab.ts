@@ -15,6 +15,7 @@ import { createTimelineFeed } from '../../src/app/boot/feed.js';
 import { createAuthentication } from '../../src/app/tenants/authentication.js';
 import { hashing } from '../../src/adapters/hashing/index.js';
 import type { BootService } from '../../src/app/boot/service.js';
+import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 import type { Log } from '../../src/app/ports.js';
 import { createBootPlane, type BootPlane } from '../../src/boot-plane.js';
 import { createBoot } from '../../src/composition/boot.js';
@@ -80,6 +81,8 @@ export interface LabOptions {
   readonly makeImage?: typeof makeBootPartition;
   /** False: the root is not packed yet. */
   readonly rootReady?: boolean;
+  /** Boot configs by device; `{}` for the others. */
+  readonly configs?: ReadonlyMap<string, string>;
   /** Answer DHCP, of boards that act as if they stood behind a relay. */
   readonly dhcp?: boolean;
 }
@@ -144,6 +147,8 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     authenticate: createAuthentication({ store, clock: systemClock, hashing, log: testLog }).authenticate,
     diskOrders: async () => [],
     retire: async () => undefined,
+    enqueue: createEnqueue({ clock: systemClock, ids }),
+    effectiveConfig: (device) => Promise.resolve(options.configs?.get(device) ?? '{}'),
   });
 
   const root = randomBytes(3_000_003);

@@ -9,6 +9,7 @@ import { createDeviceSecrets } from '../../src/app/boot/device-secrets.js';
 import { createTimelineFeed } from '../../src/app/boot/feed.js';
 import type { Telemetry, WireIdentity } from '../../src/app/boot/ports.js';
 import { createBootService, type BootService } from '../../src/app/boot/service.js';
+import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 import { createDiscovery } from '../../src/app/devices/discovery.js';
 import { silentLog } from '../boot/log.js';
 
@@ -49,6 +50,8 @@ export class World {
       authenticate: async () => Promise.reject(new Error('no key in this test')),
       defaultTenant: 'none',
       retire: async () => undefined,
+      enqueue: createEnqueue({ clock, ids }),
+      effectiveConfig: async () => '{}',
       registerSeen: (seen) => discovery.registerSeen(seen, { autoAdopt: null, discoveredLimit: 100 }),
       learnSerial: (device, serial) => discovery.learnSerial(device, serial),
       settings: { site: 'default', dhcpMode: 'proxy', sessionTtlSeconds: 600, retentionDays: 30 },

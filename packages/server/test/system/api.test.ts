@@ -112,6 +112,8 @@ const requests: Record<
   getJob: { params: { id: 'job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['job.not-found'] },
   cancelJob: { params: { id: 'job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['job.not-found'] },
   retryJob: { params: { id: 'job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['job.not-found'] },
+  getCardKeys: { answers: [200] },
+  rollCardKey: { body: {}, answers: [200] },
   verifyBlobs: { answers: [202] },
   collectBlobs: { answers: [202] },
   listSessions: { answers: [200] },

@@ -44,7 +44,12 @@ const CardRequest = z.strictObject({
   key: z.string().min(1).max(256).optional(),
   device: z.string().min(1).max(64).optional(),
   release: z.string().min(1).max(128),
+  boot: Sha256.optional(),
 });
+
+const Known = z.array(Sha256).max(4);
+
+const CardQuestion = z.strictObject({ session: SessionId, nonce: hex(32), known: Known.optional() });
 
 const ExchangeRequest = z.strictObject({
   session: SessionId,
@@ -54,6 +59,7 @@ const ExchangeRequest = z.strictObject({
   mac: z.string().max(17).optional(),
   serial: z.string().max(16).optional(),
   release: z.string().max(128).optional(),
+  known: Known.optional(),
   opened: SessionOpened.optional(),
 });
 
@@ -110,6 +116,9 @@ export const argumentSchemas = {
   tree: z.tuple([Sha256]),
   attachments: z.tuple([DeviceId]),
   exchange: z.tuple([ExchangeRequest]),
+  cardAnswer: z.tuple([CardQuestion]),
+  cardPromise: z.tuple([SessionId]),
+  cardConfig: z.tuple([SessionId, Sha256]),
   telemetry: z.tuple([z.string().min(1).max(128), TelemetryBatch]),
   leases: z.tuple([Name]),
   saveLease: z.tuple([StoredLease]),

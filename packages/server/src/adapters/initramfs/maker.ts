@@ -3,7 +3,7 @@ import { cachedSource, ImageError, openExt4, windowOf, type Ext4Volume, type Ran
 import type { InitramfsMaker, MadeInitramfs } from '../../app/images/ports.js';
 import { partArchitecture } from '../../domain/boot-kernels.js';
 import type { InitramfsPart } from '../../domain/boot-plan.js';
-import { attachModules, rootCompression, type InitramfsComposer } from '@drover/initramfs';
+import { attachModules, cardModules, rootCompression, type InitramfsComposer } from '@drover/initramfs';
 
 type Architecture = InitramfsPart['architecture'];
 
@@ -68,7 +68,7 @@ async function makeParts(
     warnings.push(
       `the root was not cleanly unmounted, and its journal ${volume.journal.detail}; some of its kernel modules may be old or missing`,
     );
-  let canAttach = true;
+  let [canAttach, canUpdateCard] = [true, true];
   let done = 0;
   for (const { release, architecture } of targets) {
     options.progress(done++, targets.length);
@@ -78,10 +78,15 @@ async function makeParts(
       continue;
     }
     parts.push(made.value.part);
-    const absent = attachModules.filter((name) => made.value.resolved.missing.includes(name));
-    if (absent.length === 0) continue;
-    canAttach = false;
-    warnings.push(`kernel ${release} has no ${absent.join(', no ')}: root modes nbd and stream are not possible`);
+    const lacking = (names: readonly string[]): string[] =>
+      names.filter((name) => made.value.resolved.missing.includes(name));
+    const [unattached, unkept] = [lacking(attachModules), lacking(cardModules)];
+    canAttach &&= unattached.length === 0;
+    canUpdateCard &&= unkept.length === 0;
+    if (unattached.length > 0)
+      warnings.push(`kernel ${release} has no ${unattached.join(', no ')}: root modes nbd and stream are not possible`);
+    if (unkept.length > 0)
+      warnings.push(`kernel ${release} has no ${unkept.join(', no ')}: root mode sd is not possible`);
   }
   if (parts.length === 0)
     return refusal('image.unfit', ['No kernel of the image can be booted from the network.', ...warnings].join(' '), {
@@ -91,7 +96,7 @@ async function makeParts(
   for (const architecture of [...architectures].reverse())
     parts.unshift(await composer.composeCommon(architecture, options.signal));
   options.progress(targets.length, targets.length);
-  return success({ parts, canAttach, warnings });
+  return success({ parts, canAttach, canUpdateCard, warnings });
 }
 
 export function createInitramfsMaker({ composer, openSource }: InitramfsMakerDeps): InitramfsMaker {
@@ -107,6 +112,8 @@ export function createInitramfsMaker({ composer, openSource }: InitramfsMakerDep
         throw fault;
       }
     },
+    makeCardPart: (architecture, signal) => composer.composeCard(architecture, signal),
+    cardRecipe: () => composer.cardRecipe(),
     compression: (path, facts) =>
       withRoot(openSource, path, facts, async (volume) => {
         const releases = new Set(targetsOf(facts).map(({ release }) => release));

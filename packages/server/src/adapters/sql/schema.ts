@@ -57,6 +57,7 @@ export interface Tables {
   boot_layer_versions: BootLayerVersionRow;
   tracked_cards: TrackedCardRow;
   track_chunks: TrackChunkRow;
+  card_versions: CardVersionRow;
 }
 
 /** JSON kept as text. */
@@ -250,7 +251,7 @@ export interface BuildFileRow {
 
 export interface DerivativeRow {
   image: string;
-  kind: 'boot-tree' | 'initramfs' | 'root-squashfs';
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'card-initramfs' | 'boot-set';
   variant: string;
   blob: string;
   size: number;
@@ -368,4 +369,11 @@ export interface LeaseRow {
 export interface SettingRow {
   name: string;
   value: string;
+}
+
+export interface CardVersionRow {
+  device: string;
+  version: number;
+  digest: string;
+  changed_at: string;
 }

@@ -24,7 +24,7 @@ const refused = (reason: string): CardAdmission => ({ kind: 'refused', reason })
  */
 export const createAdmitCard =
   ({ store, registerSeen, prepareSecrets, authenticate, defaultTenant }: Deps) =>
-  async ({ wire, key, device: named, release }: CardRequest): Promise<CardAdmission> => {
+  async ({ wire, key, device: named, release, boot }: CardRequest): Promise<CardAdmission> => {
     const found = key === undefined ? undefined : await authenticate(key);
     if (found?.ok === false) return refused('the key of its card is not known here, has expired or was revoked');
     const owner = found?.value;
@@ -44,20 +44,20 @@ export const createAdmitCard =
       return refused('it belongs to another tenant than the key of its card');
     if (named !== undefined && named !== device.id && named !== device.name)
       return refused(`its card was made for the device ${named}, and this is another board`);
-    return admit({ store, prepareSecrets }, device, release);
+    return admit({ store, prepareSecrets }, device, { release, boot });
   };
 
 async function admit(
   { store, prepareSecrets }: Pick<Deps, 'store' | 'prepareSecrets'>,
   device: DeviceRecord,
-  release: string,
+  kernel: Pick<CardRequest, 'release' | 'boot'>,
 ): Promise<CardAdmission> {
   const { answer, facts } = await store.read(async (tx) => ({
     answer: await answerFor(tx, device),
     facts: device.assignment === null ? null : ((await tx.images.get(device.assignment.image))?.facts ?? null),
   }));
   if (answer.kind === 'nothing') return { kind: 'admitted', answer, misfit: null };
-  const misfit = kernelMisfit(facts, answer.plan.rootMode, release) ?? null;
+  const misfit = kernelMisfit(facts, answer.plan.rootMode, kernel) ?? null;
   if (misfit === null) prepareSecrets(device.id, device.name);
   return { kind: 'admitted', answer, misfit };
 }

@@ -3,6 +3,8 @@ import { credentialOf, isSecret, nonceHash } from '../../domain/boot-credential.
 import { identityFiles, identityTar } from '../../domain/identity-tar.js';
 import { needsPackedRoot, packedPlace, rootPlace } from '../../domain/root-place.js';
 import type { DeviceRecord, DeviceSecrets } from '../devices/ports.js';
+import { usableBootSet } from '../images/boot-set-job.js';
+import type { ImageRecord } from '../images/ports.js';
 import { packedRoot } from '../images/root-job.js';
 import type { Clock, Log } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
@@ -22,6 +24,8 @@ interface Deps {
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
   /** The board runs what it is assigned now: what earlier assignments left may go. */
   readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
+  /** app/images: has the boot files for cards made, where they are not as they should be. */
+  readonly ensureBootSet: (tx: Transaction, image: ImageRecord) => Promise<unknown>;
 }
 
 type ExchangeEntry = Extract<TimelineEntry, { type: 'exchange' }>;
@@ -32,7 +36,7 @@ const rootRetrySeconds = 5;
 /** A waiting board shows on its timeline once in this time, which also keeps it from counting as lost. */
 const waitingEntryMs = 60_000;
 /** tmpfs for what the running system writes, as mount(8) takes it. */
-const overlaySize = '50%';
+export const overlaySize = '50%';
 
 /**
  * Turns the one-use secret of a session into a credential. The first nonce that comes with the secret owns the session; the board may repeat it, because an
@@ -113,7 +117,7 @@ async function decide(
   if (device?.assignment == null || device.assignment.generation !== session.generation) {
     return refuse('no-assignment', opened);
   }
-  const ready = await grant(tx, device, secrets, credentialOf(key, session.id, request.nonce));
+  const ready = await grant(deps, tx, device, secrets, credentialOf(key, session.id, request.nonce));
   if (ready.kind === 'not-ready') {
     return { result: ready, published: isNews(session.id) ? await note('not-ready') : opened, device: device.id };
   }
@@ -131,6 +135,7 @@ const refuse = (reason: Refused, published: readonly Published[]): Decided => ({
 });
 
 async function grant(
+  deps: Deps,
   tx: Transaction,
   device: DeviceRecord,
   secrets: DeviceSecrets | undefined,
@@ -138,7 +143,7 @@ async function grant(
 ): Promise<Extract<ExchangeResult, { kind: 'granted' | 'not-ready' }>> {
   const { assignment } = device;
   if (assignment === null) return notReady('no image is assigned');
-  const root = await findRoot(tx, assignment);
+  const root = await findRoot(deps, tx, assignment);
   if (typeof root === 'string') return notReady(root);
   if (secrets === undefined) return notReady('the host keys of this board are being made');
   const identity = identityTar(identityFiles({ hostname: device.name, ...secrets }));
@@ -153,9 +158,10 @@ async function grant(
 }
 
 /** Where the root is, or what it waits for. */
-async function findRoot(tx: Transaction, assignment: Assignment): Promise<GrantedRoot | string> {
+async function findRoot(deps: Deps, tx: Transaction, assignment: Assignment): Promise<GrantedRoot | string> {
   const { rootMode, image, imageName } = assignment;
   if (rootMode === 'nbd') return findDisk(tx, assignment);
+  if (rootMode === 'sd') return findCardRoot(deps, tx, assignment);
   const facts = (await tx.images.get(image))?.facts ?? null;
   if (rootMode === 'stream' && !needsPackedRoot(rootMode, facts)) {
     const place = rootPlace(facts);
@@ -165,6 +171,20 @@ async function findRoot(tx: Transaction, assignment: Assignment): Promise<Grante
   if (packed === undefined) return `the root of ${imageName} is being made`;
   if (rootMode === 'stream') return { mode: rootMode, what: 'image', ...packedPlace };
   return { mode: 'ram', digest: packed.blob, size: packed.size };
+}
+
+/** The card asks for it next; a newer set is made beside the one there is. */
+async function findCardRoot(
+  { ensureBootSet }: Deps,
+  tx: Transaction,
+  { image, imageName }: Assignment,
+): Promise<GrantedRoot | string> {
+  const found = await tx.images.get(image);
+  if (found === undefined) return gone(imageName);
+  await ensureBootSet(tx, found);
+  return (await usableBootSet(tx, image)) === undefined
+    ? `what a card holds of ${imageName} is being made`
+    : { mode: 'sd' };
 }
 
 async function findDisk(tx: Transaction, { disk: id, image, imageName }: Assignment): Promise<GrantedRoot | string> {

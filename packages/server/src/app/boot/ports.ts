@@ -10,6 +10,7 @@ import type {
   TimelineItem,
 } from '@drover/contract';
 import type { BootPlan, BootTree, PlannedDevice } from '../../domain/boot-plan.js';
+import type { BlobInfo } from '../blobs/ports.js';
 import type { DiskOrder, DiskOrderReport } from '../disks/orders.js';
 
 /** What a board shows of itself on the wire. Nothing of it is trusted. */
@@ -70,6 +71,8 @@ export interface CardRequest {
   readonly device?: string;
   /** Of the kernel that runs, as `uname -r` says. */
   readonly release: string;
+  /** Which set of boot files runs; absent on a card without sets. */
+  readonly boot?: string;
 }
 
 export type CardAdmission =
@@ -89,6 +92,8 @@ export interface ExchangeRequest {
   readonly mac?: string;
   readonly serial?: string;
   readonly release?: string;
+  /** Digests of roots that the card has. */
+  readonly known?: readonly string[];
   /** What the boot plane knows of the session, in case its opening has not arrived yet. */
   readonly opened?: SessionOpened;
 }
@@ -97,6 +102,8 @@ export interface ExchangeRequest {
 export type GrantedRoot =
   /** To download: a squashfs. */
   | { readonly mode: 'ram'; readonly digest: string; readonly size: number }
+  /** Kept by the card, which asks for what it is to hold. */
+  | { readonly mode: 'sd' }
   /** To attach: a disk by its id, or `image`, and the partition in it. */
   | {
       readonly mode: 'nbd' | 'stream';
@@ -118,6 +125,26 @@ export type ExchangeResult =
   /** The root is being made: come back in `retryAfter` seconds. */
   | { readonly kind: 'not-ready'; readonly retryAfter: number; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: 'expired' | 'used-twice' | 'wrong' | 'revoked' | 'no-assignment' };
+
+/** A self-updating card asks what it is to hold. */
+export interface CardQuestion {
+  readonly session: string;
+  /** 32 hex digits of this question. */
+  readonly nonce: string;
+  /** Digests of roots that the card has. */
+  readonly known?: readonly string[];
+}
+
+/** Bytes that an answer names. */
+export interface CardPromise {
+  readonly root: BlobInfo;
+  readonly boot: BlobInfo;
+  readonly config: BlobInfo;
+}
+
+export type CardRefused =
+  | Extract<ExchangeResult, { kind: 'not-ready' }>
+  | { readonly kind: 'refused'; readonly reason: 'revoked' | 'no-assignment' };
 
 export interface SessionOpened {
   readonly id: string;
@@ -162,6 +189,14 @@ export interface BootBackend {
   /** The data disks a device may have now. */
   attachments(device: string): Promise<readonly AttachedDisk[]>;
   exchange(request: ExchangeRequest): Promise<ExchangeResult>;
+  /** What the card of a session that was exchanged is to hold, signed. */
+  cardAnswer(
+    question: CardQuestion,
+  ): Promise<{ readonly kind: 'answered'; readonly text: string; readonly promise: CardPromise } | CardRefused>;
+  /** The same without an answer, for a plane that no longer knows what was promised. */
+  cardPromise(session: string): Promise<{ readonly kind: 'promised'; readonly promise: CardPromise } | CardRefused>;
+  /** The archive of the boot config of that digest, in base64; null when it is another by now. */
+  cardConfig(session: string, digest: string): Promise<string | null>;
   /** At most 1,000 items; kept in order per session. Repeating a batch (same `batch` id) changes nothing. */
   telemetry(batch: string, items: readonly Telemetry[]): Promise<TelemetryReply>;
   leases(site: string): Promise<readonly StoredLease[]>;
@@ -173,6 +208,12 @@ export interface BootBackend {
     reports: readonly DiskOrderReport[],
     signal?: AbortSignal,
   ): Promise<readonly DiskOrder[]>;
+}
+
+/** What each card was told last. */
+export interface CardVersionRepository {
+  get(device: string): Promise<{ readonly version: number; readonly digest: string } | undefined>;
+  put(device: string, said: { readonly version: number; readonly digest: string }, at: string): Promise<void>;
 }
 
 export interface SessionRecord extends BootSession {

@@ -2,10 +2,13 @@ import { refusal, RefusedError, type Principal, type Result } from '@drover/cont
 import type { BootTree } from '../../domain/boot-plan.js';
 import type { SessionFacts } from '../../domain/verdict.js';
 import type { BlobStore } from '../blobs/ports.js';
+import { ensureBootSet } from '../images/boot-set-job.js';
+import type { EnqueueJob } from '../jobs/handler.js';
 import type { Clock, Ids, Log } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { createAdmitCard } from './admit-card.js';
 import { createBootKey } from './boot-key.js';
+import { createCardAnswers } from './card-answer.js';
 import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
 import { createExchange } from './exchange.js';
 import { createIdentifyDevice, type SeenBoard } from './identify-device.js';
@@ -33,6 +36,10 @@ export interface BootServiceDeps {
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
   /** app/disks: root disks of a device that it runs from no more. */
   readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
+  /** app/jobs: for what a card needs and is not made yet. */
+  readonly enqueue: EnqueueJob;
+  /** The boot config of a device in force, as JSON; `{}` for one that has none. */
+  readonly effectiveConfig: (device: string) => Promise<string>;
   readonly settings: {
     readonly site: string;
     readonly dhcpMode: SessionFacts['dhcpMode'];
@@ -81,7 +88,11 @@ export function createBootService(deps: BootServiceDeps): BootService {
       admitCard: createAdmitCard({ ...deps, prepareSecrets }),
       tree,
       attachments: (device) => store.read((tx) => attachmentsOf(tx, device)),
-      exchange: createExchange({ ...deps, bootKey, timelines, secrets }),
+      exchange: createExchange({
+        ...{ ...deps, bootKey, timelines, secrets },
+        ensureBootSet: (tx, image) => ensureBootSet(deps, tx, image),
+      }),
+      ...createCardAnswers(deps),
       telemetry: createRecordTelemetry({ store, clock, timelines, feed, site: settings.site }),
       leases: (site) => store.read((tx) => tx.sessions.leases(site)),
       saveLease: (lease) => store.transaction((tx) => tx.sessions.saveLease(lease)),

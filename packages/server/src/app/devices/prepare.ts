@@ -2,6 +2,7 @@ import { needsPackedRoot } from '../../domain/root-place.js';
 import { detachAll } from '../disks/attachments.js';
 import type { BeginWorkDeps } from '../disks/begin-work.js';
 import type { RootDisks } from '../disks/root-disks.js';
+import { ensureBootSet } from '../images/boot-set-job.js';
 import { ensureRoot } from '../images/root-job.js';
 import type { Prepare } from './ports.js';
 
@@ -9,13 +10,17 @@ export interface PrepareDeps extends BeginWorkDeps {
   readonly rootDisks: RootDisks;
 }
 
-/** What each root mode needs: `ram` the packed root, once for all boards; `nbd` a disk for this board; `stream` nothing besides the image, if that can be read as it is. */
+/** What each root mode needs: `ram` the packed root, once for all boards; `sd` a set of boot files besides; `nbd` a disk for this board; `stream` nothing besides the image, if that can be read as it is. */
 export const createPrepare = ({ enqueue, clock, rootDisks }: PrepareDeps): Prepare => ({
   ensure: async (tx, device, image, { rootMode, diskSize }) => {
     const name = `${image.name}:${image.version}`;
     if (rootMode === 'nbd') {
       const { id, job } = await rootDisks.make(tx, device, image, diskSize);
       return { job, what: `its disk over ${name}`, disk: id };
+    }
+    if (rootMode === 'sd') {
+      const set = await ensureBootSet({ enqueue }, tx, image);
+      return { job: set === 'ready' ? null : set.job, what: `what cards hold of ${name}`, disk: null };
     }
     const what = `the root of ${name}`;
     if (!needsPackedRoot(rootMode, image.facts)) return { job: null, what, disk: null };

@@ -5,7 +5,11 @@ import type { BlobStore } from '../blobs/ports.js';
 
 const zeroes = Buffer.alloc(64 * 1024);
 
-async function* bytesOf(blobs: Pick<BlobStore, 'stream'>, { segments }: FileSource): AsyncGenerator<Uint8Array> {
+/** The bytes of a file, in pieces. */
+export async function* bytesOfFile(
+  blobs: Pick<BlobStore, 'stream'>,
+  { segments }: FileSource,
+): AsyncGenerator<Uint8Array> {
   for (const segment of segments) {
     if ('inline' in segment) yield Buffer.from(segment.inline, 'base64');
     else if ('zero' in segment) {
@@ -33,7 +37,7 @@ export async function* cardArchive(
       yield tarHeader(folder, { mode: 0o755, size: 0, time });
     }
     yield tarHeader(path, { mode: 0o644, size: source.size, time });
-    yield* bytesOf(blobs, source);
+    yield* bytesOfFile(blobs, source);
     yield tarPadding(source.size);
   }
   yield tarEnd;

@@ -1,9 +1,10 @@
 import type { InitramfsPart } from '../../domain/boot-plan.js';
+import type { SetSources } from '../../domain/boot-set.js';
 import type { Derivative } from './ports.js';
 
 /** `common/arm64` or `modules/arm64/6.1.0-18-arm64`: names one part of an image's initramfs. */
 export const partVariant = (part: InitramfsPart): string =>
-  part.kind === 'common' ? `common/${part.architecture}` : `modules/${part.architecture}/${part.release ?? ''}`;
+  part.kind === 'modules' ? `modules/${part.architecture}/${part.release ?? ''}` : `${part.kind}/${part.architecture}`;
 
 /** The way back from a stored derivative; undefined for one that is no initramfs part. */
 export function partOf(derivative: Derivative): InitramfsPart | undefined {
@@ -31,4 +32,22 @@ export function bootFilesOf(
     .filter((part) => part !== undefined);
   if (tree === undefined || !initramfs.some(({ kind }) => kind === 'common')) return undefined;
   return { tree: tree.blob, initramfs };
+}
+
+/** The part of a self-updating card's initramfs that is kept under this derivative; undefined for another one. */
+function cardPartOf({ kind, variant, blob, size }: Derivative): InitramfsPart | undefined {
+  if (kind !== 'card-initramfs' || (variant !== 'arm64' && variant !== 'armhf' && variant !== 'armel'))
+    return undefined;
+  return { kind: 'card', architecture: variant, release: null, blob, size };
+}
+
+/** What a set of boot files is made from; undefined while anything of it is being made. */
+export function setSourcesOf(derivatives: readonly Derivative[], root: Derivative | undefined): SetSources | undefined {
+  const files = bootFilesOf(derivatives);
+  if (files === undefined || root === undefined) return undefined;
+  const ours = derivatives.map(cardPartOf).filter((part) => part !== undefined);
+  const architectures = files.initramfs.filter(({ kind }) => kind === 'common').map(({ architecture }) => architecture);
+  const cards = architectures.map((each) => ours.find(({ architecture }) => architecture === each));
+  if (!cards.every((part) => part !== undefined)) return undefined;
+  return { tree: files.tree, initramfs: [...files.initramfs, ...cards], root: root.blob };
 }

@@ -9,10 +9,13 @@ export interface ImageRecord extends Omit<Image, 'etag' | 'ref'> {
   source: Record<string, unknown>;
 }
 
-/** Something made from an image once and kept: `boot-tree` (JSON), `initramfs` (variant = kernel release), `root-squashfs` (variant = compression). */
+/**
+ * Something made from an image once and kept: `boot-tree` (JSON), `initramfs` (variant = kernel release), `root-squashfs` (variant = compression),
+ * `card-initramfs` (variant = architecture), `boot-set` (a tar; its recipe is the set's id).
+ */
 export interface Derivative {
   image: string;
-  kind: 'boot-tree' | 'initramfs' | 'root-squashfs';
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'card-initramfs' | 'boot-set';
   variant: string;
   blob: string;
   size: number;
@@ -161,6 +164,8 @@ export interface MadeInitramfs {
   readonly parts: InitramfsPart[];
   /** Every kernel that has a part can mount a root on a network block device. */
   readonly canAttach: boolean;
+  /** Every kernel that has a part can keep a root and its own boot files on a card. */
+  readonly canUpdateCard: boolean;
   readonly warnings: string[];
 }
 
@@ -177,6 +182,10 @@ export interface InitramfsMaker {
     facts: ImageFacts,
     options: { signal: AbortSignal; progress(done: number, total: number): void },
   ): Promise<Result<MadeInitramfs>>;
+  /** The part that only self-updating cards have, for one processor. */
+  makeCardPart(architecture: InitramfsPart['architecture'], signal: AbortSignal): Promise<InitramfsPart>;
+  /** Changes when what goes into that part changes. */
+  cardRecipe(): Promise<string>;
   /** The squashfs compression that every kernel of the image which has modules can mount. */
   compression(path: string, facts: ImageFacts): Promise<SquashfsCompression>;
 }

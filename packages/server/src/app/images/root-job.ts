@@ -4,11 +4,13 @@ import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { partVariant } from './derivatives.js';
+import { isPossibleWith } from './store-image.js';
 import type {
   Derivative,
   ImageInspector,
   ImageRecord,
   InitramfsMaker,
+  MadeInitramfs,
   RootPacker,
   SquashfsCompression,
 } from './ports.js';
@@ -24,11 +26,14 @@ export interface DeriveDeps {
   readonly inspector: ImageInspector;
   readonly enqueue: EnqueueJob;
   readonly clock: Clock;
-  /** Devices that wait for this image become ready, in the transaction that made it so. */
-  markReady(tx: Transaction, image: string): Promise<void>;
+  /** Devices that wait for this image in one of these root modes become ready, in the transaction that made it so. */
+  markReady(tx: Transaction, image: string, modes: readonly RootMode[]): Promise<void>;
   /** Devices that wait for it are told that it cannot be. */
-  markFailed(tx: Transaction, image: string, reason: string): Promise<void>;
+  markFailed(tx: Transaction, image: string, reason: string, modes: readonly RootMode[]): Promise<void>;
 }
+
+/** Root modes that wait for a packed root and nothing else. */
+const rootWaiters: readonly RootMode[] = ['ram', 'stream'];
 
 /** The packed root that boards of mode `ram` download, when there is one. */
 export const packedRoot = async (tx: Transaction, image: string): Promise<Derivative | undefined> =>
@@ -55,45 +60,48 @@ export async function ensureRoot(
   };
 }
 
+/** The packed root of an image, made now where there is none. */
+export async function makeRoot(deps: DeriveDeps, context: JobContext, image: ImportedRecord): Promise<Derivative> {
+  // A crash may have come between the last commit and the end of the job.
+  const before = await deps.store.read((tx) => packedRoot(tx, image.id));
+  if (before !== undefined) return before;
+  const output = await deps.blobs.scratch('root');
+  try {
+    const packed = await pack(deps, context, image, output);
+    await deps.blobs.adopt(output, packed.digest);
+    const made: Derivative = {
+      image: image.id,
+      kind: 'root-squashfs',
+      variant: packed.compression,
+      blob: packed.digest,
+      size: packed.size,
+      recipe: rootRecipe,
+      createdAt: new Date(deps.clock.now()).toISOString(),
+    };
+    await deps.store.transaction(async (tx) => {
+      if ((await tx.images.get(image.id)) === undefined) return;
+      await tx.blobs.record(packed, made.createdAt);
+      await tx.images.saveDerivative(made);
+      await deps.markReady(tx, image.id, rootWaiters);
+    });
+    return made;
+  } finally {
+    await deps.blobs.discard(output);
+  }
+}
+
 /** Packs an image's root partition as squashfs. */
 export function createRootJob(deps: DeriveDeps): JobHandler {
   const run = async (context: JobContext): Promise<Result<Record<string, unknown>>> => {
-    const id = String(context.input['image']);
-    const image = await deps.store.read((tx) => tx.images.get(id));
-    if (!isImported(image)) return refusal('image.not-found', 'The image was deleted.');
-    // A crash may have come between the last commit and the end of the job.
-    const before = await deps.store.read((tx) => packedRoot(tx, id));
-    if (before !== undefined) return success(rootResult(before));
-    const output = await deps.blobs.scratch('root');
-    try {
-      const packed = await pack(deps, context, image, output);
-      await deps.blobs.adopt(output, packed.digest);
-      const at = new Date(deps.clock.now()).toISOString();
-      await deps.store.transaction(async (tx) => {
-        if ((await tx.images.get(id)) === undefined) return;
-        await tx.blobs.record(packed, at);
-        await tx.images.saveDerivative({
-          image: id,
-          kind: 'root-squashfs',
-          variant: packed.compression,
-          blob: packed.digest,
-          size: packed.size,
-          recipe: rootRecipe,
-          createdAt: at,
-        });
-        await deps.markReady(tx, id);
-      });
-      return success({ image: id, digest: packed.digest, size: packed.size, compression: packed.compression });
-    } finally {
-      await deps.blobs.discard(output);
-    }
+    const image = await findImported(deps.store, context);
+    return image === undefined ? deleted : success(rootResult(await makeRoot(deps, context, image)));
   };
   const unwind: JobHandler['unwind'] = async (tx, { input }, { state, reason }) => {
     const id = String(input['image']);
     const packed = await packedRoot(tx, id);
     if (packed !== undefined) return rootResult(packed);
     // In the transaction that ends the job: a board that asks for the image a moment later starts a new one, and does not wait for this one in vain.
-    await deps.markFailed(tx, id, state === 'cancelled' ? 'Packing its root was cancelled.' : reason);
+    await deps.markFailed(tx, id, state === 'cancelled' ? 'Packing its root was cancelled.' : reason, rootWaiters);
     return undefined;
   };
   return { kind: 'image.root', run, unwind };
@@ -106,12 +114,23 @@ const rootResult = ({ image, blob, size, variant }: Derivative): Record<string, 
   compression: variant,
 });
 
-interface ImportedRecord extends ImageRecord {
+export interface ImportedRecord extends ImageRecord {
   digest: string;
   facts: ImageFacts;
 }
 const isImported = (image: ImageRecord | undefined): image is ImportedRecord =>
   image?.digest != null && image.facts != null;
+
+export const deleted = refusal('image.not-found', 'The image was deleted.');
+
+/** The image that a job is about, unless it is gone. */
+export async function findImported(
+  store: Store,
+  { input }: Pick<JobContext, 'input'>,
+): Promise<ImportedRecord | undefined> {
+  const image = await store.read((tx) => tx.images.get(String(input['image'])));
+  return isImported(image) ? image : undefined;
+}
 
 async function pack(
   deps: DeriveDeps,
@@ -138,17 +157,17 @@ async function pack(
 /** Composes an image's initramfs anew, after an update of Drover that brought newer scripts or helpers. */
 export function createBootJob(deps: DeriveDeps): JobHandler {
   const run = async (context: JobContext): Promise<Result<Record<string, unknown>>> => {
-    const id = String(context.input['image']);
-    const image = await deps.store.read((tx) => tx.images.get(id));
-    const path = isImported(image) ? deps.blobs.localPath(image.digest) : undefined;
-    if (!isImported(image) || path === undefined) return refusal('image.not-found', 'The image was deleted.');
+    const image = await findImported(deps.store, context);
+    const path = image === undefined ? undefined : deps.blobs.localPath(image.digest);
+    if (image === undefined || path === undefined) return deleted;
+    const { id } = image;
     const recipe = await deps.initramfs.recipe();
     const made = await deps.initramfs.make(path, image.facts, {
       signal: context.signal,
       progress: (done, total) => context.progress({ step: 'compose', done, total, unit: 'files' }),
     });
     if (!made.ok) return made;
-    const rootModes = await rootModesNow(deps, path, made.value.canAttach);
+    const rootModes = await rootModesNow(deps, path, made.value);
     const at = new Date(deps.clock.now()).toISOString();
     await deps.store.transaction(async (tx) => {
       const now = await tx.images.get(id);
@@ -175,9 +194,9 @@ export function createBootJob(deps: DeriveDeps): JobHandler {
 }
 
 /** A later Drover may know more of them than the one that imported the image. */
-async function rootModesNow({ inspector }: DeriveDeps, path: string, canAttach: boolean): Promise<RootMode[]> {
+async function rootModesNow({ inspector }: DeriveDeps, path: string, made: MadeInitramfs): Promise<RootMode[]> {
   const { facts } = await inspector.inspect(path);
-  return facts.rootModes.filter((mode) => mode === 'ram' || canAttach);
+  return facts.rootModes.filter(isPossibleWith(made));
 }
 
 /** At start: queues {@link createBootJob} for images whose initramfs an older Drover made. */

@@ -4,7 +4,7 @@ import type { BlobInfo, BlobStore } from '../blobs/ports.js';
 import type { JobContext } from '../jobs/handler.js';
 import type { Transaction } from '../store/ports.js';
 import { partVariant } from './derivatives.js';
-import type { ImageInspector, ImageRecord, InitramfsMaker } from './ports.js';
+import type { ImageInspector, ImageRecord, InitramfsMaker, MadeInitramfs } from './ports.js';
 
 export interface StoreImageDeps {
   readonly blobs: BlobStore;
@@ -41,6 +41,12 @@ export async function storeImage(
   return { disk, treeBlob, recipe, parts: made.parts, facts: { ...facts, rootModes, warnings } };
 }
 
+/** What the kernels of an image can, besides what the image itself allows. */
+export const isPossibleWith =
+  ({ canAttach, canUpdateCard }: Pick<MadeInitramfs, 'canAttach' | 'canUpdateCard'>) =>
+  (mode: RootMode): boolean =>
+    mode === 'ram' || (mode === 'sd' ? canUpdateCard : canAttach);
+
 async function makeInitramfs(
   { initramfs }: StoreImageDeps,
   context: Pick<JobContext, 'progress' | 'signal'>,
@@ -58,8 +64,8 @@ async function makeInitramfs(
     progress: (done, total) => context.progress({ step: 'compose', done, total, unit: 'files' }),
   });
   if (made.ok) {
-    const { parts, warnings, canAttach } = made.value;
-    return { parts, warnings, isPossible: (mode) => mode === 'ram' || canAttach };
+    const { parts, warnings } = made.value;
+    return { parts, warnings, isPossible: isPossibleWith(made.value) };
   }
   if (made.code !== 'image.unfit') throw new RefusedError(made);
   return { parts: [], warnings: [made.detail], isPossible: () => false };

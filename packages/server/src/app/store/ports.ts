@@ -7,14 +7,16 @@ import type { DiskRepository } from '../disks/records.js';
 import type { EventRepository } from '../events/ports.js';
 import type { ImageRepository, UploadRepository } from '../images/ports.js';
 import type { JobRepository } from '../jobs/ports.js';
-import type { SessionRepository } from '../boot/ports.js';
+import type { CardVersionRepository, SessionRepository } from '../boot/ports.js';
 import type { AuditRepository, IdempotencyRepository, KeyRepository, TenantRepository } from '../tenants/ports.js';
 
-/** Small secrets of the installation (the boot key), made once. */
+/** Small secrets of the installation (the boot key, those that sign for cards). */
 export interface SettingRepository {
   get(name: string): Promise<string | undefined>;
   /** Stores the value unless there is one; returns the one that is there afterwards. */
   putIfAbsent(name: string, value: string): Promise<string>;
+  /** Stores the value, whatever was there. */
+  put(name: string, value: string): Promise<void>;
 }
 
 export interface Transaction {
@@ -34,6 +36,7 @@ export interface Transaction {
   readonly bootLayers: BootLayerRepository;
   readonly tracks: TrackRepository;
   readonly sessions: SessionRepository;
+  readonly cardVersions: CardVersionRepository;
   readonly settings: SettingRepository;
 }
 

@@ -74,7 +74,10 @@ export const openBuilds = async (store: SqlStore, folder: string, options: Build
         tree: { version: 1, files: [], config: null, cmdline: null, kernels: [] },
       }),
     },
-    initramfs: { recipe: async () => 'r', make: absent, compression: absent },
+    initramfs: {
+      ...{ recipe: async () => 'r', make: absent, compression: absent },
+      ...{ makeCardPart: absent, cardRecipe: async () => 'r' },
+    },
   });
   const runner: Service = createJobRunner({
     ...{ store, timing, clock: systemClock, ids: testIds, log: createTestLog() },

@@ -51,7 +51,10 @@ export const openImporter = async (store: SqlStore, folder: string, unpack: Unpa
         tree: { version: 1, files: [], config: null, cmdline: null, kernels: [] },
       }),
     },
-    initramfs: { recipe: async () => 'r', make: absent, compression: absent },
+    initramfs: {
+      ...{ recipe: async () => 'r', make: absent, compression: absent },
+      ...{ makeCardPart: absent, cardRecipe: async () => 'r' },
+    },
     clock,
     limits: { maxSize: 1000, maxUploadSize: 1000 },
   });

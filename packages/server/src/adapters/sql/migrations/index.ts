@@ -8,6 +8,7 @@ import { backupQuota } from './0006-backup-quota.js';
 import { restoredDisks } from './0007-restored-disks.js';
 import { builds } from './0008-builds.js';
 import { bootConfigs } from './0010-boot-configs.js';
+import { cardVersions } from './0011-card-versions.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -19,4 +20,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0007-restored-disks': restoredDisks(traits),
   '0008-builds': builds(traits),
   '0010-boot-configs': bootConfigs(traits),
+  '0011-card-versions': cardVersions(traits),
 });

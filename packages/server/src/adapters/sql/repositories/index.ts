@@ -4,6 +4,7 @@ import { createBackupRepository } from './backups.js';
 import { createBootLayerRepository } from './boot-layers.js';
 import { createBuildRepository } from './builds.js';
 import { createBlobRepository } from './blobs.js';
+import { createCardVersionRepository } from './card-versions.js';
 import type { Context } from './context.js';
 import { createDeviceRepository } from './devices.js';
 import { createDiskRepository } from './disks.js';
@@ -76,6 +77,9 @@ class Repositories implements Transaction {
   }
   get sessions(): Transaction['sessions'] {
     return (this.#made.sessions ??= createSessionRepository(this.#context));
+  }
+  get cardVersions(): Transaction['cardVersions'] {
+    return (this.#made.cardVersions ??= createCardVersionRepository(this.#context));
   }
   get settings(): Transaction['settings'] {
     return (this.#made.settings ??= createSettingRepository(this.#context));

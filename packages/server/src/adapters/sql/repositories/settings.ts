@@ -16,5 +16,12 @@ export const createSettingRepository = ({ db }: Context): SettingRepository => {
         .execute();
       return (await get(name)) ?? value;
     },
+    put: async (name, value) => {
+      await db
+        .insertInto('settings')
+        .values({ name, value })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+        .execute();
+    },
   };
 };

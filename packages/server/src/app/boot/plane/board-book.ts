@@ -1,6 +1,14 @@
 import type { BootPlan, PlannedDevice } from '../../../domain/boot-plan.js';
 import { reach, type BootTrack } from '../../../domain/session-open.js';
-import type { AttachedDisk, BootAnswer, ExchangeResult, KnownSession, StoredLease, WireIdentity } from '../ports.js';
+import type {
+  AttachedDisk,
+  BootAnswer,
+  CardPromise,
+  ExchangeResult,
+  KnownSession,
+  StoredLease,
+  WireIdentity,
+} from '../ports.js';
 
 /** What a granted exchange gave this board: enough to serve its root while the control plane is away. */
 export type Grant = Omit<Extract<ExchangeResult, { kind: 'granted' }>, 'kind' | 'credential'>;
@@ -17,6 +25,10 @@ export interface CurrentBoot {
   grant: Grant | null;
   /** The board has proved itself, and may attach its disks as long as this boot lasts. */
   exchanged: boolean;
+  /** Digests of roots that its card said it has. */
+  known?: readonly string[] | undefined;
+  /** What its card was promised last. */
+  card?: CardPromise | undefined;
   /** For a board with a disk of its own, once they were read: `image`, or the digest of what the disk has. */
   files: string | null;
   revoked: boolean;

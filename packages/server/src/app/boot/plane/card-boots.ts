@@ -5,12 +5,16 @@ import type { Clock, Log } from '../../ports.js';
 import type { BootBackend, WireIdentity } from '../ports.js';
 import type { BoardBook, CurrentBoot } from './board-book.js';
 import type { Boots } from './boots.js';
-import type { DeviceRefusal, Granted } from './device-api.js';
+import type { Granted } from './device-api.js';
 
 /** Boards whose kernel came from a card. */
 export interface CardBoots {
   /** Begins a boot, or goes on with the one this board asked for before. `key`: of its card. */
-  begin(form: BootForm, key: string | undefined, address: string): Promise<Granted<CardBoot>>;
+  begin(
+    form: BootForm,
+    key: string | undefined,
+    address: string,
+  ): Promise<Exclude<Granted<CardBoot>, { kind: 'gone' }>>;
 }
 
 interface CardBootsDeps {
@@ -23,7 +27,7 @@ interface CardBootsDeps {
   readonly site: string;
 }
 
-const away: DeviceRefusal = { kind: 'not-ready', retryAfter: 2, reason: 'the control plane is away' };
+const away = { kind: 'not-ready', retryAfter: 2, reason: 'the control plane is away' } as const;
 /** A board that waits asks this often, which also keeps its session from counting as lost. */
 const askAgainSeconds = 15;
 
@@ -50,6 +54,7 @@ export function createCardBoots({ backend, book, boots, bootKey, clock, log, sit
         ...{ wire, release: form.release },
         ...(key === undefined ? {} : { key }),
         ...(form.device === undefined ? {} : { device: form.device }),
+        ...(form.boot === undefined ? {} : { boot: form.boot }),
       })
       .catch((error: unknown) => {
         log.warn({ err: error, mac: form.mac }, 'a board with a card must wait: the control plane is away');

@@ -4,6 +4,7 @@ import type { FileSource } from '../../../domain/boot-plan.js';
 import type { Clock, Log } from '../../ports.js';
 import type { BoardDisks, DiskList } from '../../disks/plane/board-disks.js';
 import type { BootBackend, ExchangeResult } from '../ports.js';
+import type { CardContent, CardFileSource } from './card-content.js';
 import type { BoardBook, CurrentBoot, Grant } from './board-book.js';
 import type { Boots } from './boots.js';
 import type { NewEntry } from './ports.js';
@@ -14,6 +15,10 @@ export interface DeviceApi {
   /** Opens the root for download. */
   root(session: string, authorization: string | undefined): Promise<Granted<OpenRoot>>;
   identity(session: string, authorization: string | undefined): Promise<Granted<Uint8Array>>;
+  /** What a self-updating card is to hold, signed. */
+  card(session: string, authorization: string | undefined, nonce: string): Promise<Granted<string>>;
+  /** Opens the set of boot files, or the archive of the boot config, for download. */
+  cardFile(session: string, authorization: string | undefined, which: 'boot' | 'config'): Promise<Granted<OpenRoot>>;
   /** Its data disks, as soon as they are others than those it knows. */
   disks(
     session: string,
@@ -32,6 +37,8 @@ export interface DeviceApi {
 export type DeviceRefusal =
   /** 403. */
   | { readonly kind: 'refused'; readonly reason: string }
+  /** 404: it is no more what this board was promised. */
+  | { readonly kind: 'gone' }
   /** 503 with Retry-After. */
   | { readonly kind: 'not-ready'; readonly retryAfter: number; readonly reason: string };
 
@@ -52,6 +59,7 @@ interface DeviceApiDeps {
   /** For sessions the boot plane no longer knows. */
   readonly pushEntry: (session: string, entry: NewEntry) => void;
   readonly boardDisks: Pick<BoardDisks, 'follow'>;
+  readonly cardContent: CardContent;
   readonly changed: () => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -96,7 +104,10 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
         board.boot.revoked = true;
       return refused(result.reason);
     }
-    if (result.kind === 'granted' && board?.boot != null) keep(board.boot, result);
+    if (result.kind === 'granted' && board?.boot != null) {
+      if (form.known !== undefined) board.boot.known = form.known;
+      keep(board.boot, result);
+    }
     return result;
   };
 
@@ -149,18 +160,43 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
     return isSecret(key, session, secret) && clock.now() <= secretExpiry(openedAt, deps.sessionTtlSeconds);
   };
 
+  const opened = (session: string, path: string, { source, digest }: CardFileSource): Granted<OpenRoot> => ({
+    kind: 'granted',
+    value: {
+      source,
+      tag: digest,
+      end: ({ outcome, bytes, ms }) =>
+        note(session, { type: 'root.download', path, outcome, bytes, ms: Math.round(ms) }),
+    },
+  });
+
+  const cardFile = async (session: string, path: 'root' | 'boot' | 'config'): Promise<Granted<OpenRoot>> => {
+    const found = await deps.cardContent[path](session);
+    return found.kind === 'granted' ? opened(session, path, found.value) : found;
+  };
+
+  /** Which root a board has: one of its card is asked for apart, as it may be of a later assignment than this boot's. */
+  const isCard = (session: string): boolean => book.bySession(session)?.boot?.card !== undefined;
+
   return {
     exchange,
+    card: async (session, authorization, nonce) =>
+      authorise(session, authorization) === undefined ? refused(notValid) : deps.cardContent.answer(session, nonce),
+    cardFile: async (session, authorization, which) =>
+      authorise(session, authorization) === undefined ? refused(notValid) : cardFile(session, which),
     root: async (session, authorization) => {
+      if (authorise(session, authorization) === undefined) return refused(notValid);
+      if (isCard(session)) return cardFile(session, 'root');
       const granted = await grantOf(session, authorization);
       if (granted.kind !== 'granted') return granted;
       const { root } = granted.value;
+      if (root.mode === 'sd') return cardFile(session, 'root');
       if (root.mode !== 'ram') return refused('the root of this board is a disk, which it attaches');
       const { digest, size } = root;
-      const source: FileSource = { size, segments: [{ blob: digest, offset: 0, length: size }] };
-      const end: OpenRoot['end'] = ({ outcome, bytes, ms }) =>
-        note(session, { type: 'root.download', path: 'root', outcome, bytes, ms: Math.round(ms) });
-      return { kind: 'granted', value: { source, tag: digest, end } };
+      return opened(session, 'root', {
+        digest,
+        source: { size, segments: [{ blob: digest, offset: 0, length: size }] },
+      });
     },
     identity: async (session, authorization) => {
       const granted = await grantOf(session, authorization);

@@ -5,6 +5,7 @@ import { registerHealth, type Check } from '../health.js';
 import { registerMetrics, type HttpMetrics } from '../metrics.js';
 import { faultRefusal, refusalOf, sendProblem } from '../problem.js';
 import { authenticateRequest } from './authentication.js';
+import { registerBootPlane, type BootPlaneDeps } from './boot-plane.js';
 import { openApiDocument, registerOpenApi } from './openapi.js';
 import type { ApiDeps } from './operation.js';
 import { registerPublished, type PublishedDeps } from '../cattlepi/images.js';
@@ -12,7 +13,7 @@ import { registerCattlepi } from '../cattlepi/routes.js';
 import type { Cards } from '../../../app/configs/cards.js';
 import { methodsOf, registerApi } from './register.js';
 
-export interface ApiAppDeps {
+export interface ApiAppDeps extends BootPlaneDeps {
   readonly api: ApiDeps;
   readonly published: Pick<PublishedDeps, 'published' | 'publicUrl'>;
   readonly cards: Cards;
@@ -152,6 +153,7 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   logAnswers(app, log, metrics);
   await registerOpenApi(app, deps.version);
   await registerApi(app, api);
+  registerBootPlane(app, deps);
   registerPublished(app, { ...deps.published, api, log });
   await registerCattlepi(app, { api, cards: deps.cards, publicUrl: deps.published.publicUrl });
   registerHealth(app, { checks: deps.checks, stopping: api.stopping });

@@ -65,6 +65,7 @@ export const createFakeApi = async (
     readonly bytes?: Partial<BytesHandlers>;
     readonly cards?: Partial<ApiAppDeps['cards']>;
   } = {},
+  app: Partial<Pick<ApiAppDeps, 'bootPlaneUrl'>> = {},
 ): Promise<FakeApi> => {
   const audited: FakeApi['audited'] = [];
   const logged: FakeApi['logged'] = [];
@@ -119,6 +120,7 @@ export const createFakeApi = async (
       streamClosed: () => undefined,
       ...more,
     },
+    bootPlaneUrl: () => undefined,
     published: {
       published: { index: absent, file: absent },
       publicUrl: undefined,
@@ -136,6 +138,7 @@ export const createFakeApi = async (
     version: '0.1.0',
     maxBodySize: 10_000,
     trustProxy: false,
+    ...app,
   };
   return { deps, app: await createApiApp(deps), audited, logged, stopping, idempotency };
 };

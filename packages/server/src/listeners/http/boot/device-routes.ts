@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DisksQuery, ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
+import { CardQuery, DisksQuery, ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
 import type { ZodError } from 'zod';
 import type { CardBoots } from '../../../app/boot/plane/card-boots.js';
 import type { DeviceApi, DeviceRefusal, ExchangeAnswered } from '../../../app/boot/plane/device-api.js';
@@ -9,7 +9,7 @@ import { beginCardBoot } from './card-route.js';
 import { formFields, readBody } from './body.js';
 import { respondWithFile } from './file-response.js';
 import type { RateLimit } from './rate-limit.js';
-import { refuseBody, sendLines, sendNothing, sendRefusal } from './reply.js';
+import { refuseBody, sendLines, sendNothing, sendRefusal, sendText } from './reply.js';
 import type { SendDeps } from './send-file.js';
 
 /** The routes of contract/device-api. */
@@ -53,7 +53,8 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
     // Keys of cards can be guessed at as secrets can.
     return deps.refusals.allow(address) ? beginCardBoot(deps.cards, request, response, address) : tooMany(response);
   }
-  const [, id, action] = /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|root|identity|disks|reports)$/.exec(path) ?? [];
+  const [, id, action] =
+    /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|card|root|boot|config|identity|disks|reports)$/.exec(path) ?? [];
   if (id === undefined || !SessionId.safeParse(id).success) {
     return sendRefusal(response, 'route.not-found', 'There is nothing at this address.');
   }
@@ -64,8 +65,12 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
       return request.method === 'POST' ? report(deps, call, id) : methodNotAllowed(response, 'POST');
     case 'disks':
       return isRead(request) ? disks(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
+    case 'card':
+      return isRead(request) ? card(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
     case 'root':
-      return isRead(request) ? root(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
+    case 'boot':
+    case 'config':
+      return isRead(request) ? download(deps, call, id, action) : methodNotAllowed(response, 'GET, HEAD');
     default:
       return isRead(request) ? identity(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
   }
@@ -107,6 +112,7 @@ function rootLines(
   session: string,
   root: GrantedRoot,
 ): Record<string, string | number> | undefined {
+  if (root.mode === 'sd') return { mode: root.mode };
   if (root.mode === 'ram') return { mode: root.mode, rootSha256: root.digest, rootSize: root.size };
   const named = exports.nameFor(session, root.what);
   if (named === undefined) return undefined;
@@ -121,6 +127,11 @@ function rootLines(
 }
 
 function refuse(response: ServerResponse, refused: DeviceRefusal): void {
+  if (refused.kind === 'gone') {
+    return sendRefusal(response, 'card.not-promised', 'The server no longer has what this card was promised.', {
+      remedy: 'Ask again what the card is to hold.',
+    });
+  }
   if (refused.kind === 'not-ready') {
     return sendRefusal(response, 'server.busy', `Not yet: ${refused.reason}.`, { retryAfter: refused.retryAfter });
   }
@@ -129,15 +140,33 @@ function refuse(response: ServerResponse, refused: DeviceRefusal): void {
   });
 }
 
-async function root(deps: DeviceRoutesDeps, { request, response }: Call, id: string): Promise<void> {
-  const granted = await deps.api.root(id, request.headers.authorization);
+/** A signed answer costs a signature and a transaction: no more of them than exchanges. */
+async function card(deps: DeviceRoutesDeps, { request, response, url, address }: Call, id: string): Promise<void> {
+  const query = CardQuery.safeParse(Object.fromEntries(url.searchParams));
+  if (!query.success) return refuseQuery(response, query.error);
+  if (!deps.refusals.allow(address)) return tooMany(response);
+  const granted = await deps.api.card(id, request.headers.authorization, query.data.nonce);
+  return granted.kind === 'granted' ? sendText(response, 200, granted.value) : refuse(response, granted);
+}
+
+async function download(
+  deps: DeviceRoutesDeps,
+  { request, response }: Call,
+  id: string,
+  which: 'root' | 'boot' | 'config',
+): Promise<void> {
+  const { authorization } = request.headers;
+  const granted = await (which === 'root'
+    ? deps.api.root(id, authorization)
+    : deps.api.cardFile(id, authorization, which));
   if (granted.kind !== 'granted') return refuse(response, granted);
   const opened = granted.value;
   const began = deps.clock.now();
   let served: Awaited<ReturnType<typeof respondWithFile>> = { outcome: 'failed', bytes: 0 };
   try {
     served = await respondWithFile(request, response, opened.source, opened.tag, deps.send);
-    if (served.fault !== undefined) deps.log.error({ err: served.fault, session: id }, 'a root could not be sent');
+    if (served.fault !== undefined)
+      deps.log.error({ err: served.fault, session: id, which }, 'a download of a board could not be sent');
   } finally {
     if (request.method === 'GET') opened.end({ ...served, ms: deps.clock.now() - began });
   }

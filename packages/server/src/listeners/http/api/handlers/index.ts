@@ -3,6 +3,7 @@ import type { Events } from '../../../../app/events/events.js';
 import { backupHandlers, type BackupUseCases } from './backups.js';
 import { bootConfigHandlers, type BootConfigUseCases } from './boot-configs.js';
 import { buildHandlers, type BuildUseCases } from './builds.js';
+import { cardHandlers, type CardUseCases } from './cards.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { diskHandlers, type DiskUseCases } from './disks.js';
 import { eventHandlers } from './events.js';
@@ -17,6 +18,7 @@ export interface UseCases
     BackupUseCases,
     BootConfigUseCases,
     BuildUseCases,
+    CardUseCases,
     DeviceUseCases,
     DiskUseCases,
     ImageUseCases,
@@ -37,6 +39,7 @@ export const createHandlers = (
   return {
     handlers: {
       ...tenantHandlers(useCases),
+      ...cardHandlers(useCases),
       ...deviceHandlers(useCases),
       ...diskHandlers(useCases),
       ...backups.handlers,

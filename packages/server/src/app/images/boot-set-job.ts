@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { refusal, success, type Result, type RootMode } from '@drover/contract';
+import { bootSetFiles, setId, sumsFile, type SetSources } from '../../domain/boot-set.js';
+import type { CardFile } from '../../domain/card-files.js';
+import type { BlobInfo } from '../blobs/ports.js';
+import type { TreeLoader } from '../boot/plane/trees.js';
+import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
+import type { Store, Transaction } from '../store/ports.js';
+import { bytesOfFile, cardArchive } from './card-archive.js';
+import { bootFilesOf, setSourcesOf } from './derivatives.js';
+import type { Derivative, ImageRecord, InitramfsMaker } from './ports.js';
+import { deleted, findImported, makeRoot, packedRoot, type DeriveDeps } from './root-job.js';
+
+/** What a self-updating card is given of an image. */
+export interface BootSet {
+  /** What the command line of its kernel names it by. */
+  readonly id: string;
+  readonly archive: BlobInfo;
+  readonly root: BlobInfo;
+}
+
+/** Root modes that wait for a set. */
+const setWaiters: readonly RootMode[] = ['sd'];
+
+const info = ({ blob, size }: Derivative): BlobInfo => ({ digest: blob, size });
+
+/** The set that fits the root, the initramfs and the boot tree as they are now. */
+export async function bootSetOf(tx: Transaction, image: string): Promise<BootSet | undefined> {
+  const [derivatives, root] = [await tx.images.derivatives(image), await packedRoot(tx, image)];
+  const sources = setSourcesOf(derivatives, root);
+  const set = derivatives.find(({ kind }) => kind === 'boot-set');
+  if (sources === undefined || root === undefined || set?.recipe !== setId(sources)) return undefined;
+  return { id: set.recipe, archive: info(set), root: info(root) };
+}
+
+/** That set, or while it is made anew the one there was, which boots the same root as well. */
+export async function usableBootSet(tx: Transaction, image: string): Promise<BootSet | undefined> {
+  const [derivatives, root] = [await tx.images.derivatives(image), await packedRoot(tx, image)];
+  const set = derivatives.find(({ kind }) => kind === 'boot-set');
+  return set === undefined || root === undefined ? undefined : { id: set.recipe, archive: info(set), root: info(root) };
+}
+
+/** `ready`, or the job that is making it, as {@link ensureRoot}. */
+export async function ensureBootSet(
+  deps: { readonly enqueue: EnqueueJob },
+  tx: Transaction,
+  image: Pick<ImageRecord, 'id' | 'tenant'>,
+): Promise<'ready' | { job: string }> {
+  if ((await bootSetOf(tx, image.id)) !== undefined) return 'ready';
+  const running = await tx.jobs.unfinished('image.boot-set', image.id);
+  return { job: running?.id ?? (await queue(deps, tx, image)) };
+}
+
+const queue = (
+  { enqueue }: { readonly enqueue: EnqueueJob },
+  tx: Transaction,
+  { id, tenant }: Pick<ImageRecord, 'id' | 'tenant'>,
+): Promise<string> => enqueue(tx, { kind: 'image.boot-set', tenant, subject: id, input: { image: id } });
+
+export interface BootSetDeps extends DeriveDeps {
+  readonly trees: TreeLoader;
+}
+
+/** Makes the set of boot files of an image: packs its root where that was not done yet, makes the initramfs part for cards, renders, hashes and archives. */
+export function createBootSetJob(deps: BootSetDeps): JobHandler {
+  const run = async (context: JobContext): Promise<Result<Record<string, unknown>>> => {
+    const image = await findImported(deps.store, context);
+    if (image === undefined) return deleted;
+    const root = await makeRoot(deps, context, image);
+    await makeCardParts(deps, context, image.id);
+    const sources = setSourcesOf(await deps.store.read((tx) => tx.images.derivatives(image.id)), root);
+    if (sources === undefined) return refusal('image.not-ready', 'The boot files of the image are not ready.');
+    const made = await makeArchive(deps, context, sources);
+    if (!made.ok) return made;
+    const done = await save(deps, image.id, sources, made.value);
+    return done ? success({ image: image.id, ...made.value, id: setId(sources) }) : deleted;
+  };
+  const unwind: JobHandler['unwind'] = async (tx, { input }, { state, reason }) => {
+    const id = String(input['image']);
+    const set = await bootSetOf(tx, id);
+    if (set !== undefined) return { image: id, ...set.archive, id: set.id };
+    const why = state === 'cancelled' ? 'Making what its card holds was cancelled.' : reason;
+    await deps.markFailed(tx, id, why, setWaiters);
+    return undefined;
+  };
+  return { kind: 'image.boot-set', run, unwind };
+}
+
+/** One for each processor that the image has an initramfs for. */
+async function makeCardParts(deps: BootSetDeps, context: JobContext, image: string): Promise<void> {
+  const boot = bootFilesOf(await deps.store.read((tx) => tx.images.derivatives(image)));
+  const common = boot?.initramfs.filter(({ kind }) => kind === 'common') ?? [];
+  for (const [done, { architecture }] of common.entries()) {
+    context.progress({ step: 'compose', done, total: common.length, unit: 'files' });
+    const { blob, size } = await deps.initramfs.makeCardPart(architecture, context.signal);
+    const recipe = await deps.initramfs.cardRecipe();
+    const createdAt = new Date(deps.clock.now()).toISOString();
+    await deps.store.transaction(async (tx) => {
+      if ((await tx.images.get(image)) === undefined) return;
+      await tx.blobs.record({ digest: blob, size }, createdAt);
+      const made = { image, kind: 'card-initramfs', variant: architecture, blob, size, recipe, createdAt } as const;
+      await tx.images.saveDerivative(made);
+    });
+  }
+}
+
+async function makeArchive(
+  { blobs, trees }: BootSetDeps,
+  { progress, signal }: JobContext,
+  sources: SetSources,
+): Promise<Result<BlobInfo>> {
+  const set = bootSetFiles(await trees.load(sources.tree), sources);
+  if (!set.ok)
+    return refusal('image.unfit', `The image cannot be kept by a self-updating card: ${set.reason}.`, {
+      remedy: 'Use another root mode for it, or change its config.txt.',
+    });
+  const sums: { path: string; sha256: string }[] = [];
+  for (const [done, { path, source }] of set.files.entries()) {
+    signal.throwIfAborted();
+    progress({ step: 'hash', done, total: set.files.length, unit: 'files' });
+    const hash = createHash('sha256');
+    for await (const piece of bytesOfFile(blobs, source)) hash.update(piece);
+    sums.push({ path, sha256: hash.digest('hex') });
+  }
+  const files: CardFile[] = [...set.files, sumsFile(sums)];
+  // No time of its own: the same files are the same archive.
+  return success(await blobs.put(cardArchive(blobs, files, 0), { signal }));
+}
+
+/** False when the image was deleted meanwhile. A source that changed meanwhile makes the set another one's, which the next who needs it finds out. */
+const save = (
+  { store, clock, markReady }: BootSetDeps,
+  image: string,
+  sources: SetSources,
+  { digest, size }: BlobInfo,
+): Promise<boolean> =>
+  store.transaction(async (tx) => {
+    if ((await tx.images.get(image)) === undefined) return false;
+    const createdAt = new Date(clock.now()).toISOString();
+    await tx.blobs.record({ digest, size }, createdAt);
+    const made = { image, kind: 'boot-set', variant: '', blob: digest, size, recipe: setId(sources) } as const;
+    await tx.images.saveDerivative({ ...made, createdAt });
+    await markReady(tx, image, setWaiters);
+    return true;
+  });
+
+/** At start: makes those sets anew whose initramfs part for cards an older Drover made. Whatever else changes is seen by whoever needs the set next. */
+export async function refreshBootSets(deps: {
+  readonly store: Store;
+  readonly initramfs: Pick<InitramfsMaker, 'cardRecipe'>;
+  readonly enqueue: EnqueueJob;
+}): Promise<number> {
+  const recipe = await deps.initramfs.cardRecipe();
+  let queued = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await deps.store.transaction(async (tx) => {
+      const images = await tx.images.list({}, { limit: 100, ...(cursor === undefined ? {} : { cursor }) });
+      for (const image of images.items) {
+        const parts = (await tx.images.derivatives(image.id)).filter(({ kind }) => kind === 'card-initramfs');
+        if (parts.every((part) => part.recipe === recipe)) continue;
+        if ((await tx.jobs.unfinished('image.boot-set', image.id)) !== undefined) continue;
+        await queue(deps, tx, image);
+        queued += 1;
+      }
+      return images;
+    });
+    cursor = page.next ?? undefined;
+  } while (cursor !== undefined);
+  return queued;
+}
