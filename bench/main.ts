@@ -9,6 +9,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   nbd: async () => (await import('./nbd/index.js')).nbdBenchmark,
   build: async () => (await import('./build/index.js')).buildBenchmark,
   provision: async () => (await import('./provision/index.js')).provisionBenchmark,
+  bootapi: async () => (await import('./bootapi/index.js')).bootapiBenchmark,
   import: async () => (await import('./import/index.js')).importBenchmark,
 };
 

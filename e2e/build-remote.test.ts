@@ -101,7 +101,7 @@ describe('a recipe that comes with Drover', () => {
         const found = digests(new Uint8Array(await answer.arrayBuffer()));
         expect(found).toEqual({ md5: values.get(`${name}MD5`), sha256: values.get(`${name}SHA256`) });
       }
-      expect((await fetch(`${server.url}/images/global/base/latest/info.sh`)).status).toBe(401);
+      expect((await fetch(`${server.url}/images/global/base/latest/info.sh`)).status).toBe(400);
       // No key in what the server wrote.
       expect(server.output()).not.toContain(`apiKey=${server.key}`);
     },

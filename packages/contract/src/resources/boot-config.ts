@@ -144,7 +144,11 @@ export const BootLayerVersion = z.object({
 });
 export type BootLayerVersion = z.infer<typeof BootLayerVersion>;
 
-const Reason = z.string().max(500);
+/** Why something was changed, in a line. */
+export const Reason = z
+  .string()
+  .max(500)
+  .regex(/^\P{Cc}*$/u, 'holds control characters');
 
 export const BootLayerPut = z.strictObject({
   document: BootDocument,

@@ -10,6 +10,7 @@ import {
   BootLayerVersion,
   CardId,
   EffectiveBootConfig,
+  Reason,
 } from '../resources/boot-config.js';
 import { Device } from '../resources/device.js';
 import { byRef, none, type Route } from './route.js';
@@ -59,7 +60,7 @@ export const bootConfigsRoutes = {
     summary: 'Let a layer say nothing; its history stays',
     role: 'operator',
     params: byLayer,
-    query: z.object({ reason: z.string().max(500).default('') }),
+    query: z.object({ reason: Reason.default('') }),
     status: 204,
     answer: none,
     etag: true,

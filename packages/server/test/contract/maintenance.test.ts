@@ -23,7 +23,7 @@ const tidyUp = async (store: Store): Promise<void> => {
   const quiet = { prune: async () => 0, sweep: async () => undefined } as never;
   const service = createMaintenance({
     ...{ store, clock, retention, log: createTestLog(), enqueue: createEnqueue({ clock, ids: testIds }) },
-    ...{ idempotency: quiet, uploads: quiet, collectBuilds: async () => undefined },
+    ...{ idempotency: quiet, uploads: quiet, tracks: quiet, collectBuilds: async () => undefined },
   });
   await service.start(new AbortController().signal);
   await service.stop();

@@ -59,6 +59,22 @@ const requests: Record<
     answers: ['image.not-found', 'device.not-found'],
   },
   releaseDevice: { params: { ref: absent }, answers: ['device.not-found'] },
+  listBootLayers: { answers: [200] },
+  getBootLayer: { params: { layer: 'group:none=1' }, answers: ['boot-config.not-found'] },
+  putBootLayer: { params: { layer: 'default' }, body: { document: { config: { a: 1 } } }, answers: [200] },
+  deleteBootLayer: { params: { layer: 'group:none=1' }, answers: ['boot-config.not-found'] },
+  listBootLayerVersions: { params: { layer: 'group:none=1' }, answers: ['boot-config.not-found'] },
+  diffBootLayer: { params: { layer: 'group:none=1' }, answers: ['boot-config.not-found'] },
+  revertBootLayer: { params: { layer: 'group:none=1' }, body: { to: 1 }, answers: ['boot-config.not-found'] },
+  explainBootConfig: { params: { layer: 'default' }, answers: [200] },
+  bindCard: {
+    params: { ref: absent, key: 'key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', card: 'door' },
+    answers: ['device.not-found'],
+  },
+  unbindCard: {
+    params: { ref: absent, key: 'key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', card: 'door' },
+    answers: ['device.not-found'],
+  },
   listImages: { answers: [200] },
   createImage: {
     body: { name: 'a', version: '1', source: { kind: 'path', path: '/none' } },
@@ -126,6 +142,7 @@ const requests: Record<
   updateTenant: { params: { ref: 'none' }, body: { quota: { disks: 1 } }, answers: ['tenant.not-found'] },
   listKeys: { answers: [200] },
   createKey: { body: { name: 'extra', role: 'reader' }, answers: [201] },
+  importKey: { body: { name: 'extra', role: 'reader', key: 'a-key-of-old-cards' }, answers: [201, 'key.exists'] },
   revokeKey: { params: { id: 'key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['key.not-found'] },
   listAudit: { answers: [200] },
 };

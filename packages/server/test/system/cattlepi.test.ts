@@ -14,7 +14,7 @@ describe("CattlePi's HTTP API", () => {
   let base = '';
   beforeAll(async () => {
     const listen = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${originalPort}`];
-    server = await startServer({ settings: { http: { listen } } });
+    server = await startServer({ settings: { http: { listen }, log: { level: 'debug' } } });
     base = `http://127.0.0.1:${originalPort}`;
     for (const [name, key] of Object.entries(keys)) {
       const file = join(server.folder, `${name}.key`);

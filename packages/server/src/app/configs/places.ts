@@ -1,6 +1,6 @@
 import {
   CardId,
-  LabelSelector,
+  Labels,
   parseSelector,
   refusal,
   success,
@@ -88,8 +88,8 @@ async function placeOfDevice(tx: Transaction, who: Principal, name: string): Pro
 }
 
 const placeOfGroup = (tenant: string, text: string): Result<Place> => {
-  const labels = LabelSelector.safeParse(text).success ? parseSelector(text) : undefined;
-  return labels === undefined ? badSelector(text) : success(groupPlace(tenant, plainSelector(labels)));
+  const labels = Labels.safeParse(parseSelector(text));
+  return labels.success ? success(groupPlace(tenant, plainSelector(labels.data))) : badSelector(text);
 };
 
 async function placeOfCard(

@@ -18,8 +18,10 @@ export const openDemo = async (deps: Deps): Promise<string> =>
   );
 
 /** Authentication that also knows the demo key. It is no key of the store: switched off, it was never one. */
-export const withDemo = ({ authenticate, endOfKey }: Authentication, tenant: string): Authentication => ({
-  endOfKey,
+export const withDemo = (
+  { authenticate }: Pick<Authentication, 'authenticate'>,
+  tenant: string,
+): Pick<Authentication, 'authenticate'> => ({
   authenticate: async (key): Promise<Result<Principal>> =>
     key === demoKey ? success(demoPrincipal(tenant)) : authenticate(key),
 });

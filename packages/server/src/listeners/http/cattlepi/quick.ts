@@ -18,6 +18,9 @@ const route = '/boot/:id/config';
 /** Nothing in it is encoded: what is goes the long way. */
 const address = /^\/boot\/([A-Za-z0-9:._-]{1,128})\/config(?:\?apiKey=([A-Za-z0-9._~-]+))?$/;
 
+/** Another form of the key, a question whether it changed, and an address that only a proxy knows. */
+const unusual = ['authorization', 'if-none-match', 'x-forwarded-host', 'x-forwarded-proto'] as const;
+
 /**
  * The config of a card that asked before. A thousand cards that look for news every ten minutes ask nothing else, so this way is short: no route, no query, no
  * line in the log. Everything unusual goes the long way, to the same answer.
@@ -26,7 +29,7 @@ export const createQuick = ({ cards, publicUrl, metrics, stopping }: QuickDeps):
   return (request, response) => {
     const { method, url, headers } = request;
     if (method !== 'GET' || url?.startsWith('/boot/') !== true || stopping.aborted) return false;
-    if (headers.authorization !== undefined || headers['if-none-match'] !== undefined) return false;
+    if (unusual.some((name) => headers[name] !== undefined)) return false;
     const [, card, inAddress] = address.exec(url) ?? [];
     const given = headers['x-api-key'] ?? inAddress;
     if (card === undefined || typeof given !== 'string') return false;
