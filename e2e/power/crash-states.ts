@@ -24,26 +24,43 @@ export function drawMoments(
 
 const sector = 512;
 
+/** Bytes that a drive has kept. */
+export interface Kept {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
 /**
- * Makes what a drive may hold after that: everything that was durable, and of the rest some, in part, in the order in which it came. Few drives
+ * What a drive may have kept after that: everything that was durable, and of the rest some, in part, in the order in which it came. Few drives
  * lose much; so in some moments all of it is there but for what is torn.
  */
+export function* keptOf(
+  log: WriteLog,
+  entries: readonly LogEntry[],
+  { given, durable }: Moment,
+  chance: () => number,
+): Generator<Kept> {
+  const share = chance() < 0.2 ? 1 : 0.5;
+  for (const [index, entry] of entries.slice(0, given).entries()) {
+    if (index < durable) yield { offset: entry.offset, bytes: contentOf(log, entry) };
+    else if (chance() < share) yield partOf(entry, contentOf(log, entry), chance);
+  }
+}
+
+/** Makes a drive that held nothing before and has kept that. */
 export function writeState(
   path: string,
   log: WriteLog,
   entries: readonly LogEntry[],
-  { given, durable }: Moment,
+  moment: Moment,
   size: number,
   chance: () => number,
 ): void {
   const file = openSync(path, 'w');
   try {
     ftruncateSync(file, size);
-    const share = chance() < 0.2 ? 1 : 0.5;
-    for (const [index, entry] of entries.slice(0, given).entries()) {
-      if (index < durable) apply(file, entry, contentOf(log, entry), 0);
-      else if (chance() < share) applyPart(file, entry, contentOf(log, entry), chance);
-    }
+    for (const { offset, bytes } of keptOf(log, entries, moment, chance))
+      if (bytes.length > 0) writeSync(file, bytes, 0, bytes.length, offset);
   } finally {
     closeSync(file);
   }
@@ -52,14 +69,10 @@ export function writeState(
 const contentOf = (log: WriteLog, entry: LogEntry): Buffer =>
   entry.discard ? Buffer.alloc(entry.length) : log.bytesOf(entry);
 
-function apply(file: number, { offset }: LogEntry, bytes: Buffer, skip: number): void {
-  if (bytes.length > 0) writeSync(file, bytes, 0, bytes.length, offset + skip);
-}
-
 /** Of one write in five only the sectors before or behind some place. */
-function applyPart(file: number, entry: LogEntry, bytes: Buffer, chance: () => number): void {
+function partOf({ offset }: LogEntry, bytes: Buffer, chance: () => number): Kept {
   const tear = Math.floor(chance() * (bytes.length / sector + 1)) * sector;
-  if (chance() >= 0.2) apply(file, entry, bytes, 0);
-  else if (chance() < 0.5) apply(file, entry, bytes.subarray(0, tear), 0);
-  else apply(file, entry, bytes.subarray(tear), tear);
+  if (chance() >= 0.2) return { offset, bytes };
+  if (chance() < 0.5) return { offset, bytes: bytes.subarray(0, tear) };
+  return { offset: offset + tear, bytes: bytes.subarray(tear) };
 }

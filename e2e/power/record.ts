@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeBase, modelOf, openDiskHouse } from '../../packages/server/test/disks/disk-house.js';
 import { runWorkload } from '../../packages/server/test/disks/workload.js';
 import { startNbd } from '../../packages/server/test/interop/nbd-lab.js';
+import { makeLog, recordedDrive } from './recorded-drive.js';
 import { tiedTool, tool } from './tools.js';
 import { openWriteLog } from './write-log.js';
 
@@ -34,14 +35,12 @@ const path = (name: string): string => join(folder, name);
 const [drive, log, shown, mountPoint] = [path('drive.img'), path('drive.log'), path('drive'), path('disks')];
 
 async function plugIn(): Promise<void> {
-  for (const name of [drive, log, shown]) writeFileSync(name, '');
+  for (const name of [drive, shown]) writeFileSync(name, '');
   truncateSync(drive, driveSize);
-  truncateSync(log, 64 * 2 ** 30);
+  makeLog(log);
   tiedTool(
     'qemu-storage-daemon',
-    ...['--blockdev', `driver=file,node-name=drive,filename=${drive},discard=unmap`],
-    ...['--blockdev', `driver=file,node-name=log,filename=${log}`],
-    ...['--blockdev', 'driver=blklogwrites,node-name=recorded,file=drive,log=log,log-sector-size=512'],
+    ...recordedDrive(drive, log),
     ...['--export', `type=fuse,id=fuse,node-name=recorded,mountpoint=${shown},writable=on`],
   );
   while (statSync(shown).size === 0) await sleep(20);

@@ -81,20 +81,30 @@ const createChains = (image: DiskBytes, layout: Layout) => {
   const { bits, clusters, clusterBytes, dataAt } = layout;
   const nextOf = readTable(image, layout);
   const exists = (cluster: number): boolean => cluster >= 2 && cluster < clusters + 2;
+  /** Most files lie in one piece, and are read so. */
+  const readRuns = (chain: readonly number[]): Buffer => {
+    const pieces: Buffer[] = [];
+    for (let start = 0; start < chain.length;) {
+      const first = chain[start] ?? 0;
+      let end = start + 1;
+      while (end < chain.length && chain[end] === first + end - start) end += 1;
+      pieces.push(image.read(dataAt + (first - 2) * clusterBytes, (end - start) * clusterBytes));
+      start = end;
+    }
+    return Buffer.concat(pieces);
+  };
   /** Clusters of a chain, as many as `size` bytes need; what is out of range or too long ends it. */
   return (first: number, size = Infinity): Chain => {
-    const pieces: Buffer[] = [];
+    const chain: number[] = [];
     let cluster = first;
-    let length = 0;
-    while (length < size && exists(cluster) && pieces.length <= clusters) {
-      const piece = image.read(dataAt + (cluster - 2) * clusterBytes, clusterBytes);
-      pieces.push(piece);
-      length += piece.length;
+    while (chain.length * clusterBytes < size && exists(cluster) && chain.length <= clusters) {
+      chain.push(cluster);
       cluster = nextOf(cluster);
     }
+    const bytes = readRuns(chain);
     return {
-      bytes: Buffer.concat(pieces).subarray(0, Math.min(size, length)),
-      whole: length >= size || isLast(bits, cluster),
+      bytes: bytes.subarray(0, Math.min(size, bytes.length)),
+      whole: bytes.length >= size || isLast(bits, cluster),
     };
   };
 };

@@ -1,0 +1,14 @@
+import { truncateSync, writeFileSync } from 'node:fs';
+
+/** An empty log. It is as long as it may become, and takes the room of what is in it. */
+export function makeLog(path: string): void {
+  writeFileSync(path, '');
+  truncateSync(path, 64 * 2 ** 30);
+}
+
+/** Arguments of QEMU and its storage daemon for a drive, node `recorded`, of which each write is recorded in the log. */
+export const recordedDrive = (drive: string, log: string): string[] => [
+  ...['--blockdev', `driver=file,node-name=drive,filename=${drive},discard=unmap`],
+  ...['--blockdev', `driver=file,node-name=log,filename=${log}`],
+  ...['--blockdev', 'driver=blklogwrites,node-name=recorded,file=drive,log=log,log-sector-size=512'],
+];
