@@ -11,6 +11,7 @@ export const jobKinds = [
   'image.delete',
   'image.root',
   'image.boot',
+  'image.delta',
   'image.build',
   'disk.create',
   'disk.snapshot',

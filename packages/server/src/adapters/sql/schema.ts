@@ -245,7 +245,7 @@ export interface BuildFileRow {
 
 export interface DerivativeRow {
   image: string;
-  kind: 'boot-tree' | 'initramfs' | 'root-squashfs';
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'root-delta';
   variant: string;
   blob: string;
   size: number;
