@@ -48,6 +48,7 @@ export type ImageErrorCode =
   | 'image.qcow2.failed'
   | 'image.qcow2.closed'
   | 'image.squashfs.root'
+  | 'image.delta.corrupt'
   | 'image.cpio.corrupt'
   | 'image.cpio.entry'
   | 'image.compression.unsupported'

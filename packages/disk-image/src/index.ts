@@ -54,6 +54,11 @@ export {
   type ClusterCache,
   type ClusterCacheOptions,
 } from './qcow2/cluster-cache.js';
+export { applyDelta, readDelta } from './delta/apply.js';
+export { deltaSize } from './delta/format.js';
+export { planDelta } from './delta/plan.js';
+export type { DeltaOptions, DeltaPlan, Instruction } from './delta/types.js';
+export { encodeDelta } from './delta/write.js';
 export { packCpio } from './cpio/pack.js';
 export { readCpio } from './cpio/read.js';
 export type { CpioEntry, CpioRecord, PackCpioOptions } from './cpio/types.js';

@@ -12,6 +12,7 @@ export const jobKinds = [
   'image.root',
   'image.boot',
   'image.boot-set',
+  'image.delta',
   'image.build',
   'disk.create',
   'disk.snapshot',

@@ -6,12 +6,14 @@ import { createImageUnpacker } from '../adapters/import/unpack.js';
 import { createHelperStore, createInitramfsComposer } from '@drover/initramfs';
 import { createInitramfsMaker } from '../adapters/initramfs/index.js';
 import { createToolRunner } from '@drover/tools';
+import { createDeltaMaker } from '../adapters/deltas/index.js';
 import { createRootPacker } from '../adapters/tools/index.js';
 import type { Waiting } from '../app/devices/waiting.js';
 import type { ImageInspector, ImageUnpacker, InitramfsMaker } from '../app/images/ports.js';
 import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createTreeLoader } from '../app/boot/plane/trees.js';
 import { createBootSetJob } from '../app/images/boot-set-job.js';
+import { createDeltaJob } from '../app/images/delta-job.js';
 import { createImportJob } from '../app/images/import-job.js';
 import { createBootJob, createRootJob } from '../app/images/root-job.js';
 import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
@@ -45,6 +47,7 @@ export const createImageWork = (
   const packer = createRootPacker({ tools, openSource: openFileSource });
   const inspector = createImageInspector();
   const derive = { store, blobs, packer, initramfs, inspector, enqueue, clock, ...waiting };
+  const deltaJob = createDeltaJob({ store, blobs, clock, maker: createDeltaMaker({ openSource: openFileSource }) });
   const unpacker = createImageUnpacker({ mayReachLocal: settings.images.localUrls });
   const importJob = createImportJob({
     store,
@@ -60,7 +63,7 @@ export const createImageWork = (
   const segments = createSegmentReader({ blobs, cacheBytes: textCacheBytes });
   const trees = createTreeLoader({ blobs, backend: noBackend, segments });
   return {
-    jobs: [importJob, createRootJob(derive), createBootJob(derive), createBootSetJob({ ...derive, trees })],
+    jobs: [importJob, createRootJob(derive), createBootJob(derive), createBootSetJob({ ...derive, trees }), deltaJob],
     initramfs,
     inspector,
     digest: (path, options) => unpacker.digest(path, options),

@@ -251,7 +251,7 @@ export interface BuildFileRow {
 
 export interface DerivativeRow {
   image: string;
-  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'card-initramfs' | 'boot-set';
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'card-initramfs' | 'boot-set' | 'root-delta';
   variant: string;
   blob: string;
   size: number;

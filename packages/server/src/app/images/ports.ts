@@ -11,11 +11,12 @@ export interface ImageRecord extends Omit<Image, 'etag' | 'ref'> {
 
 /**
  * Something made from an image once and kept: `boot-tree` (JSON), `initramfs` (variant = kernel release), `root-squashfs` (variant = compression),
- * `card-initramfs` (variant = architecture), `boot-set` (a tar; its recipe is the set's id).
+ * `card-initramfs` (variant = architecture), `boot-set` (a tar; its recipe is the set's id),
+ * `root-delta` (variant = digest of the root it is for).
  */
 export interface Derivative {
   image: string;
-  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'card-initramfs' | 'boot-set';
+  kind: 'boot-tree' | 'initramfs' | 'root-squashfs' | 'card-initramfs' | 'boot-set' | 'root-delta';
   variant: string;
   blob: string;
   size: number;
@@ -53,6 +54,8 @@ export interface ImageRepository {
   usedBy(id: string): Promise<string[]>;
   derivative(image: string, kind: Derivative['kind'], variant: string): Promise<Derivative | undefined>;
   derivatives(image: string): Promise<Derivative[]>;
+  /** Packed roots with this digest, of images that the tenant may see; null: of shared images alone. */
+  roots(tenant: string | null, digest: string): Promise<Derivative[]>;
   saveDerivative(derivative: Derivative): Promise<void>;
 }
 
@@ -191,3 +194,13 @@ export interface InitramfsMaker {
 }
 
 export type SquashfsCompression = 'gzip' | 'xz' | 'zstd' | 'lzo' | 'lz4';
+
+/** Makes what turns one file into another, see packages/disk-image. */
+export interface DeltaMaker {
+  /** `next` from `old`, both local files. `store` gets its bytes, unless they are more than `limit`: undefined then. */
+  make(
+    files: { old: string; next: string },
+    store: (bytes: AsyncIterable<Uint8Array>) => Promise<BlobInfo>,
+    options: { limit: number; signal: AbortSignal; progress(done: number, total: number | null): void },
+  ): Promise<BlobInfo | undefined>;
+}

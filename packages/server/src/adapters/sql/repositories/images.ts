@@ -138,7 +138,7 @@ const changes = ({ db }: Context): Part<'insert' | 'update' | 'delete'> => ({
   },
 });
 
-const derivatives = ({ db }: Context): Part<'derivative' | 'derivatives' | 'saveDerivative'> => ({
+const derivatives = ({ db }: Context): Part<'derivative' | 'derivatives' | 'roots' | 'saveDerivative'> => ({
   derivative: async (image, kind, variant) => {
     const row = await db
       .selectFrom('derivatives')
@@ -156,6 +156,17 @@ const derivatives = ({ db }: Context): Part<'derivative' | 'derivatives' | 'save
       .where('image', '=', image)
       .orderBy('kind')
       .orderBy('variant')
+      .execute();
+    return rows.map(toDerivative);
+  },
+  roots: async (tenant, digest) => {
+    const rows = await db
+      .selectFrom('derivatives')
+      .selectAll()
+      .where('kind', '=', 'root-squashfs')
+      .where('blob', '=', digest)
+      .where('image', 'in', db.selectFrom('images').select('id').where(visibleTo(tenant)))
+      .orderBy('image')
       .execute();
     return rows.map(toDerivative);
   },

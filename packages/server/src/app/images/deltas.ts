@@ -1,0 +1,70 @@
+import type { EnqueueJob } from '../jobs/handler.js';
+import type { Store, Transaction } from '../store/ports.js';
+import type { Derivative } from './ports.js';
+
+/** Changes when deltas must be made anew. */
+const deltaRecipe = '1';
+
+/** What a board that has the root `from` downloads instead of another. */
+export interface Delta {
+  readonly from: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+export interface Deltas {
+  /**
+   * What turns the packed root `from` into the packed root `to`, by their sha256. Undefined when there is none: it is being made from now on, or would be hardly
+   * smaller than the root, or the tenant (null: nobody's) may not see both images. A board that names a root it should not know learns nothing of it.
+   */
+  between(tenant: string | null, from: string, to: string): Promise<Delta | undefined>;
+}
+
+/** A delta that is not worth it is noted as the whole root, so that nobody makes it again. */
+const isWhole = (delta: Derivative, root: Derivative): boolean => delta.blob === root.blob;
+
+const recipeFor = (root: Derivative): string => `${deltaRecipe} ${root.blob}`;
+
+/** The row that says what turns the root `from` into this one, if that was looked at. */
+export async function deltaTo(tx: Transaction, root: Derivative, from: string): Promise<Derivative | undefined> {
+  const known = await tx.images.derivative(root.image, 'root-delta', from);
+  return known?.recipe === recipeFor(root) ? known : undefined;
+}
+
+/** Such a row; without a delta: that there is none worth making. */
+export const deltaRow = (
+  root: Derivative,
+  from: string,
+  delta: { readonly digest: string; readonly size: number } | undefined,
+  createdAt: string,
+): Derivative => ({
+  image: root.image,
+  kind: 'root-delta',
+  variant: from,
+  blob: delta?.digest ?? root.blob,
+  size: delta?.size ?? root.size,
+  recipe: recipeFor(root),
+  createdAt,
+});
+
+async function find(
+  { enqueue }: { readonly enqueue: EnqueueJob },
+  tx: Transaction,
+  { tenant, from, to }: { readonly tenant: string | null; readonly from: string; readonly to: string },
+): Promise<Delta | undefined> {
+  const [root] = await tx.images.roots(tenant, to);
+  const [old] = await tx.images.roots(tenant, from);
+  if (root === undefined || old === undefined || from === to) return undefined;
+  const known = await deltaTo(tx, root, from);
+  if (known !== undefined) return isWhole(known, root) ? undefined : { from, digest: known.blob, size: known.size };
+  // One at a time for an image: whoever asks later starts the next.
+  if ((await tx.jobs.unfinished('image.delta', root.image)) !== undefined) return undefined;
+  const image = await tx.images.get(root.image);
+  const input = { image: root.image, from, to };
+  await enqueue(tx, { kind: 'image.delta', tenant: image?.tenant ?? null, subject: root.image, input });
+  return undefined;
+}
+
+export const createDeltas = (deps: { readonly store: Store; readonly enqueue: EnqueueJob }): Deltas => ({
+  between: (tenant, from, to) => deps.store.transaction((tx) => find(deps, tx, { tenant, from, to })),
+});
