@@ -62,7 +62,8 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
     tap ??= await options.lab.tap();
     const common = {
       ...{ lab: options.lab, mac: options.mac, tap, kernel: `${files}-kernel`, initrd: `${files}-initrd` },
-      append: `${choice.cmdline} ${options.machine === 'raspi3b' ? '' : 'console=ttyAMA0'} ${options.append ?? ''}`.trim(),
+      append:
+        `${choice.cmdline} ${options.machine === 'raspi3b' ? '' : 'console=ttyAMA0'} ${options.append ?? ''}`.trim(),
     };
     if (options.machine === 'raspi3b') {
       if (choice.dtb === undefined) throw new Error('the firmware found no device tree');

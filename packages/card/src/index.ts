@@ -3,7 +3,7 @@ export type { DiskFacts, DiskPart, DiskUse } from './disk/facts.js';
 export type { CardImage } from './image/card-image.js';
 export { openImageFile } from './image/image-file.js';
 export { cardColumns, cardName, parseCardList, type CardColumn, type CardRow } from './list/card-list.js';
-export type { CardFile } from './self-updating/boot-set.js';
+export { readCardArchive, type CardFile } from './self-updating/boot-set.js';
 export { makeSelfUpdatingImage, type SelfUpdatingDisk } from './self-updating/disk.js';
 export { pointerText, selfUpdatingFiles, type SelfUpdatingCard, type SetName } from './self-updating/files.js';
 export { requireGiven, type Given } from './settings/baked.js';

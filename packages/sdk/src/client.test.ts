@@ -82,7 +82,14 @@ describe('a call', () => {
 });
 
 it('has a readable name for every operation that answers with JSON', () => {
-  const streams = ['watchTimelines', 'appendUpload', 'getBackupContent', 'downloadImageDisk', 'downloadImageCard'];
+  const streams = [
+    'watchTimelines',
+    'appendUpload',
+    'getBackupContent',
+    'downloadImageDisk',
+    'downloadImageCard',
+    'downloadBootSet',
+  ];
   const texts = ['getBuildLog', 'getBuildFile'];
   expect([...namedOperations, ...streams, ...texts].sort()).toEqual(Object.keys(routes).sort());
 });

@@ -32,6 +32,7 @@ const names = {
     create: 'createImage',
     get: 'getImage',
     files: 'listImageFiles',
+    prepareBootSet: 'prepareBootSet',
     delete: 'deleteImage',
   },
   disks: {

@@ -5,6 +5,7 @@ import { createBackendServer } from './adapters/backend/index.js';
 import { createIds, systemClock } from './adapters/system/index.js';
 import { hashing } from './adapters/hashing/index.js';
 import type { BootBackend } from './app/boot/ports.js';
+import { documentOfDevice } from './app/configs/effective.js';
 import { createTimelineFeed } from './app/boot/feed.js';
 import { createCardKeys, signingKeys } from './app/boot/signing-key.js';
 import { createSessionQueries } from './app/boot/session-queries.js';
@@ -25,6 +26,7 @@ import { createProvisioning } from './app/devices/provisioning.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
 import { refreshBootSets } from './app/images/boot-set-job.js';
+import { createBootSetDownloads } from './app/images/boot-set-downloads.js';
 import { createImageDownloads } from './app/images/downloads.js';
 import { createImages } from './app/images/images.js';
 import { refreshInitramfs } from './app/images/root-job.js';
@@ -144,7 +146,7 @@ const startParts = async (
   const authentication = createAuthentication({ store, clock, hashing, log });
   const boot = createBoot(settings, storage, {
     ...{ clock, ids, log, feed, defaultTenant, diskOrders, retire, enqueue },
-    effectiveConfig: async () => '{}',
+    effectiveConfig: (device) => storage.store.read((tx) => documentOfDevice(tx, device)),
     authenticate: (key) => authentication.authenticate(key),
   });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
@@ -232,6 +234,7 @@ const startParts = async (
       attachments,
       backups,
       images,
+      bootSets: createBootSetDownloads({ store, blobs, enqueue }),
       downloads: createImageDownloads({
         store,
         blobs,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import { refusal, RefusedError } from '@drover/contract';
 
 /** A file of a card, its path from the root of the boot partition or of a set. */
@@ -50,6 +51,16 @@ function readTar(tar: Buffer): CardFile[] {
     at += block + Math.ceil(size / block) * block;
   }
   throw broken('it has no end');
+}
+
+/** Files of a card as the server gives them out (`card.tgz`), for what of them is firmware. Throws image.broken. */
+export function readCardArchive(archive: Buffer): CardFile[] {
+  try {
+    return readTar(gunzipSync(archive));
+  } catch (error) {
+    if (error instanceof RefusedError) throw error;
+    throw broken('the files of the card are no tar.gz');
+  }
 }
 
 const sumsName = 'SHA256SUMS';

@@ -2,6 +2,7 @@ import type { CommandSpec, GroupSpec } from '../command.js';
 
 const settings: CommandSpec['options'] = [
   ['--image <image>', 'a file, a folder that `drover build` made, or name:version of the server'],
+  ['--self-updating', 'with an image of the server: a card whose boot files and root follow it (root mode sd)'],
   ['--card-server <url>', 'server that the board asks: its address for boards, in digits'],
   ['--key-file <file>', 'API key of the board'],
   ['--new-key', 'make a key of the role device for it'],

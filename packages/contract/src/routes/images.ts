@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { BootUrl, pageOf, PageQuery } from '../primitives.js';
+import { BootUrl, JobId, pageOf, PageQuery } from '../primitives.js';
 import { BootFile, Image, ImageCreate, Upload, UploadCreate } from '../resources/image.js';
 import { byId, byRef, none, type Route } from './route.js';
 
@@ -72,6 +72,27 @@ export const imagesRoutes = {
       /** Id or name of the device the card is for; without, any board may start from it. */
       device: z.string().min(1).max(255).optional(),
     }),
+    status: 200,
+    answer: none,
+    streams: 'answer-bytes',
+  },
+  prepareBootSet: {
+    method: 'POST',
+    path: '/images/{ref}/boot-set',
+    tag: 'images',
+    summary: 'Have the boot files made that self-updating cards begin with; `job` makes them, null: they are there',
+    role: 'operator',
+    params: byRef,
+    status: 200,
+    answer: z.object({ job: JobId.nullable() }),
+  },
+  downloadBootSet: {
+    method: 'GET',
+    path: '/images/{ref}/boot-set.tar',
+    tag: 'images',
+    summary: 'The boot files of a self-updating card, as a tar with their digests',
+    role: 'reader',
+    params: byRef,
     status: 200,
     answer: none,
     streams: 'answer-bytes',

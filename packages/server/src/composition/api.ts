@@ -60,7 +60,7 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
     },
     published: { published: deps.published, publicUrl },
     cards,
-      bootPlaneUrl: deps.bootPlaneUrl,
+    bootPlaneUrl: deps.bootPlaneUrl,
     ids,
     log,
     checks: readinessChecks(storage.store, settings.dataDir, bootPlane),

@@ -31,6 +31,8 @@ describe('the archive of a boot config', () => {
       config: {
         wpa_supplicant: base64('network={}\n'),
         sdlayout: base64('label: dos\n'),
+        autoupdate: true,
+        update: { window: '02:00-04:00' },
         ssh: { root: { authorized_keys: ['ssh-ed25519 C'] }, pi: { authorized_keys: ['ssh-rsa A a', ' ssh-rsa B '] } },
       },
     });
@@ -40,6 +42,7 @@ describe('the archive of a boot config', () => {
       usercode: 'echo user\n',
       'wpa_supplicant.conf': 'network={}\n',
       sdlayout: 'label: dos\n',
+      settings: 'autoupdate=yes\nupdateWindow=02:00-04:00\n',
       'authorized_keys/': '',
       'authorized_keys/pi': 'ssh-rsa A a\nssh-rsa B\n',
       'authorized_keys/root': 'ssh-ed25519 C\n',

@@ -1,3 +1,4 @@
+import { settingsText } from './config-settings.js';
 import { tarEnd, tarHeader, tarPadding } from './tar.js';
 
 /** A piece of an effective boot config: anything may be in it, see docs/boot-flow.md for what is read. */
@@ -44,6 +45,11 @@ function authorizedKeys(ssh: Json): ConfigFile[] {
     });
 }
 
+const settings = (config: Json): ConfigFile[] => {
+  const text = settingsText(config);
+  return text === '' ? [] : [{ path: 'settings', mode: 0o644, bytes: Buffer.from(text) }];
+};
+
 /**
  * What a board with a self-updating card gets of its boot config, as a tar: the document itself, byte for byte, and what a board without a JSON reader needs
  * of it in files of their own. The same document is the same archive.
@@ -57,6 +63,7 @@ export function configArchive(text: string): Buffer {
     ...decoded('usercode', 0o755, document['usercode']),
     ...decoded('wpa_supplicant.conf', 0o600, config['wpa_supplicant']),
     ...decoded('sdlayout', 0o644, config['sdlayout']),
+    ...settings(config),
   ];
   const keys = authorizedKeys(objectOf(config['ssh']));
   const folder = keys.length === 0 ? [] : [tarHeader('authorized_keys/', { mode: 0o755, size: 0 })];

@@ -101,6 +101,8 @@ const requests: Record<
   getBackupContent: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
   deleteBackup: { params: { id: 'bak_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' }, answers: ['backup.not-found'] },
   downloadImageDisk: { params: { ref: 'none' }, answers: ['image.not-found'] },
+  prepareBootSet: { params: { ref: 'none' }, answers: ['image.not-found'] },
+  downloadBootSet: { params: { ref: 'none' }, answers: ['image.not-found'] },
   downloadImageCard: {
     params: { ref: 'none' },
     query: '?server=http://192.0.2.1:8081',

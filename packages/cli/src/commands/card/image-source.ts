@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { openImageFile, type CardImage } from '@drover/card';
 import { ImageRef } from '@drover/contract';
-import { textOption, UsageError, type Cli } from '../../command.js';
+import { flagOption, textOption, UsageError, type Cli } from '../../command.js';
 import { connect } from '../../connect.js';
+import { withSelfUpdating } from './self-updating.js';
 
 const remedy = 'Name a file, a folder that `drover build --output --card` made, or an image of `drover image list`.';
 
@@ -16,8 +17,18 @@ const openStored = async (cli: Cli, ref: string): Promise<CardImage> => {
   };
 };
 
+/** Gives out the image as long as `use` needs it. */
+export const withImage = async <T>(cli: Cli, use: (image: CardImage) => Promise<T>): Promise<T> =>
+  flagOption(cli.options, 'selfUpdating')
+    ? withSelfUpdating(cli, textOption(cli.options, 'image'), use)
+    : use(await openImage(cli));
+
+/** Whether the last partition is to reach to the end of the card. Behind that of a card that updates itself the board makes its own. */
+export const growsRoot = ({ options }: Cli): boolean =>
+  options['grow'] !== false && !flagOption(options, 'selfUpdating');
+
 /** What `--image` names: what is there as a file comes before what the server may have. */
-export const openImage = async (cli: Cli): Promise<CardImage> => {
+const openImage = async (cli: Cli): Promise<CardImage> => {
   const named = textOption(cli.options, 'image');
   if (named === undefined) throw new UsageError('--image is missing', remedy);
   if ((await stat(named).catch(() => undefined)) !== undefined) return openImageFile(named);

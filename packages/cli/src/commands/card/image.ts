@@ -4,7 +4,7 @@ import { writeCardFile, type CardImage, type MadeCard } from '@drover/card';
 import { sizeOf } from '../../actions/disk.js';
 import { flagOption, textOption, UsageError, type Action, type Cli } from '../../command.js';
 import { hint } from '../../show.js';
-import { openImage } from './image-source.js';
+import { growsRoot, withImage } from './image-source.js';
 import { wantedOf, withKey, type Wanted } from './given.js';
 import { readListed } from './listed.js';
 import { problemOfCard, showListed, showMade, shownError, withProgress, type ListedCard } from './result.js';
@@ -17,7 +17,7 @@ const makeFile = (cli: Cli, image: CardImage, file: string, wanted: Wanted): Pro
         ...{ image, file, given, onProgress, signal: cli.signal },
         size: size === undefined ? undefined : sizeOf(size),
         forget: flagOption(cli.options, 'forget'),
-        grow: cli.options['grow'] !== false,
+        grow: growsRoot(cli),
       }),
     ),
   );
@@ -52,10 +52,11 @@ export const image: Action = async (cli, [file]) => {
         'There is either one file or a list of cards',
         'Name a file, or --cards LIST --output FOLDER.',
       );
-    const source = await openImage(cli);
-    if (list !== undefined) return await makeFiles(cli, source, list);
-    showMade(cli, await makeFile(cli, source, file ?? '', await wantedOf(cli)));
-    return 0;
+    return await withImage(cli, async (source) => {
+      if (list !== undefined) return makeFiles(cli, source, list);
+      showMade(cli, await makeFile(cli, source, file ?? '', await wantedOf(cli)));
+      return 0;
+    });
   } catch (error) {
     if (cli.signal.aborted) hint(cli, 'Interrupted. A file that was not whole is not there.');
     throw shownError(error);

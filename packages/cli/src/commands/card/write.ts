@@ -5,7 +5,7 @@ import { hint } from '../../show.js';
 import { ask, canAsk } from '../../terminal/ask.js';
 import { confirmWith } from './confirm.js';
 import { wantedOf, withKey, type Wanted } from './given.js';
-import { openImage } from './image-source.js';
+import { growsRoot, withImage } from './image-source.js';
 import { readListed, type Listed } from './listed.js';
 import { problemOfCard, showListed, showMade, shownError, withProgress, type ListedCard } from './result.js';
 
@@ -20,7 +20,7 @@ const writeOne = async (cli: Cli, image: CardImage, device: string, wanted: Want
         writeCard({
           ...{ image, device, given, onProgress, signal: cli.signal },
           forget: flagOption(cli.options, 'forget'),
-          grow: cli.options['grow'] !== false,
+          grow: growsRoot(cli),
           limits: {
             maxSize: sizeOf(textOption(cli.options, 'maxSize') ?? defaultMaxSize),
             allowFixed: flagOption(cli.options, 'allowFixed'),
@@ -95,10 +95,11 @@ const writeAll = async (cli: Cli, image: CardImage, device: string, list: string
 export const write: Action = async (cli, [device = '']) => {
   try {
     const list = textOption(cli.options, 'cards');
-    const source = await openImage(cli);
-    if (list !== undefined) return await writeAll(cli, source, device, list);
-    showMade(cli, await writeOne(cli, source, device, await wantedOf(cli)));
-    return 0;
+    return await withImage(cli, async (source) => {
+      if (list !== undefined) return writeAll(cli, source, device, list);
+      showMade(cli, await writeOne(cli, source, device, await wantedOf(cli)));
+      return 0;
+    });
   } catch (error) {
     if (cli.signal.aborted) hint(cli, 'Interrupted.');
     throw shownError(error);

@@ -24,6 +24,13 @@ const spoken = (layers: readonly BootLayerRecord[]): SpokenLayer[] =>
       : [{ ref: refOf(layer), version: layer.version, inherits: layer.inherits, document: layer.document }],
   );
 
+/** What a device gets, as JSON: the same bytes until something of it changes. Of a board that nobody has adopted, nothing. */
+export async function documentOfDevice(tx: Transaction, id: string): Promise<string> {
+  const device = await tx.devices.get(id);
+  if (device?.tenant == null) return '{}';
+  return JSON.stringify(mergeLayers(await layersOfDevice(tx, device.tenant, device)).document);
+}
+
 /** In the order that was asked for. */
 const at = async (tx: Transaction, tenant: string, places: readonly Place[]): Promise<BootLayerRecord[]> => {
   const found = await tx.bootLayers.speaking(

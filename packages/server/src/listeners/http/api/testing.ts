@@ -95,6 +95,7 @@ export const createFakeApi = async (
         getBackupContent: absent,
         downloadImageDisk: absent,
         downloadImageCard: absent,
+        downloadBootSet: absent,
         getBuildFile: absent,
         ...bytes,
       },

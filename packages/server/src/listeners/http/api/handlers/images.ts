@@ -1,4 +1,5 @@
 import { success } from '@drover/contract';
+import type { BootSetDownloads } from '../../../../app/images/boot-set-downloads.js';
 import type { ImageDownloads } from '../../../../app/images/downloads.js';
 import type { Images } from '../../../../app/images/images.js';
 import type { Uploads } from '../../../../app/images/uploads.js';
@@ -8,6 +9,7 @@ export interface ImageUseCases {
   readonly images: Images;
   readonly uploads: Uploads;
   readonly downloads: ImageDownloads;
+  readonly bootSets: BootSetDownloads;
 }
 
 type Operations =
@@ -19,9 +21,10 @@ type Operations =
   | 'createUpload'
   | 'getUpload'
   | 'appendUpload'
-  | 'deleteUpload';
+  | 'deleteUpload'
+  | 'prepareBootSet';
 
-export const imageHandlers = ({ images, uploads }: ImageUseCases): Pick<Handlers, Operations> => ({
+export const imageHandlers = ({ images, uploads, bootSets }: ImageUseCases): Pick<Handlers, Operations> => ({
   listImages: async ({ principal }, { query }) => success(await images.list(principal, query)),
   createImage: ({ principal, also }, { body }) => images.create(principal, body, also),
   getImage: ({ principal }, { params }) => images.get(principal, params.ref),
@@ -32,11 +35,14 @@ export const imageHandlers = ({ images, uploads }: ImageUseCases): Pick<Handlers
   appendUpload: ({ principal, bytes, signal }, { params, query }) =>
     uploads.append(principal, params.id, { ...query, body: bytes, signal }),
   deleteUpload: ({ principal }, { params }) => uploads.remove(principal, params.id),
+  prepareBootSet: ({ principal }, { params }) => bootSets.prepare(principal, params.ref),
 });
 
 export const imageBytes = ({
   downloads,
-}: ImageUseCases): Pick<BytesHandlers, 'downloadImageDisk' | 'downloadImageCard'> => ({
+  bootSets,
+}: ImageUseCases): Pick<BytesHandlers, 'downloadImageDisk' | 'downloadImageCard' | 'downloadBootSet'> => ({
+  downloadBootSet: ({ principal }, { params }) => bootSets.archive(principal, params.ref),
   downloadImageCard: ({ principal }, { params, query }) => downloads.card(principal, params.ref, query),
   downloadImageDisk: ({ principal }, { params }) => downloads.disk(principal, params.ref),
 });
