@@ -82,7 +82,10 @@ describe.each(adapters())('an image that a boot config names, on $name,', ({ cre
     const images = createImages({
       ...{ store, blobs, folders, enqueue, clock: systemClock, ids: testIds, defaultTenant: tenant },
     });
-    expect(await images.remove(admin, 'sign:1')).toMatchObject({ code: 'image.in-use', conflicts: ['default'] });
+    expect(await images.remove(admin, 'sign:1', undefined)).toMatchObject({
+      code: 'image.in-use',
+      conflicts: ['default'],
+    });
 
     await store.transaction((tx) => tx.images.insert(anImage({ tenant, name: 'imported', version: '1' })));
     const refused = await bootLayers.put(who(tenant), 'default', { document: { image: 'imported:1' }, reason: '' });
