@@ -54,7 +54,7 @@ export const card: GroupSpec = {
     {
       usage: 'key [action]',
       summary: 'Public key of what self-updating cards are told; `roll` makes and announces the next one (admin)',
-      examples: ['drover card key > card.pub', 'drover card key roll', 'drover card key roll --finish'],
+      examples: ['drover card key', 'drover card key roll', 'drover card key roll --finish'],
       options: [['--finish', 'with roll: sign with the next key from now on']],
       load: async () => (await import('../actions/card-key.js')).cardKey,
     },

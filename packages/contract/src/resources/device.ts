@@ -121,6 +121,17 @@ const sizeNeedsDisk = {
   otherwise: { path: ['diskSize'], message: 'is for root mode nbd, which alone has a disk' },
 };
 
+/** The command line that a card starts its kernel with is the image's, the same for every board. */
+const parametersNeedServer = {
+  isMet: ({ rootMode, kernelParameters }: { rootMode: RootMode; kernelParameters: string }): boolean =>
+    rootMode !== 'sd' || kernelParameters === '',
+  otherwise: {
+    path: ['kernelParameters'],
+    message:
+      'are not possible with root mode sd, as a card keeps the command line of its image: change cmdline.txt there',
+  },
+};
+
 /** Exactly one of device, selector, any. */
 export const Provision = z
   .object({
@@ -132,8 +143,12 @@ export const Provision = z
   .refine((p) => [p.device !== undefined, p.selector !== undefined, p.any === true].filter(Boolean).length === 1, {
     message: 'name exactly one of device, selector, any',
   })
-  .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise);
+  .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise)
+  .refine(parametersNeedServer.isMet, parametersNeedServer.otherwise);
 export type Provision = z.infer<typeof Provision>;
 
-export const Reimage = z.object(ProvisionTarget).refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise);
+export const Reimage = z
+  .object(ProvisionTarget)
+  .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise)
+  .refine(parametersNeedServer.isMet, parametersNeedServer.otherwise);
 export type Reimage = z.infer<typeof Reimage>;

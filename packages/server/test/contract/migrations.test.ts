@@ -52,6 +52,7 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     await execute(
       database.location,
       `drop table build_files;
+       drop table card_versions;
        drop table builds;
        drop index disk_backups_tenant;
        alter table tenants drop column quota_backup_bytes;

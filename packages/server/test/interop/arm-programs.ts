@@ -29,5 +29,15 @@ export async function writeHelpers(folder: string): Promise<void> {
     for (const module of ['strict.pm', 'warnings.pm']) await writeFile(at(module), 'package x;');
     for (const file of ['perl', 'ld.so', 'libc.so.6', 'libm.so.6', 'libcrypt.so.1'])
       await writeFile(at(file), elf(kind, true));
+    const card = (file: string): string => join(folder, `${name}-card`, file);
+    await mkdir(card(''), { recursive: true });
+    await writeFile(card('mke2fs.conf'), '[defaults]\n');
+    for (const file of cardPrograms) await writeFile(card(file), elf(kind, true));
   }
 }
+
+/** Programs and libraries of an initramfs for cards. */
+export const cardPrograms = [
+  ...['signify', 'mke2fs', 'e2fsck', 'libbsd.so.0', 'libmd.so.0', 'libext2fs.so.2', 'libe2p.so.2'],
+  ...['libcom_err.so.2', 'libblkid.so.1', 'libuuid.so.1'],
+] as const;

@@ -8,7 +8,7 @@ import { RefusedError } from '@drover/contract';
 import { createHelperStore } from '@drover/initramfs';
 import { createToolRunner } from '@drover/tools';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { elf, writeHelpers } from './arm-programs.js';
+import { cardPrograms, elf, writeHelpers } from './arm-programs.js';
 
 const execute = promisify(execFile);
 const { signal } = new AbortController();
@@ -71,6 +71,20 @@ describe('helpers', () => {
       [`lib/${triplet}/libm.so.6`]: elf('arm64', true),
     },
     libcrypt1: { [`lib/${triplet}/libcrypt.so.1`]: elf('arm64', true) },
+    'signify-openbsd': { 'bin/signify-openbsd': elf('arm64', true) },
+    e2fsprogs: {
+      ...{ 'sbin/mke2fs': elf('arm64', true), 'sbin/e2fsck': elf('arm64', true) },
+      'etc/mke2fs.conf': '[defaults]\n',
+    },
+    libbsd0: { [`usr/lib/${triplet}/libbsd.so.0`]: elf('arm64', true) },
+    libmd0: { [`usr/lib/${triplet}/libmd.so.0`]: elf('arm64', true) },
+    libext2fs2: {
+      [`lib/${triplet}/libext2fs.so.2`]: elf('arm64', true),
+      [`lib/${triplet}/libe2p.so.2`]: elf('arm64', true),
+    },
+    'libcom-err2': { [`lib/${triplet}/libcom_err.so.2`]: elf('arm64', true) },
+    libblkid1: { [`lib/${triplet}/libblkid.so.1`]: elf('arm64', true) },
+    libuuid1: { [`lib/${triplet}/libuuid.so.1`]: elf('arm64', true) },
   };
 
   /** An apt that has these packages, and whose update and bytes are as a test wants them. */
@@ -117,6 +131,18 @@ describe('helpers', () => {
       });
     },
   );
+
+  test('for cards are fetched apart from those that every board needs', async () => {
+    const cacheDir = at('fetched-cards');
+    const store = createHelperStore({ tools: fakeApt('whole'), cacheDir, now: () => 0 });
+    const fetched = await store.cardHelpers('arm64', signal);
+    expect(fetched.map(({ name }) => name).sort()).toEqual([...cardPrograms, 'mke2fs.conf'].sort());
+    expect(fetched.every(({ path }) => path.startsWith('lib/drover/card/'))).toBe(true);
+    expect((await execute('ls', ['-A', cacheDir])).stdout).toBe('arm64-card\n');
+    expect(await store.versions()).toEqual([]);
+    expect((await store.cardVersions()).length).toBe(fetched.length);
+    expect(await store.cardHelpers('arm64', signal)).toEqual(fetched);
+  });
 
   test('whose bytes are not those of the signed list are refused', async () => {
     const cacheDir = at('forged');

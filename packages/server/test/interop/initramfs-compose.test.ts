@@ -143,6 +143,35 @@ describe('the common part', () => {
   });
 });
 
+describe('the part for cards', () => {
+  test('holds what judges answers and makes file systems, and nothing that the common part has', async () => {
+    const [part, common] = [
+      await newComposer().composeCard('arm64', signal),
+      await newComposer().composeCommon('arm64', signal),
+    ];
+    expect(part).toMatchObject({ kind: 'card', architecture: 'arm64', release: null });
+    expect(bytesOf(part.blob).length % 4).toBe(0);
+    const files = unpack(part.blob);
+    for (const name of ['signify', 'mke2fs', 'e2fsck']) expect(files.get(`lib/drover/card/${name}`)?.mode).toBe(0o755);
+    expect(files.get('lib/drover/card/mke2fs.conf')?.mode).toBe(0o644);
+    const inCommon = unpack(common.blob);
+    const twice = [...files.values()].filter(({ kind, path }) => kind === 'file' && inCommon.has(path));
+    expect(twice).toEqual([]);
+    expect(await newComposer().composeCard('arm64', signal)).toEqual(part);
+  });
+
+  test('has a recipe of its own', async () => {
+    const [ours, others] = [await newComposer().cardRecipe(), await newComposer().recipe()];
+    const helper = at('helpers/arm64-card/signify');
+    const before = await readFile(helper);
+    await writeFile(helper, Buffer.concat([before, Buffer.from('newer')]));
+    expect(await newComposer().cardRecipe()).not.toBe(ours);
+    expect(await newComposer().recipe()).toBe(others);
+    await writeFile(helper, before);
+    expect(await newComposer().cardRecipe()).toBe(ours);
+  });
+});
+
 describe('the modules part', () => {
   test('has what is needed, decompressed, in an order insmod can follow', async () => {
     const made = await newComposer().composeModules(volume, '6.1.0-1-arm64', 'arm64', signal);
@@ -252,9 +281,12 @@ describe('what is made of an image', () => {
       'modules arm64 6.6.20+rpt-rpi-v8',
     ]);
     expect(made.value.canAttach).toBe(false);
+    expect(made.value.canUpdateCard).toBe(false);
     expect(made.value.warnings).toEqual([
       'kernel 6.1.0-1-arm64 has no nbd, no ext4: root modes nbd and stream are not possible',
+      'kernel 6.1.0-1-arm64 has no mmc_block, no vfat, no ext4: root mode sd is not possible',
       'kernel 6.6.20+rpt-rpi-v8 has no nbd, no ext4: root modes nbd and stream are not possible',
+      'kernel 6.6.20+rpt-rpi-v8 has no mmc_block, no vfat, no ext4: root mode sd is not possible',
       'Kernel 5.10.0-bare of the image has no loop, no overlay.',
     ]);
   });

@@ -106,7 +106,7 @@ async function makeCardParts(deps: BootSetDeps, context: JobContext, image: stri
 
 async function makeArchive(
   { blobs, trees }: BootSetDeps,
-  { progress, signal }: JobContext,
+  context: JobContext,
   sources: SetSources,
 ): Promise<Result<BlobInfo>> {
   const set = bootSetFiles(await trees.load(sources.tree), sources);
@@ -116,31 +116,26 @@ async function makeArchive(
     });
   const sums: { path: string; sha256: string }[] = [];
   for (const [done, { path, source }] of set.files.entries()) {
-    signal.throwIfAborted();
-    progress({ step: 'hash', done, total: set.files.length, unit: 'files' });
+    context.signal.throwIfAborted();
+    context.progress({ step: 'hash', done, total: set.files.length, unit: 'files' });
     const hash = createHash('sha256');
     for await (const piece of bytesOfFile(blobs, source)) hash.update(piece);
     sums.push({ path, sha256: hash.digest('hex') });
   }
   const files: CardFile[] = [...set.files, sumsFile(sums)];
   // No time of its own: the same files are the same archive.
-  return success(await blobs.put(cardArchive(blobs, files, 0), { signal }));
+  return success(await blobs.put(cardArchive(blobs, files, 0), { signal: context.signal }));
 }
 
 /** False when the image was deleted meanwhile. A source that changed meanwhile makes the set another one's, which the next who needs it finds out. */
-const save = (
-  { store, clock, markReady }: BootSetDeps,
-  image: string,
-  sources: SetSources,
-  { digest, size }: BlobInfo,
-): Promise<boolean> =>
-  store.transaction(async (tx) => {
+const save = (deps: BootSetDeps, image: string, sources: SetSources, { digest, size }: BlobInfo): Promise<boolean> =>
+  deps.store.transaction(async (tx) => {
     if ((await tx.images.get(image)) === undefined) return false;
-    const createdAt = new Date(clock.now()).toISOString();
+    const createdAt = new Date(deps.clock.now()).toISOString();
     await tx.blobs.record({ digest, size }, createdAt);
     const made = { image, kind: 'boot-set', variant: '', blob: digest, size, recipe: setId(sources) } as const;
     await tx.images.saveDerivative({ ...made, createdAt });
-    await markReady(tx, image, setWaiters);
+    await deps.markReady(tx, image, setWaiters);
     return true;
   });
 
