@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomFrom } from '../packages/server/test/contract/support/child.js';
 import { announceMoments, loopTimeout, seed } from '../packages/server/test/interop/moments.js';
-import type { CardBoot } from '../packages/simulator/src/index.js';
+import { openDiskFile, type CardBoot } from '../packages/simulator/src/index.js';
+import { cardState } from './card-power/card-state.js';
 import { cutCard, type CardCuts, type CardVerdict } from './card-power/cut-card.js';
 import { knownSet, type KnownSet } from './card-power/known-set.js';
 import { recordCard, type RecordedCard } from './card-power/record-card.js';
+import { keptOf } from './power/crash-states.js';
 import { openWriteLog } from './power/write-log.js';
 import { copyIn, makeCard, makeFirmware, makeSet, place } from './card-power/small-card.js';
 
@@ -24,7 +26,9 @@ let firmware: string;
 let known: Record<'flat' | 'a' | 'b', KnownSet>;
 const at = (name: string): string => join(folder, name);
 const board = (name: string, ...args: string[]): void =>
-  void execFileSync('/bin/busybox', ['sh', tool(name), ...args], { env: { PATH: applets, TMPDIR: folder } });
+  void execFileSync('/bin/busybox', ['sh', tool(name), ...args], {
+    env: { PATH: applets, TMPDIR: folder, MKE2FS: '/usr/sbin/mke2fs' },
+  });
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-card-power-'));
@@ -139,6 +143,38 @@ describe('a card that loses its power starts one of its systems, whole', { timeo
     console.log(
       `loop power cuts of a card: ${each.length + moved.length + tries.length} boots while a set is changed, 0 failures`,
     );
+  });
+});
+
+describe('a card that loses its power while the board makes its partition', () => {
+  it('has none, or one with a sound file system, and starts what it started', async () => {
+    const base = makeCard(at('small.img'), [firmware, at('flat')]);
+    truncateSync(base, place.offset + place.size + 32 * 2 ** 20);
+    mkdirSync(at('partition'));
+    const whole = { offset: 0, size: statSync(base).size };
+    const card = await recordCard(at('partition'), base, whole, randomFrom(seed));
+    board('card-partition', card.partition, '24');
+    await card.stop();
+    const each = await cut({ base, log: card.log, sets: [known.flat], moments: { each: 1 }, boots: [{ board: '4b' }] });
+    expect(wrongOf(each)).toEqual([]);
+
+    const log = openWriteLog(card.log);
+    const disk = openDiskFile(base);
+    const found = { none: 0, sound: 0 };
+    const [chance, entries] = [randomFrom(seed), log.entries()];
+    for (const { given, durable } of each) {
+      const state = cardState(disk, keptOf(log, entries, { given, durable }, chance));
+      const start = state.read(446 + 16 + 8, 4).readUInt32LE() * 512;
+      if (start === 0) found.none += 1;
+      else {
+        writeFileSync(at('data'), state.read(start, whole.size - start));
+        execFileSync('e2fsck', ['-f', '-n', at('data')], { stdio: 'pipe' });
+        found.sound += 1;
+      }
+    }
+    disk.close();
+    expect(found.none).toBeGreaterThan(0);
+    expect(found.sound).toBeGreaterThan(0);
   });
 });
 
