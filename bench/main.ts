@@ -10,6 +10,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   build: async () => (await import('./build/index.js')).buildBenchmark,
   provision: async () => (await import('./provision/index.js')).provisionBenchmark,
   import: async () => (await import('./import/index.js')).importBenchmark,
+  update: async () => (await import('./update/index.js')).updateBenchmark,
 };
 
 const results = new URL('./RESULTS.md', import.meta.url);
