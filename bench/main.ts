@@ -11,6 +11,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   provision: async () => (await import('./provision/index.js')).provisionBenchmark,
   bootapi: async () => (await import('./bootapi/index.js')).bootapiBenchmark,
   import: async () => (await import('./import/index.js')).importBenchmark,
+  update: async () => (await import('./update/index.js')).updateBenchmark,
 };
 
 const results = new URL('./RESULTS.md', import.meta.url);
