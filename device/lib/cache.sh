@@ -58,6 +58,13 @@ cache_free() {
   [ "$(($1 + 1048576))" -le "$cache_bytes" ]
 }
 
+# cache_keep FILE NAME: a file that is right gets its name, once it is on the card.
+cache_keep() {
+  dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null
+  mv "$1" "$2"
+  sync
+}
+
 # cache_fetch PATH SHA256 SIZE FILE: a download that outlives restarts, verified; once more when its bytes are wrong. Fails with the
 # reason in fetch_why.
 cache_fetch() {
@@ -65,9 +72,7 @@ cache_fetch() {
   for cache_attempt in 1 2; do
     fetch "$1" "$cache_part" "$3" || return 1
     if has_digest "$2" "$cache_part"; then
-      dd if=/dev/null of="$cache_part" conv=notrunc,fsync 2>/dev/null
-      mv "$cache_part" "$4"
-      sync
+      cache_keep "$cache_part" "$4"
       return 0
     fi
     report "$step" info "the bytes are not those promised (sha256 $fetch_digest)"

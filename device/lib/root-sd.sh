@@ -23,6 +23,30 @@ sd_kept() {
   cache_has "$sd_candidate" && echo "$sd_candidate"
 }
 
+# sd_delta: the wanted root made of one that the card has and what the server says is new. Fails where there is no such thing, or it did
+# not come out right: then the whole root is fetched.
+sd_delta() {
+  sd_delta_from=$(value_of deltaFrom "$run/signed") && is_hex 64 "$sd_delta_from" || return 1
+  sd_delta_digest=$(value_of deltaSha256 "$run/signed") && is_hex 64 "$sd_delta_digest" || return 1
+  sd_delta_size=$(value_of deltaSize "$run/signed") && is_number "$sd_delta_size" || return 1
+  cache_has "$sd_delta_from" && cache_free $((want_root_size + sd_delta_size)) "$want_root" || return 1
+  sd_delta_file=$card_data/roots/$want_root.delta
+  cache_fetch "/device/v1/sessions/$session/delta" "$sd_delta_digest" "$sd_delta_size" "$sd_delta_file" || {
+    report download info "no delta: $fetch_why"
+    return 1
+  }
+  sd_made=$card_data/roots/$want_root.part
+  sd_said=$(sh "$lib/delta-apply" "$(cache_file "$sd_delta_from")" "$sd_delta_file" "$sd_made" "$want_root_size" 2>&1)
+  rm -f "$sd_delta_file"
+  if has_digest "$want_root" "$sd_made"; then
+    cache_keep "$sd_made" "$(cache_file "$want_root")"
+    return 0
+  fi
+  report download info "the delta did not make the root: ${sd_said:-its sha256 is $fetch_digest}"
+  rm -f "$sd_made"
+  return 1
+}
+
 # sd_download: the root that is wanted. Fails with the reason in sd_why.
 sd_download() {
   if cache_has "$want_root"; then
@@ -35,6 +59,11 @@ sd_download() {
   }
   uptime_now
   sd_started=$now_seconds
+  if sd_delta; then
+    uptime_now
+    finish "$(megabytes "$sd_delta_size") instead of $(megabytes "$want_root_size"), made of $(short "$sd_delta_from") in $((now_seconds - sd_started)) s"
+    return 0
+  fi
   cache_fetch "/device/v1/sessions/$session/root" "$want_root" "$want_root_size" "$(cache_file "$want_root")" || {
     sd_why=$fetch_why
     return 1

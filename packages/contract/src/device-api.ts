@@ -15,7 +15,7 @@ import { DeviceId, Mac, RootMode, Serial, SessionId, Sha256 } from './primitives
  * - `GET  /device/v1/sessions/{id}/card?nonce=`: root mode `sd`: what the card is to hold, as signify(1) signs and verifies a message with its signature in front
  *   of it (`signify -V -e`): the message is {@link CardAnswer} as lines; credential. 503 as for the exchange.
  * - `GET  /device/v1/sessions/{id}/root`: the root image (squashfs), ranges; `Authorization: Bearer <credential>`.
- * - `GET  /device/v1/sessions/{id}/boot`, `/config`: root mode `sd`: the tars of the last answer of `/card`, ranges; credential. These two and `/root` are 404
+ * - `GET  /device/v1/sessions/{id}/boot`, `/config`, `/delta`: root mode `sd`: the files of the last answer of `/card`, ranges; credential. These and `/root` are 404
  *   where no such answer was given, or the server no longer has what it promised: ask `/card` again.
  * - `GET  /device/v1/sessions/{id}/identity`: a tar unpacked over the root: machine-id, hostname, SSH host keys; credential.
  * - `GET  /device/v1/sessions/{id}/disks?known=&has=&busy=`: the data disks of the board ({@link DiskLine}), as soon as they are others than those of the
@@ -141,6 +141,10 @@ export const CardAnswer = z.object({
   configSize: z.number().int(),
   /** Second line of the public key that answers will be signed with next. */
   nextKey: deviceValue.optional(),
+  /** What makes the root of one that the card said it has, where the server has such a delta: docs/decisions/0014. These three together or none. */
+  deltaFrom: Sha256.optional(),
+  deltaSha256: Sha256.optional(),
+  deltaSize: z.number().int().optional(),
 });
 export type CardAnswer = z.infer<typeof CardAnswer>;
 

@@ -3,6 +3,7 @@ import type { CardAnswer } from '@drover/contract';
 import { configArchive } from '../../domain/config-archive.js';
 import { publicKeyLine, signMessage } from '../../domain/signify.js';
 import type { DeviceRecord } from '../devices/ports.js';
+import type { Delta, Deltas } from '../images/deltas.js';
 import { usableBootSet, type BootSet } from '../images/boot-set-job.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
@@ -17,10 +18,15 @@ interface Deps {
   readonly ids: Ids;
   /** The boot config of a device in force, as JSON; the same bytes as long as nothing of it changes. */
   readonly effectiveConfig: (device: string) => Promise<string>;
+  /** What makes the root `to` of the root `from`, where a tenant may see both. */
+  readonly deltas: Deltas;
 }
 
 type Refused = { readonly kind: 'refused'; readonly reason: 'revoked' | 'no-assignment' };
 type NotReady = { readonly kind: 'not-ready'; readonly retryAfter: number; readonly reason: string };
+
+/** Roots of a card that are looked at. */
+const mostKnown = 4;
 
 /** How long a board waits before it asks again, in seconds. */
 const retrySeconds = 5;
@@ -66,6 +72,7 @@ export function createCardAnswers({
   clock,
   ids,
   effectiveConfig,
+  deltas,
 }: Deps): Pick<BootBackend, 'cardAnswer' | 'cardPromise' | 'cardConfig'> {
   /** Read before the transaction: it is another's to say. */
   const configOf = async (session: string): Promise<Buffer | Refused> => {
@@ -73,7 +80,29 @@ export function createCardAnswers({
     return 'kind' in device ? device : configArchive(await effectiveConfig(device.id));
   };
 
-  const answerFor = async (tx: Transaction, { session, nonce }: CardQuestion, config: CardPromise['config']) => {
+  /** The smallest that leads from what the card has to what it is to have. Looked for before the transaction, which it has one of its own for. */
+  const deltaFor = async ({ session, known = [] }: CardQuestion): Promise<Delta | undefined> => {
+    if (known.length === 0) return undefined;
+    const looked = await store.read(async (tx) => {
+      const device = await deviceOf(tx, session);
+      const wanted = 'kind' in device ? device : await wantedBy(tx, device);
+      return 'kind' in device || 'kind' in wanted ? undefined : { tenant: device.tenant, to: wanted.set.root.digest };
+    });
+    if (looked === undefined || known.includes(looked.to)) return undefined;
+    const found: Delta[] = [];
+    for (const from of known.slice(0, mostKnown)) {
+      const delta = await deltas.between(looked.tenant, from, looked.to);
+      if (delta !== undefined) found.push(delta);
+    }
+    return found.sort((a, b) => a.size - b.size)[0];
+  };
+
+  const answerFor = async (
+    tx: Transaction,
+    { session, nonce }: CardQuestion,
+    config: CardPromise['config'],
+    found: Delta | undefined,
+  ) => {
     const device = await deviceOf(tx, session);
     if ('kind' in device) return device;
     const wanted = await wantedBy(tx, device);
@@ -89,15 +118,25 @@ export function createCardAnswers({
     };
     const now = clock.now();
     const version = await versionFor(tx, device.id, said, now);
+    const delta =
+      found === undefined ? {} : { deltaFrom: found.from, deltaSha256: found.digest, deltaSize: found.size };
     const head = { card: 1 as const, device: device.id, version, nonce, time: Math.floor(now / 1000) };
-    const text = signMessage(current, `signed by ${keyComment(current)}`, linesOf({ ...head, ...said }));
-    return { kind: 'answered' as const, text, promise: { root, boot: archive, config } };
+    const text = signMessage(current, `signed by ${keyComment(current)}`, linesOf({ ...head, ...said, ...delta }));
+    const promise: CardPromise = {
+      root,
+      boot: archive,
+      config,
+      ...(found === undefined ? {} : { delta: { digest: found.digest, size: found.size } }),
+    };
+    return { kind: 'answered' as const, text, promise };
   };
 
   return {
     cardAnswer: async (question) => {
       const config = await configOf(question.session);
-      return 'kind' in config ? config : store.transaction((tx) => answerFor(tx, question, infoOf(config)));
+      if ('kind' in config) return config;
+      const delta = await deltaFor(question);
+      return store.transaction((tx) => answerFor(tx, question, infoOf(config), delta));
     },
     cardPromise: async (session) => {
       const config = await configOf(session);

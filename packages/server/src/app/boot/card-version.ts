@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import type { CardAnswer } from '@drover/contract';
 import type { Transaction } from '../store/ports.js';
 
-/** What the version of an answer stands for: all but itself and what each question has of its own. */
-export type VersionedAnswer = Omit<CardAnswer, 'card' | 'device' | 'version' | 'nonce' | 'time'>;
+/** What the version of an answer stands for: all but itself, what each question has of its own, and how to get there with fewer bytes. */
+export type VersionedAnswer = Omit<
+  CardAnswer,
+  'card' | 'device' | 'version' | 'nonce' | 'time' | 'deltaFrom' | 'deltaSha256' | 'deltaSize'
+>;
 
 const digestOf = (said: VersionedAnswer): string =>
   createHash('sha256')

@@ -140,6 +140,7 @@ export interface CardPromise {
   readonly root: BlobInfo;
   readonly boot: BlobInfo;
   readonly config: BlobInfo;
+  readonly delta?: BlobInfo | undefined;
 }
 
 export type CardRefused =

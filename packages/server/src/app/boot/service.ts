@@ -9,6 +9,7 @@ import type { Store, Transaction } from '../store/ports.js';
 import { createAdmitCard } from './admit-card.js';
 import { createBootKey } from './boot-key.js';
 import { createCardAnswers } from './card-answer.js';
+import { createDeltas } from '../images/deltas.js';
 import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
 import { createExchange } from './exchange.js';
 import { createIdentifyDevice, type SeenBoard } from './identify-device.js';
@@ -92,7 +93,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
         ...{ ...deps, bootKey, timelines, secrets },
         ensureBootSet: (tx, image) => ensureBootSet(deps, tx, image),
       }),
-      ...createCardAnswers(deps),
+      ...createCardAnswers({ ...deps, deltas: createDeltas(deps) }),
       telemetry: createRecordTelemetry({ store, clock, timelines, feed, site: settings.site }),
       leases: (site) => store.read((tx) => tx.sessions.leases(site)),
       saveLease: (lease) => store.transaction((tx) => tx.sessions.saveLease(lease)),

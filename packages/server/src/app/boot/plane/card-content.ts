@@ -11,6 +11,7 @@ export interface CardContent {
   answer(session: string, nonce: string): Promise<Granted<string>>;
   root(session: string): Promise<Granted<CardFileSource>>;
   boot(session: string): Promise<Granted<CardFileSource>>;
+  delta(session: string): Promise<Granted<CardFileSource>>;
   config(session: string): Promise<Granted<CardFileSource>>;
 }
 
@@ -60,10 +61,11 @@ export function createCardContent({ backend, book, blobs, changed, log }: Deps):
     return { kind: 'granted', value: told.promise };
   };
 
-  const stored = async (session: string, which: 'root' | 'boot'): Promise<Granted<CardFileSource>> => {
+  const stored = async (session: string, which: 'root' | 'boot' | 'delta'): Promise<Granted<CardFileSource>> => {
     const promise = await promised(session);
     if (promise.kind !== 'granted') return promise;
     const wanted = promise.value[which];
+    if (wanted === undefined) return gone;
     return (await blobs.stat(wanted.digest)) === undefined ? gone : { kind: 'granted', value: fileOf(wanted) };
   };
 
@@ -79,6 +81,7 @@ export function createCardContent({ backend, book, blobs, changed, log }: Deps):
     },
     root: (session) => stored(session, 'root'),
     boot: (session) => stored(session, 'boot'),
+    delta: (session) => stored(session, 'delta'),
     config: async (session) => {
       const promise = await promised(session);
       if (promise.kind !== 'granted') return promise;

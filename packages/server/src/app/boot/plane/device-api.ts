@@ -18,7 +18,11 @@ export interface DeviceApi {
   /** What a self-updating card is to hold, signed. */
   card(session: string, authorization: string | undefined, nonce: string): Promise<Granted<string>>;
   /** Opens the set of boot files, or the archive of the boot config, for download. */
-  cardFile(session: string, authorization: string | undefined, which: 'boot' | 'config'): Promise<Granted<OpenRoot>>;
+  cardFile(
+    session: string,
+    authorization: string | undefined,
+    which: 'boot' | 'config' | 'delta',
+  ): Promise<Granted<OpenRoot>>;
   /** Its data disks, as soon as they are others than those it knows. */
   disks(
     session: string,
@@ -170,7 +174,7 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
     },
   });
 
-  const cardFile = async (session: string, path: 'root' | 'boot' | 'config'): Promise<Granted<OpenRoot>> => {
+  const cardFile = async (session: string, path: 'root' | 'boot' | 'config' | 'delta'): Promise<Granted<OpenRoot>> => {
     const found = await deps.cardContent[path](session);
     return found.kind === 'granted' ? opened(session, path, found.value) : found;
   };

@@ -54,7 +54,7 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
     return deps.refusals.allow(address) ? beginCardBoot(deps.cards, request, response, address) : tooMany(response);
   }
   const [, id, action] =
-    /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|card|root|boot|config|identity|disks|reports)$/.exec(path) ?? [];
+    /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|card|root|boot|config|delta|identity|disks|reports)$/.exec(path) ?? [];
   if (id === undefined || !SessionId.safeParse(id).success) {
     return sendRefusal(response, 'route.not-found', 'There is nothing at this address.');
   }
@@ -70,6 +70,7 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
     case 'root':
     case 'boot':
     case 'config':
+    case 'delta':
       return isRead(request) ? download(deps, call, id, action) : methodNotAllowed(response, 'GET, HEAD');
     default:
       return isRead(request) ? identity(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
@@ -153,7 +154,7 @@ async function download(
   deps: DeviceRoutesDeps,
   { request, response }: Call,
   id: string,
-  which: 'root' | 'boot' | 'config',
+  which: 'root' | 'boot' | 'config' | 'delta',
 ): Promise<void> {
   const { authorization } = request.headers;
   const granted = await (which === 'root'
