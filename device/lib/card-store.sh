@@ -4,6 +4,7 @@
 # Sets card_data (the folder) and store_kind (partition, folder).
 
 store_label=drover-data
+store_kind=''
 
 # store_program NAME WORDS...: a program that only cards have, with its own libraries.
 store_program() {
@@ -71,8 +72,11 @@ store_make() {
 store_links() {
   for store_link in mke2fs e2fsck; do
     [ ! -e "/bin/card-$store_link" ] || continue
-    printf '#!/bin/sh\nexec %s/perl/ld.so --library-path %s/card:%s/perl %s/card/%s "$@"\n' \
-      "$lib" "$lib" "$lib" "$lib" "$store_link" >"/bin/card-$store_link"
+    cat >"/bin/card-$store_link" <<PROGRAM
+#!/bin/sh
+export MKE2FS_CONFIG="\${MKE2FS_CONFIG:-$lib/card/mke2fs.conf}"
+exec $lib/perl/ld.so --library-path $lib/card:$lib/perl $lib/card/$store_link "\$@"
+PROGRAM
     chmod 755 "/bin/card-$store_link"
   done
 }
