@@ -4,7 +4,7 @@ import { requireNetwork } from './network.js';
 const check = (lines: Readonly<Record<string, string>>) => () => requireNetwork(new Map(Object.entries(lines)));
 
 describe('the network of a card', () => {
-  it.each([
+  it.each<Readonly<Record<string, string>>>([
     {},
     { vlan: '7' },
     { address: '192.0.2.7/24' },
@@ -15,7 +15,7 @@ describe('the network of a card', () => {
     expect(check(lines)).not.toThrow();
   });
 
-  it.each([
+  it.each<[Readonly<Record<string, string>>, RegExp]>([
     [{ gateway: '192.0.2.1' }, /^gateway is given without an address/],
     [{ dns: '192.0.2.1', vlan: '7' }, /^dns is given without an address/],
     [{ address: '192.0.2.7/25', gateway: '192.0.2.129' }, /^gateway 192\.0\.2\.129 is not another address in the net/],
