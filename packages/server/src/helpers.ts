@@ -26,10 +26,12 @@ export const fetchHelpers = async (
   const fetched: FetchedHelper[] = [];
   for (const architecture of ['arm64', 'armhf', 'armel'] as const) {
     onProgress(architecture);
-    for (const helpers of [store.helpers, store.cardHelpers, store.wifiHelpers]) {
-      for (const { name, version, licence } of await helpers(architecture, signal))
-        fetched.push({ architecture, name, version, licence });
-    }
+    const found = [
+      ...(await store.helpers(architecture, signal)),
+      ...(await store.cardHelpers(architecture, signal)),
+      ...(await store.wifiHelpers(architecture, signal)),
+    ];
+    for (const { name, version, licence } of found) fetched.push({ architecture, name, version, licence });
   }
   return fetched;
 };
