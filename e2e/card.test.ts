@@ -1,10 +1,8 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { TimelineItem } from '@drover/contract';
+import { plugIn as plugInto, provisionFast, writeCard, type Card } from './drover/card.js';
 import { startFastLab, type FastLab } from './drover/fast-lab.js';
-import { run } from './inputs/run.js';
-import { qemuVirt, type Guest } from './lab/index.js';
+import type { Guest } from './lab/index.js';
 
 let fast: FastLab;
 const running: Guest[] = [];
@@ -17,50 +15,10 @@ afterEach(async () => {
 });
 afterAll(() => fast?.stop());
 
-/** A card as a person makes it: the archive of the server, unpacked onto one plain FAT partition. */
-interface Card {
-  readonly image: string;
-  readonly folder: string;
-}
-
-async function writeCard(query: { readonly device?: string } = {}): Promise<Card> {
-  const { lab, drover } = fast;
-  const own = await mkdtemp(path.join(lab.dir, 'card-'));
-  const archive = path.join(own, 'card.tgz');
-  const pieces: Uint8Array[] = [];
-  for await (const piece of drover.client.download('downloadImageCard', { params: { ref: 'fast:1' }, query }))
-    pieces.push(piece);
-  await writeFile(archive, Buffer.concat(pieces));
-  const folder = path.join(own, 'files');
-  await mkdir(folder);
-  await run(['tar', '-xzf', archive, '-C', folder]);
-  const image = path.join(own, 'card.img');
-  await run(['truncate', '-s', '256M', image]);
-  await run(['sh', '-c', 'echo "start=2048, type=c" | sfdisk -q "$1"', 'sh', image]);
-  await run(['mformat', '-i', `${image}@@1M`, '-F', '-T', String(255 * 2048), '::']);
-  await run(['sh', '-c', 'mcopy -i "$1" -s "$2"/* ::', 'sh', `${image}@@1M`, folder]);
-  return { image, folder };
-}
-
-/** QEMU has no firmware of a Pi: kernel and initramfs are given to it, as the firmware loads them from the card. */
-async function plugIn({ image, folder }: Card, mac: string): Promise<Guest> {
-  const guest = await qemuVirt({
-    ...{ lab: fast.lab, mac, kernel: path.join(folder, 'kernel8.img'), initrd: path.join(folder, 'drover.img') },
-    append: 'console=ttyAMA0',
-    qemuArgs: [
-      ...['-drive', `file=${image},format=raw,if=none,id=card,readonly=on`],
-      ...['-device', 'virtio-blk-device,drive=card'],
-    ],
-  });
+const plugIn = async (card: Card, mac: string): Promise<Guest> => {
+  const guest = await plugInto(fast, card, { mac });
   running.push(guest);
   return guest;
-}
-
-const provisioned = async (name: string, mac: string): Promise<void> => {
-  const { client } = fast.drover;
-  await client.call('createDevice', { body: { name, mac, model: 'virt' } });
-  await client.call('provision', { body: { image: 'fast:1', device: name } });
-  await fast.drover.deviceUntil(name, ({ state }) => state === 'in-use', 300_000);
 };
 
 const stepsOf = (items: readonly TimelineItem[]): string[] =>
@@ -69,8 +27,8 @@ const stepsOf = (items: readonly TimelineItem[]): string[] =>
 test('a board with nothing but the server’s archive on a plain FAT partition comes up, each step on its timeline', async () => {
   const { drover } = fast;
   const mac = '52:54:00:ca:4d:01';
-  await provisioned('carded', mac);
-  const guest = await plugIn(await writeCard({ device: 'carded' }), mac);
+  await provisionFast(fast, 'carded', mac);
+  const guest = await plugIn(await writeCard(fast, { device: 'carded' }), mac);
   const device = await drover.untilUp('carded').catch((fault: Error) => {
     throw new Error(`${fault.message}\n${guest.console.text().slice(-4000)}`);
   });
@@ -85,7 +43,7 @@ test('a board with nothing but the server’s archive on a plain FAT partition c
 test('a board whose server is away, and then has nothing for it, waits and comes up in the end', async () => {
   const { drover } = fast;
   const mac = '52:54:00:ca:4d:02';
-  const card = await writeCard();
+  const card = await writeCard(fast);
   // The one that watches the planes first, that it does not start others instead.
   const away = [drover.process.pid, await drover.pidOf('boot'), await drover.pidOf('control')];
   for (const pid of away) process.kill(pid, 'SIGSTOP');

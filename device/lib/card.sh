@@ -13,7 +13,22 @@ is_fat() {
   esac
 }
 
-# copy_settings FOLDER: takes the settings of a mounted card over, and sets card_wireless. A file from any system and editor will do:
+# copy_wifi FOLDER: the wireless network that a mounted card names, in our folder or in that of older cards. Where a power cut came while it
+# was replaced (see wifi_put), the new one is whole.
+copy_wifi() {
+  wifi_names='drover/wpa_supplicant.conf drover/wpa_supplicant.previous cattlepi/wpa_supplicant.conf'
+  [ ! -f "$1/drover/wpa_supplicant.previous" ] || wifi_names="drover/wpa_supplicant.conf drover/wpa_supplicant.new $wifi_names"
+  for wifi_name in $wifi_names; do
+    [ -s "$1/$wifi_name" ] || continue
+    (
+      umask 077
+      head -c 65536 "$1/$wifi_name" >"$run/wpa_supplicant.conf"
+    )
+    return 0
+  done
+}
+
+# copy_settings FOLDER: takes the settings of a mounted card over. A file from any system and editor will do:
 # only printable characters and the ends of lines are kept, so neither carriage returns nor a byte order mark matter.
 copy_settings() {
   if [ ! -f "$1/drover/card.conf" ]; then
@@ -32,8 +47,7 @@ copy_settings() {
   fi
   card_keeps=''
   [ ! -d "$1/drover/cache" ] || card_keeps=yes
-  card_wireless=''
-  [ ! -e "$1/drover/wpa_supplicant.conf" ] || card_wireless=yes
+  copy_wifi "$1"
   [ ! -f "$1/drover/card.pub" ] || head -c 1024 "$1/drover/card.pub" >"$run/card.pub"
 }
 
@@ -78,10 +92,10 @@ card_setting() {
     fail "$1 in drover/card.conf has a character that none may have: letters, digits and . _ : / @ % + , = - are"
 }
 
-# step_card: sets url, card_key, card_for (a device) and card_hostname. Fails when neither a card nor drover.server names a server, and there is
+# step_card: sets url, card_key, card_for (a device), card_hostname, and what net.sh has of the card: card_address, card_gateway, card_dns
+# and card_vlan. Fails when neither a card nor drover.server names a server, and there is
 # something else to start.
 step_card() {
-  card_wireless=''
   card_keeps=''
   card_layout=''
   if is_cattlepi; then
@@ -109,10 +123,16 @@ step_card() {
   card_for=$card_value
   card_setting hostname
   card_hostname=$card_value
+  card_setting address
+  card_address=$card_value
+  card_setting gateway
+  card_gateway=$card_value
+  card_setting dns
+  card_dns=$card_value
+  card_setting vlan
+  card_vlan=$card_value
   rm -f "$run/card.conf"
   http_server "$url" || fail "server in drover/card.conf must be http://address:port, with an address of digits: ${url:-it is missing}"
-  [ -z "$card_wireless" ] ||
-    report card info 'drover/wpa_supplicant.conf is on the card; this Drover uses the wired network only'
 }
 
 # ask_wait: the server is away, or has nothing for this board yet. A board on a card asks for ever, unless it can start without.

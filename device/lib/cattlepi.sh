@@ -18,10 +18,13 @@ cattlepi_copy() {
   cattle_folder=${cattle_folder#/boot/}
   case /$cattle_folder/ in */../*) return 1 ;; esac
   [ -d "$1/$cattle_folder" ] || return 1
-  for cattle_name in apikey id wpa_supplicant.conf; do
+  for cattle_name in apikey id; do
     [ ! -f "$1/$cattle_folder/$cattle_name" ] ||
       (umask 077 && head -c 4096 "$1/$cattle_folder/$cattle_name" | tr -cd '\n -~' >"$run/cattlepi.$cattle_name")
   done
+  # As it is: a network may have any name. See wifi.sh.
+  [ ! -s "$1/$cattle_folder/wpa_supplicant.conf" ] ||
+    (umask 077 && head -c 65536 "$1/$cattle_folder/wpa_supplicant.conf" >"$run/wpa_supplicant.conf")
 }
 
 # cattlepi_read: sets url, card_key, card_for and card_hostname.

@@ -42,7 +42,7 @@ export async function packTestInitramfs(options: {
 }
 
 /** Files below the modules folder, each after what it needs, as modules.dep lists them (nearest need first). */
-async function loadOrder(modulesDir: string, names: readonly string[]): Promise<string[]> {
+export async function loadOrder(modulesDir: string, names: readonly string[]): Promise<string[]> {
   const lines = (await readFile(path.join(modulesDir, 'modules.dep'), 'utf8')).split('\n');
   const order: string[] = [];
   for (const name of names) {

@@ -1,12 +1,14 @@
 import type { Result } from '@drover/contract';
 import type { CpioEntry, Ext4Volume } from '@drover/disk-image';
 import { digestOf, readDeviceScripts } from './device-scripts.js';
-import { cardFiles, helperFiles } from './helpers/packages.js';
+import { cardFiles, helperFiles, wifiFiles } from './helpers/packages.js';
 import type { HelperStore } from './helpers/store.js';
 import { composeModules, type ModulesPart } from './module-part.js';
+import { wifiModules } from './kernel-modules/wifi.js';
 import { wantedModules } from './kernel-modules/wanted.js';
 import { layout, level, storePart, type InitramfsPart } from './part.js';
 import type { Architecture, PutBlob } from './ports.js';
+import { composeWifiDrivers, composeWifiPrograms } from './wifi-part.js';
 
 export interface ComposerDeps {
   readonly helpers: HelperStore;
@@ -30,6 +32,15 @@ export interface InitramfsComposer {
     architecture: Architecture,
     signal: AbortSignal,
   ): Promise<Result<ModulesPart>>;
+  /** Programs for Wi-Fi, for cards. */
+  composeWifiPrograms(architecture: Architecture, signal: AbortSignal): Promise<InitramfsPart>;
+  /** Drivers and firmware of radios for one kernel, from the image's own root; undefined where it has none. Throws ImageError. */
+  composeWifiDrivers(
+    volume: Ext4Volume,
+    release: string,
+    architecture: Architecture,
+    signal: AbortSignal,
+  ): Promise<InitramfsPart | undefined>;
   /** Changes when what goes into a part changes, besides the image. Fetches nothing. */
   recipe(): Promise<string>;
   /** The same for the part for cards. */
@@ -89,12 +100,16 @@ export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
       storePart(deps.put, await cardEntries(deps, architecture, signal), { kind: 'card', architecture, release: null }),
     composeModules: (volume, release, architecture, signal) =>
       composeModules(deps.put, volume, { release, architecture }, signal),
+    composeWifiPrograms: (architecture, signal) => composeWifiPrograms(deps.put, deps.helpers, architecture, signal),
+    composeWifiDrivers: (volume, release, architecture, signal) =>
+      composeWifiDrivers(deps.put, volume, { release, architecture }, signal),
     recipe: async () => {
       const scripts = await readDeviceScripts(deps.deviceFolder);
       return digestOf([
         `layout ${layout} level ${level}`,
         ...wantedModules,
-        JSON.stringify(helperFiles('arm64')),
+        ...wifiModules,
+        JSON.stringify([helperFiles('arm64'), wifiFiles('arm64')]),
         ...(await deps.helpers.versions()),
         ...scripts.flatMap(({ path, mode, data }) => [`${path} ${mode}`, data]),
       ]);

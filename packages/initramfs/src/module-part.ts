@@ -23,12 +23,20 @@ const lacks = (release: string, names: readonly string[]) =>
     remedy: 'Install the modules package of this kernel in the image, or use a kernel that has them.',
   });
 
+interface ModuleFiles {
+  readonly folder: string;
+  readonly files: ResolvedModules['files'];
+}
+
 /** Modules decompressed, since busybox insmod takes them no other way, and the order to load them in. */
-async function moduleEntries(volume: Ext4Volume, resolved: ResolvedModules, signal: AbortSignal): Promise<CpioEntry[]> {
-  const folder = `lib/modules/${resolved.release}`;
+export async function moduleEntries(
+  volume: Ext4Volume,
+  { folder, files }: ModuleFiles,
+  signal: AbortSignal,
+): Promise<CpioEntry[]> {
   const entries: CpioEntry[] = [];
   const order: string[] = [];
-  for (const { path, relativePath } of resolved.files) {
+  for (const { path, relativePath } of files) {
     signal.throwIfAborted();
     const data = await decompress(await volume.readFile(path, moduleLimit), { limit: moduleLimit });
     const name = relativePath.replace(/\.(gz|xz|zst)$/, '');
@@ -53,7 +61,7 @@ export async function composeModules(
     const resolved = await resolveModules(volume, release, wantedModules);
     const absent = requiredModules.filter((name) => resolved.missing.includes(name));
     if (absent.length > 0) return lacks(release, absent);
-    const entries = await moduleEntries(volume, resolved, signal);
+    const entries = await moduleEntries(volume, { folder: `lib/modules/${release}`, files: resolved.files }, signal);
     return success({ resolved, part: await storePart(put, entries, { kind: 'modules', architecture, release }) });
   } catch (fault) {
     if (!(fault instanceof ImageError)) throw fault;

@@ -26,7 +26,11 @@ export const fetchHelpers = async (
   const fetched: FetchedHelper[] = [];
   for (const architecture of ['arm64', 'armhf', 'armel'] as const) {
     onProgress(architecture);
-    const found = [...(await store.helpers(architecture, signal)), ...(await store.cardHelpers(architecture, signal))];
+    const found = [
+      ...(await store.helpers(architecture, signal)),
+      ...(await store.cardHelpers(architecture, signal)),
+      ...(await store.wifiHelpers(architecture, signal)),
+    ];
     for (const { name, version, licence } of found) fetched.push({ architecture, name, version, licence });
   }
   return fetched;

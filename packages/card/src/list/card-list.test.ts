@@ -16,7 +16,12 @@ describe('a list of cards', () => {
     expect(names).toEqual(['a', 'c', 'card-3']);
   });
 
+  it('may have an address again in another VLAN', () => {
+    expect(parseCardList('address,vlan\n192.0.2.7/24,1\n192.0.2.7/24,2\n')).toHaveLength(2);
+  });
+
   it.each([
+    ['address,vlan\n192.0.2.7/24,1\n192.0.2.7/24,1\n', 'line 3, column address is 192.0.2.7/24, as in line 2'],
     ['', 'line 2 is not there'],
     ['hostname\n', 'line 2 is not there'],
     ['hostname,colour\na,b\n', 'line 1, column 2 is named "colour"'],

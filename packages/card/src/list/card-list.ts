@@ -7,6 +7,10 @@ export const cardColumns = [
   'hostname',
   'server',
   'key-file',
+  'address',
+  'gateway',
+  'dns',
+  'vlan',
   'wifi-ssid',
   'wifi-password',
   'wifi-password-file',
@@ -64,16 +68,17 @@ function readCsv(text: string): Parsed[] {
   }
 }
 
-/** Two cards of one name would be two boards of one name. */
+/** Two cards of one name would be two boards of one name. An address may be there again in another VLAN. */
 function requireApart(rows: readonly CardRow[], column: CardColumn): void {
   const seen = new Map<string, number>();
   for (const { line, cells } of rows) {
     const value = cells[column];
     if (value === undefined) continue;
-    const before = seen.get(value);
+    const key = column === 'address' ? `${value} ${cells.vlan ?? ''}` : value;
+    const before = seen.get(key);
     if (before !== undefined)
       throw bad(`line ${line}, column ${column}`, `is ${value}, as in line ${before}`, 'Give each card its own.');
-    seen.set(value, line);
+    seen.set(key, line);
   }
 }
 
@@ -96,6 +101,7 @@ export function parseCardList(text: string): CardRow[] {
   });
   requireApart(rows, 'device');
   requireApart(rows, 'hostname');
+  requireApart(rows, 'address');
   return rows;
 }
 

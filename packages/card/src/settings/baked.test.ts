@@ -33,6 +33,13 @@ describe('what a card holds after it was written again', () => {
     expect(merged.kept).not.toContain('wifi');
   });
 
+  it('has gateway and name servers only with an address of its own', () => {
+    const lines = new Map([...before.lines, ['address', '192.0.2.7/24']]);
+    const given = { settings: { gateway: '192.0.2.1' }, wifi: undefined };
+    expect(mergeBaked({ ...before, lines }, given).lines.get('gateway')).toBe('192.0.2.1');
+    expect(() => mergeBaked(before, given)).toThrow(/^gateway is given without an address/);
+  });
+
   it('is nothing where nothing was and nothing is given', () => {
     expect(mergeBaked(nothing, { settings: {}, wifi: undefined })).toEqual({ ...nothing, kept: [] });
   });

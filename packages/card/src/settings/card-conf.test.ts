@@ -43,6 +43,8 @@ describe('settings', () => {
   it.each<CardSettings>([
     {},
     { server: 'http://192.0.2.7', key: 'drv_x', device: 'sign-17', hostname: 'sign-17' },
+    { address: '192.0.2.7/24', gateway: '192.0.2.1', dns: '192.0.2.53,198.51.100.53', vlan: '7' },
+    { address: '10.0.0.7/8', vlan: '4094' },
     { server: 'http://192.0.2.7:8081', device: 'dev_01JZ5M8K7Q2W3E4R5T6Y7V8B9N' },
   ])('%j can be on a card', (settings) => {
     expect(requireSettings(settings)).toEqual(settings);
@@ -59,6 +61,20 @@ describe('settings', () => {
     ['key', 'a\nserver=http://evil'],
     ['key', ''],
     ['device', 'Sign 17'],
+    ['address', '192.0.2.7'],
+    ['address', '192.0.2.256/24'],
+    ['address', '192.0.2.7/31'],
+    ['address', '192.0.02.7/24'],
+    ['address', '192.0.2.7/24\nkey=x'],
+    ['address', '2001:db8::7/64'],
+    ['gateway', '192.0.2.1/24'],
+    ['gateway', 'router'],
+    ['dns', '192.0.2.1,'],
+    ['dns', '192.0.2.1 192.0.2.2'],
+    ['dns', '1.1.1.1,1.1.1.2,1.1.1.3,1.1.1.4'],
+    ['vlan', '0'],
+    ['vlan', '4095'],
+    ['vlan', '07'],
     ['hostname', 'sign_17'],
     ['hostname', 'a'.repeat(64)],
   ])('%s cannot be %j, and its value is not repeated', (name, value) => {

@@ -8,6 +8,10 @@ const remedies: Readonly<Record<string, string>> = {
   key: 'Make one with `drover key create NAME --role device`, and give it as it was shown.',
   device: 'Write the name or the id that `drover device list` shows.',
   hostname: 'Write lower-case letters, digits and hyphens, 63 at most.',
+  address: 'Write it like 192.0.2.7/24; leave it out for DHCP.',
+  gateway: 'Write the address of the router in the network of the board, like 192.0.2.1.',
+  dns: 'Write addresses, not names: 192.0.2.53,198.51.100.53.',
+  vlan: 'Write the number that the switch knows the VLAN by, 1 to 4094.',
 };
 
 /** Throws RefusedError that names each value a card cannot hold, without the value: it may be a key. */

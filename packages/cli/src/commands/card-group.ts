@@ -8,6 +8,10 @@ const settings: CommandSpec['options'] = [
   ['--new-key', 'make a key of the role device for it'],
   ['--device <device>', 'which device the board is, by id or name'],
   ['--hostname <name>', 'host name of the board'],
+  ['--address <address>', 'its own address instead of DHCP: 192.0.2.7/24'],
+  ['--gateway <address>', 'router of that network'],
+  ['--dns <addresses>', 'name servers, with commas'],
+  ['--vlan <number>', 'VLAN on the cable that the board is in'],
   ['--wifi-ssid <name>', 'wireless network'],
   ['--wifi-password-file <file>', 'its password; left out: asks for it'],
   ['--wifi-country <code>', 'where the board is: DE, GB, ...'],
@@ -19,7 +23,7 @@ const settings: CommandSpec['options'] = [
 /** `drover card`: images onto SD cards, with what each board has to know. */
 export const card: GroupSpec = {
   name: 'card',
-  summary: 'SD cards: write an image, with server, key and Wi-Fi of each board',
+  summary: 'SD cards: write an image, with server, key and network of each board',
   commands: [
     {
       usage: 'write <device>',

@@ -8,6 +8,11 @@ const word = (what: string, most: number) =>
     .max(most, `is longer than ${most} characters`)
     .regex(/^[!-~]([ -~]*[!-~])?$/, `is not ${what} in printable ASCII`);
 
+/** IPv4 in digits. */
+const octet = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const ipv4 = `${octet}(\\.${octet}){3}`;
+const whole = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
+
 /** `name=value` lines in `drover/card.conf` on the boot partition of a card: what a card tells its board, whatever image is on it. */
 export const CardSettings = z
   .object({
@@ -18,6 +23,16 @@ export const CardSettings = z
     /** Which device the board is: its id or name. */
     device: z.union([DeviceId, Name], 'is not a name or id of a device'),
     hostname: Name,
+    /** The board's own address, with the length of its network's prefix: no DHCP server is asked. */
+    address: z
+      .string()
+      .regex(whole(`${ipv4}/([1-9]|[12]\\d|30)`), 'is not an address with the length of its prefix, like 192.0.2.7/24'),
+    /** Of that network. */
+    gateway: z.string().regex(whole(ipv4), 'is not an IPv4 address'),
+    /** Name servers, with commas. */
+    dns: z.string().regex(whole(`${ipv4}(,${ipv4}){0,2}`), 'is not one to three IPv4 addresses with commas'),
+    /** IEEE 802.1Q: the network on the cable that the board is in. */
+    vlan: z.string().regex(/^([1-9]\d{0,2}|[1-3]\d{3}|40[0-8]\d|409[0-4])$/, 'is not a number from 1 to 4094'),
   })
   .partial();
 export type CardSettings = z.infer<typeof CardSettings>;

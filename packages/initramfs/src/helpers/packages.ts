@@ -109,5 +109,43 @@ export function cardFiles(architecture: Architecture): readonly HelperFile[] {
   ];
 }
 
+const wifiFolder = 'lib/wifi';
+
+/** A program or library for Wi-Fi, beside the others. */
+const wifiFile = (name: string, from: string, sources: readonly string[], licence: string): HelperFile => ({
+  ...{ name, path: `${wifiFolder}/${name}`, package: from, sources, kind: 'elf', licence },
+});
+
+/**
+ * Wi-Fi of a card: wpa_supplicant gets a radio into its network, iw keeps it awake. They run by the loader and the C library of the common part. Debian's
+ * wpa_supplicant cannot do without D-Bus's library, nor that without systemd's.
+ */
+export function wifiFiles(architecture: Architecture): readonly HelperFile[] {
+  const { triplet } = abi[architecture];
+  const ours = (name: string, from: string, licence: string): HelperFile =>
+    wifiFile(name, from, [`lib/${triplet}/${name}`, `usr/lib/${triplet}/${name}`], licence);
+  const program = (name: string, from: string, licence: string): HelperFile =>
+    wifiFile(name, from, [`sbin/${name}`, `usr/sbin/${name}`], licence);
+  return [
+    program('wpa_supplicant', 'wpasupplicant', 'BSD-3-Clause'),
+    program('iw', 'iw', 'ISC'),
+    ours('libnl-3.so.200', 'libnl-3-200', 'LGPL-2.1-only'),
+    ours('libnl-genl-3.so.200', 'libnl-genl-3-200', 'LGPL-2.1-only'),
+    ours('libnl-route-3.so.200', 'libnl-route-3-200', 'LGPL-2.1-only'),
+    ours('libssl.so.3', 'libssl3', 'Apache-2.0'),
+    ours('libcrypto.so.3', 'libssl3', 'Apache-2.0'),
+    ours('libpcsclite.so.1', 'libpcsclite1', 'BSD-3-Clause'),
+    ours('libdbus-1.so.3', 'libdbus-1-3', 'AFL-2.1 OR GPL-2.0-or-later'),
+    ours('libsystemd.so.0', 'libsystemd0', 'LGPL-2.1-or-later'),
+    ours('libcap.so.2', 'libcap2', 'BSD-3-Clause OR GPL-2.0-only'),
+    ours('libgcrypt.so.20', 'libgcrypt20', 'LGPL-2.1-or-later'),
+    ours('libgpg-error.so.0', 'libgpg-error0', 'LGPL-2.1-or-later'),
+    ours('liblz4.so.1', 'liblz4-1', 'BSD-2-Clause'),
+    ours('liblzma.so.5', 'liblzma5', '0BSD'),
+    ours('libzstd.so.1', 'libzstd1', 'BSD-3-Clause OR GPL-2.0-only'),
+  ];
+}
+
 export const networkHelpers: HelperSet = { folderOf: (architecture) => architecture, files: helperFiles };
 export const cardHelpers: HelperSet = { folderOf: (architecture) => `${architecture}-card`, files: cardFiles };
+export const wifiHelpers: HelperSet = { folderOf: (architecture) => `${architecture}-wifi`, files: wifiFiles };

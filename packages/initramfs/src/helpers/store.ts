@@ -6,7 +6,7 @@ import { aptSourceLine, createPrivateApt, debianSources, type PrivateApt } from 
 import * as z from 'zod';
 import type { Architecture, Tools } from '../ports.js';
 import { judgeHelper } from './elf.js';
-import { cardHelpers, networkHelpers, type HelperFile, type HelperSet } from './packages.js';
+import { cardHelpers, networkHelpers, wifiHelpers, type HelperFile, type HelperSet } from './packages.js';
 
 /** One file for the initramfs. */
 export interface Helper {
@@ -46,6 +46,8 @@ export interface HelperStore {
   helpers(architecture: Architecture, signal: AbortSignal): Promise<Helper[]>;
   /** Those that only a self-updating card needs. */
   cardHelpers(architecture: Architecture, signal: AbortSignal): Promise<Helper[]>;
+  /** Those for Wi-Fi. */
+  wifiHelpers(architecture: Architecture, signal: AbortSignal): Promise<Helper[]>;
   /** What the cache holds now, for a recipe; nothing is fetched. */
   versions(): Promise<string[]>;
   cardVersions(): Promise<string[]>;
@@ -53,7 +55,7 @@ export interface HelperStore {
 
 export interface HelperStoreDeps {
   readonly tools: Tools;
-  /** Folder of the cache: `<architecture>/busybox` and others, `<architecture>/manifest.json`, `<architecture>-card` alike. */
+  /** Folder of the cache: `<architecture>/busybox` and others, `<architecture>/manifest.json`, `<architecture>-card` and `-wifi` alike. */
   readonly cacheDir: string;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -237,6 +239,7 @@ export function createHelperStore(deps: HelperStoreDeps): HelperStore {
   return {
     helpers: helpersOf(networkHelpers),
     cardHelpers: helpersOf(cardHelpers),
+    wifiHelpers: helpersOf(wifiHelpers),
     versions: versionsOf(networkHelpers),
     cardVersions: versionsOf(cardHelpers),
   };

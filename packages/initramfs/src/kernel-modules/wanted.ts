@@ -37,6 +37,8 @@ const cards = [
 
 const others = [
   'af_packet',
+  // A network that is a VLAN on the cable.
+  '8021q',
   // Roots on network block devices: the checksums are asked for by name when ext4 is mounted, which no dependency tells.
   ...['crc32c_generic', 'libcrc32c', ...attachModules],
 ];

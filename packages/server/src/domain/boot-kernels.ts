@@ -149,15 +149,24 @@ export function initramfsImages(plan: Parts, kernels: readonly BootTreeKernel[])
   if (modules.size === 0) return commonOnly(plan, kernels);
   return [...modules].map(([architecture, parts]) => ({
     architecture,
-    parts: [...shared(plan, architecture), ...parts],
+    parts: [...shared(plan, architecture), ...parts, ...drivers(plan, parts)],
   }));
 }
 
 /** What is in front of the modules, whatever the kernel. */
 const shared = ({ initramfs }: Parts, architecture: PartArchitecture): InitramfsPart[] =>
-  (['common', 'card'] as const).flatMap((kind) =>
-    initramfs.filter((part) => part.kind === kind && part.architecture === architecture),
+  (['common', 'card', 'wifi'] as const).flatMap((kind) =>
+    initramfs.filter((part) => part.kind === kind && part.release === null && part.architecture === architecture),
   );
+
+/** Drivers of radios, of the kernels that these modules are for. */
+const drivers = ({ initramfs }: Parts, modules: ReadonlySet<InitramfsPart>): InitramfsPart[] => {
+  const kernels = new Set([...modules].map(({ architecture, release }) => `${architecture} ${release}`));
+  return initramfs.filter(
+    ({ kind, architecture, release }) =>
+      kind === 'wifi' && release !== null && kernels.has(`${architecture} ${release}`),
+  );
+};
 
 /** Kernels with everything built in have no modules part. */
 const commonOnly = (plan: Parts, kernels: readonly BootTreeKernel[]): InitramfsImage[] =>

@@ -49,11 +49,11 @@ export interface BootTree {
 }
 
 /**
- * A piece of an initramfs. Concatenated in order: common for the architecture, on a self-updating card what only such a card needs, then modules of one
- * kernel.
+ * A piece of an initramfs. Concatenated in order: common for the architecture, on a self-updating card what only such a card needs, on a card programs for
+ * Wi-Fi, then modules of one kernel, and its drivers for Wi-Fi.
  */
 export interface InitramfsPart {
-  readonly kind: 'common' | 'card' | 'modules';
+  readonly kind: 'common' | 'card' | 'modules' | 'wifi';
   readonly architecture: 'arm64' | 'armhf' | 'armel';
   /** Kernel release the modules are for; null for the others. */
   readonly release: string | null;

@@ -29,6 +29,17 @@ it('starts our initramfs, and looks for no root', () => {
   expect(textAt('config.txt')).toBe('arm_64bit=1\n[all]\nauto_initramfs=0\ninitramfs drover.img followkernel\n');
 });
 
+it('has programs and drivers for Wi-Fi where the image has them, of its own kernels only', () => {
+  const wifi = [part('wifi', 'arm64', null), part('wifi', 'arm64', '6.6-v8'), part('wifi', 'arm64', '6.1-other')];
+  const blobsOf = (list: typeof parts): (string | undefined)[] => {
+    const image = cardFiles(tree, list, { server: 'http://192.0.2.1:8081' }).find(({ path }) => path === 'drover.img');
+    return (image?.source.segments ?? []).flatMap((segment) => ('blob' in segment ? [segment.blob] : []));
+  };
+  const [common, modules] = parts;
+  expect(blobsOf([...parts, ...wifi])).toEqual([common, wifi[0], modules, wifi[1]].map((each) => each?.blob));
+  expect(blobsOf(parts)).toEqual([common?.blob, modules?.blob]);
+});
+
 it('says where the server is, and for whom the card was made', () => {
   expect(textAt('drover/card.conf')).toMatch(/^server=http:\/\/192\.0\.2\.1:8081\r$/m);
   expect(textAt('drover/card.conf')).not.toContain('device');

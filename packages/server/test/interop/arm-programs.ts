@@ -16,6 +16,12 @@ export function elf(kind: 'arm64' | 'arm', interpreter = false): Buffer {
   return bytes;
 }
 
+const wifiPrograms = [
+  ...['wpa_supplicant', 'iw', 'libnl-3.so.200', 'libnl-genl-3.so.200', 'libnl-route-3.so.200', 'libssl.so.3'],
+  ...['libcrypto.so.3', 'libpcsclite.so.1', 'libdbus-1.so.3', 'libsystemd.so.0', 'libcap.so.2', 'libgcrypt.so.20'],
+  ...['libgpg-error.so.0', 'liblz4.so.1', 'liblzma.so.5', 'libzstd.so.1'],
+];
+
 /** What stands for the programs of an initramfs, for each kind of processor, as a folder of helpers holds them. */
 export async function writeHelpers(folder: string): Promise<void> {
   for (const [name, kind] of [
@@ -33,6 +39,8 @@ export async function writeHelpers(folder: string): Promise<void> {
     await mkdir(card(''), { recursive: true });
     await writeFile(card('mke2fs.conf'), '[defaults]\n');
     for (const file of cardPrograms) await writeFile(card(file), elf(kind, true));
+    await mkdir(join(folder, `${name}-wifi`), { recursive: true });
+    for (const file of wifiPrograms) await writeFile(join(folder, `${name}-wifi`, file), elf(kind, true));
   }
 }
 

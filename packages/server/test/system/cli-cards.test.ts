@@ -74,6 +74,12 @@ describe('a file of a card', () => {
   it.each([
     [['--card-server', 'http://127.0.0.1:8081'], 'A board cannot reach'],
     [['--hostname', 'Sign_1'], 'hostname is not a name'],
+    [['--address', '192.0.2.7'], 'address is not an address with the length of its prefix'],
+    [
+      ['--address', '192.0.2.7/24', '--gateway', '192.0.3.1'],
+      'gateway 192.0.3.1 is not another address in the network',
+    ],
+    [['--gateway', '192.0.2.1'], 'gateway is given without an address'],
     [['--wifi-ssid', 'My Net', '--wifi-country', 'DE'], 'The password of the network My Net is missing'],
     [['--wifi-ssid', 'My Net', '--wifi-password-file', 'password'], '--wifi-country is missing'],
     [['--key-file', 'key', '--new-key'], 'exclude each other'],
@@ -88,7 +94,10 @@ describe('a file of a card', () => {
 
 describe('a list of cards', () => {
   it('makes a file for each line, and says what became of each', async () => {
-    await writeFile(at('cards.csv'), 'hostname,key-file,device\nsign-2,key,\nsign-3,,sign-3\n');
+    await writeFile(
+      at('cards.csv'),
+      'hostname,key-file,device,address,vlan\nsign-2,key,,192.0.2.8/24,7\nsign-3,,sign-3,,\n',
+    );
     await mkdir(at('cards'));
     await writeFile(at('cards/sign-3.img'), 'in the way');
     const args = ['--image', fast.path, '--cards', 'cards.csv', '--output', 'cards', ...wifi];
@@ -98,7 +107,9 @@ describe('a list of cards', () => {
       { name: 'sign-2', line: 2, card: { target: 'cards/sign-2.img' }, problem: null },
       { name: 'sign-3', line: 3, card: null, problem: { code: 'card.disk-refused' } },
     ]);
-    expect(conf('cards/sign-2.img')).toBe('server=http://192.0.2.7:8081\nkey=drv_0123456789abcdef\nhostname=sign-2\n');
+    expect(conf('cards/sign-2.img')).toBe(
+      'server=http://192.0.2.7:8081\nkey=drv_0123456789abcdef\nhostname=sign-2\naddress=192.0.2.8/24\nvlan=7\n',
+    );
   });
 
   it('is refused as a whole, with line and column, before anything is made', async () => {

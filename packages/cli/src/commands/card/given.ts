@@ -19,6 +19,10 @@ const optionNames: Readonly<Partial<Record<CardColumn, string>>> = {
   hostname: 'hostname',
   server: 'cardServer',
   'key-file': 'keyFile',
+  address: 'address',
+  gateway: 'gateway',
+  dns: 'dns',
+  vlan: 'vlan',
   'wifi-ssid': 'wifiSsid',
   'wifi-password-file': 'wifiPasswordFile',
   'wifi-country': 'wifiCountry',
@@ -93,6 +97,14 @@ const serverOf = (cli: Cli, cells: Cells): string | undefined => {
   );
 };
 
+/** How the board is in its wired network. */
+const networkOf = (cli: Cli, cells: Cells): Pick<CardSettings, 'address' | 'gateway' | 'dns' | 'vlan'> => ({
+  address: valueOf(cli, cells, 'address'),
+  gateway: valueOf(cli, cells, 'gateway'),
+  dns: valueOf(cli, cells, 'dns'),
+  vlan: valueOf(cli, cells, 'vlan'),
+});
+
 /** What the options say of a card, and before them its line in a list. */
 export const wantedOf = async (cli: Cli, cells: Cells = {}): Promise<Wanted> => {
   const file = valueOf(cli, cells, 'key-file');
@@ -104,6 +116,7 @@ export const wantedOf = async (cli: Cli, cells: Cells = {}): Promise<Wanted> => 
     key: file === undefined ? undefined : await readSecret('key-file', file),
     device: valueOf(cli, cells, 'device'),
     hostname: valueOf(cli, cells, 'hostname'),
+    ...networkOf(cli, cells),
   };
   const wanted = { settings, wifi: await wifiOf(cli, cells), makeKey };
   requireGiven(wanted);

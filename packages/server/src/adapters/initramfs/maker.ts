@@ -93,10 +93,34 @@ async function makeParts(
       remedy: 'Use an image whose root has the modules of its kernel.',
     });
   const architectures = new Set(parts.map(({ architecture }) => architecture));
+  parts.push(...(await makeWifi(composer, volume, parts, { warnings, signal: options.signal })));
   for (const architecture of [...architectures].reverse())
     parts.unshift(await composer.composeCommon(architecture, options.signal));
   options.progress(targets.length, targets.length);
   return success({ parts, canAttach, canUpdateCard, warnings });
+}
+
+/** For cards of kernels that have drivers of radios. An image without Wi-Fi is as good as before: that it cannot be had is a warning. */
+async function makeWifi(
+  composer: InitramfsComposer,
+  volume: Ext4Volume,
+  modules: readonly InitramfsPart[],
+  { warnings, signal }: { readonly warnings: string[]; readonly signal: AbortSignal },
+): Promise<InitramfsPart[]> {
+  const made: InitramfsPart[] = [];
+  try {
+    for (const { release, architecture } of modules) {
+      const drivers = await composer.composeWifiDrivers(volume, release ?? '', architecture, signal);
+      if (drivers !== undefined) made.push(drivers);
+    }
+    for (const architecture of new Set(made.map((each) => each.architecture)))
+      made.push(await composer.composeWifiPrograms(architecture, signal));
+    return made;
+  } catch (fault) {
+    if (!(fault instanceof ImageError || fault instanceof RefusedError)) throw fault;
+    warnings.push(`cards of this image have no Wi-Fi: ${fault.message}`);
+    return [];
+  }
 }
 
 export function createInitramfsMaker({ composer, openSource }: InitramfsMakerDeps): InitramfsMaker {

@@ -84,7 +84,8 @@ export async function planFor(tx: Transaction, device: DeviceRecord): Promise<Pl
   // A board cannot wait for it with its kernel running: what it may attach is fixed when its boot begins.
   if (rootMode === 'stream' && image === null) return nothing(`the root of ${assignment.imageName} is being made`);
   const disks = disk === null ? [] : [disk];
-  return { ok: true, plan: { generation, ...files, rootMode, kernelParameters, image, disks } };
+  const { tree, initramfs } = files;
+  return { ok: true, plan: { generation, tree, initramfs, rootMode, kernelParameters, image, disks } };
 }
 
 /** Digest of what boards read that stream an image; null while it is being made. */

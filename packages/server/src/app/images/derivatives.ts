@@ -2,36 +2,45 @@ import type { InitramfsPart } from '../../domain/boot-plan.js';
 import type { SetSources } from '../../domain/boot-set.js';
 import type { Derivative } from './ports.js';
 
-/** `common/arm64` or `modules/arm64/6.1.0-18-arm64`: names one part of an image's initramfs. */
-export const partVariant = (part: InitramfsPart): string =>
-  part.kind === 'modules' ? `modules/${part.architecture}/${part.release ?? ''}` : `${part.kind}/${part.architecture}`;
+/** `common/arm64`, `wifi/arm64` or `modules/arm64/6.1.0-18-arm64`: names one part of an image's initramfs. */
+export const partVariant = ({ kind, architecture, release }: InitramfsPart): string =>
+  [kind, architecture, ...(release === null ? [] : [release])].join('/');
 
 /** The way back from a stored derivative; undefined for one that is no initramfs part. */
 export function partOf(derivative: Derivative): InitramfsPart | undefined {
   const [kind, architecture, ...release] = derivative.variant.split('/');
-  if (derivative.kind !== 'initramfs' || (kind !== 'common' && kind !== 'modules')) return undefined;
+  if (derivative.kind !== 'initramfs' || (kind !== 'common' && kind !== 'modules' && kind !== 'wifi')) return undefined;
   if (architecture !== 'arm64' && architecture !== 'armhf' && architecture !== 'armel') return undefined;
   return {
     kind,
     architecture,
-    release: kind === 'modules' ? release.join('/') : null,
+    release: release.length > 0 ? release.join('/') : null,
     blob: derivative.blob,
     size: derivative.size,
   };
 }
 
-/** What boots an image: the blob of its boot tree, and its initramfs. Undefined while they are being made. */
-export function bootFilesOf(
-  derivatives: readonly Derivative[],
-): { readonly tree: string; readonly initramfs: InitramfsPart[] } | undefined {
+/** What boots an image. */
+export interface BootFiles {
+  /** Blob of its boot tree. */
+  readonly tree: string;
+  readonly initramfs: InitramfsPart[];
+  /** What a card has besides: a board that boots from the network has a cable. */
+  readonly wifi: InitramfsPart[];
+}
+
+/** Undefined while they are being made. */
+export function bootFilesOf(derivatives: readonly Derivative[]): BootFiles | undefined {
   const tree = derivatives.find(({ kind }) => kind === 'boot-tree');
   // In one order, whatever the database's: the same parts render the same bytes.
-  const initramfs = [...derivatives]
+  const parts = [...derivatives]
     .sort((a, b) => (a.variant < b.variant ? -1 : 1))
     .map(partOf)
     .filter((part) => part !== undefined);
+  const wifi = parts.filter(({ kind }) => kind === 'wifi');
+  const initramfs = parts.filter(({ kind }) => kind !== 'wifi');
   if (tree === undefined || !initramfs.some(({ kind }) => kind === 'common')) return undefined;
-  return { tree: tree.blob, initramfs };
+  return { tree: tree.blob, initramfs, wifi };
 }
 
 /** The part of a self-updating card's initramfs that is kept under this derivative; undefined for another one. */
@@ -49,5 +58,5 @@ export function setSourcesOf(derivatives: readonly Derivative[], root: Derivativ
   const architectures = files.initramfs.filter(({ kind }) => kind === 'common').map(({ architecture }) => architecture);
   const cards = architectures.map((each) => ours.find(({ architecture }) => architecture === each));
   if (!cards.every((part) => part !== undefined)) return undefined;
-  return { tree: files.tree, initramfs: [...files.initramfs, ...cards], root: root.blob };
+  return { tree: files.tree, initramfs: [...files.initramfs, ...files.wifi, ...cards], root: root.blob };
 }

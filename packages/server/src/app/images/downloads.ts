@@ -88,8 +88,11 @@ async function card(
       : success({ image: image.value, device: device?.value, ...boot });
   });
   if (!found.ok) return found;
-  const { image, device, tree, initramfs } = found.value;
-  const files = cardFiles(await trees.load(tree), initramfs, { server, ...(device === undefined ? {} : { device }) });
+  const { image, device, tree, initramfs, wifi } = found.value;
+  const files = cardFiles(await trees.load(tree), [...initramfs, ...wifi], {
+    server,
+    ...(device === undefined ? {} : { device }),
+  });
   const time = Math.floor(Date.parse(image.createdAt) / 1000);
   const filename = `${image.name}-${image.version}-card.tgz`;
   return success({ filename, stream: () => compress(cardArchive(blobs, files, time)) });
