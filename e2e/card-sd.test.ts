@@ -1,7 +1,8 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { TimelineEntry } from '@drover/contract';
+import type { Device, TimelineEntry } from '@drover/contract';
 import { createCardBoard, type CardBoard, type CardBoardOptions } from './card-sd/card-board.js';
 import { changedImage } from './card-sd/images.js';
 import { startFastLab, type FastLab } from './drover/fast-lab.js';
@@ -48,10 +49,21 @@ async function boardWith(name: string, image: string, more: Partial<CardBoardOpt
   return board;
 }
 
-const up = async (board: CardBoard, name: string, after: string | null = null) =>
-  fast.drover.untilUp(name, after, bootMs).catch((fault: Error) => {
-    throw new Error(`${fault.message}\n${board.said().slice(-6000)}`);
-  });
+/** Waits for a boot after that session to be told as up. */
+async function up(board: CardBoard, name: string, after: string | null = null): Promise<Device> {
+  const { client, deviceUntil } = fast.drover;
+  const isUp = async ({ lastSession }: Device): Promise<boolean> =>
+    lastSession !== null &&
+    lastSession !== after &&
+    (await client.call('getSession', { params: { id: lastSession } })).outcome === 'up';
+  const until = Date.now() + bootMs;
+  for (;;) {
+    const device = await deviceUntil(name, () => true, 60_000);
+    if (await isUp(device)) return device;
+    if (Date.now() > until) throw new Error(`${name} is not up:\n${board.said().slice(-6000)}`);
+    await sleep(500);
+  }
+}
 
 const timelineOf = async (session: string | null): Promise<TimelineEntry[]> =>
   (await fast.drover.timelineOf(session)).map(({ entry }) => entry);

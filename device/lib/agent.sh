@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The words of `agent`. Uses $here (the runtime), $run (a folder of its own), $state.
 
-# Seconds between two heartbeats, and up to a third as many again by chance.
+# Seconds between two looks at the board's health, and up to a third as many again by chance.
 agent_beat=300
 # Seconds between two looks for an update, and up to so many more by chance (those of CattlePi).
 agent_update_every=600
@@ -45,7 +45,7 @@ agent_run() {
   agent_update_at=0
   while [ -e "$state" ]; do
     if agent_open; then
-      agent_heartbeat
+      agent_health
       uptime_now
       if [ "$(setting autoupdate no)" = yes ] && [ "$now_seconds" -ge "$agent_update_at" ]; then
         agent_update_at=$((now_seconds + $(setting updateEvery "$agent_update_every") + $(random_below "$agent_update_jitter")))
@@ -56,12 +56,13 @@ agent_run() {
   done
 }
 
-# agent_heartbeat: that the board is there, and whether it is well.
-agent_heartbeat() {
+# agent_health: tells the server when the board is not well, and when it is again.
+agent_health() {
   health_check
-  uptime_now
-  printf %s "health=$health&uptime=$now_seconds&message=$(url_encode "$(printf %.500s "$health_why")")" >"$run/heartbeat.form"
-  http POST "/device/v1/sessions/$session/heartbeat" "$run/heartbeat.form" application/x-www-form-urlencoded
+  agent_now="$health${health_why:+: $health_why}"
+  [ "$agent_now" != "${agent_told-ok}" ] || return 0
+  report health info "$agent_now"
+  report_insist 2 && agent_told=$agent_now
 }
 
 # agent_once: as a person asks for it. Says what it did.
