@@ -51,14 +51,14 @@ async function boardWith(name: string, image: string, more: Partial<CardBoardOpt
 
 /** Waits for a boot after that session to be told as up. */
 async function up(board: CardBoard, name: string, after: string | null = null): Promise<Device> {
-  const { client, deviceUntil } = fast.drover;
+  const { drover } = fast;
   const isUp = async ({ lastSession }: Device): Promise<boolean> =>
     lastSession !== null &&
     lastSession !== after &&
-    (await client.call('getSession', { params: { id: lastSession } })).outcome === 'up';
+    (await drover.client.call('getSession', { params: { id: lastSession } })).outcome === 'up';
   const until = Date.now() + bootMs;
   for (;;) {
-    const device = await deviceUntil(name, () => true, 60_000);
+    const device = await drover.deviceUntil(name, () => true, 60_000);
     if (await isUp(device)) return device;
     if (Date.now() > until) throw new Error(`${name} is not up:\n${board.said().slice(-6000)}`);
     await sleep(500);
@@ -82,8 +82,8 @@ const reimage = async (name: string, image: string): Promise<void> => {
 
 /** The server does not answer, as if the line was cut; gives what ends that. */
 async function silence(): Promise<() => void> {
-  const { process: server, pidOf } = fast.drover;
-  const pids = [server.pid, await pidOf('boot'), await pidOf('control')];
+  const { drover } = fast;
+  const pids = [drover.process.pid, await drover.pidOf('boot'), await drover.pidOf('control')];
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
   return () => pids.forEach((pid) => process.kill(pid, 'SIGCONT'));
 }

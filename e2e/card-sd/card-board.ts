@@ -53,7 +53,7 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
   let isOn = false;
   let running: Promise<void> = Promise.resolve();
   let tap: string | undefined;
-  let fault: unknown;
+  let fault: Error | undefined;
 
   const startGuest = async (choice: CardSystem): Promise<Guest> => {
     const files = path.join(options.lab.dir, `card-${options.mac.replaceAll(':', '')}`);
@@ -90,12 +90,14 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
     }
   };
 
+  const said = (): string => starts.map(({ guest }, index) => `--- start ${index}\n${guest.console.text()}`).join('\n');
+
   return {
     starts,
     on() {
       isOn = true;
       running = run().catch((error: unknown) => {
-        fault = error;
+        fault = error instanceof Error ? error : new Error(String(error));
       });
     },
     async off() {
@@ -111,11 +113,11 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
           return typeof text === 'string' ? said.includes(text) : text.test(said);
         });
         if (found !== undefined) return found;
-        if (fault !== undefined) throw new Error(`the board is dead: ${String(fault)}\n${this.said().slice(-4000)}`);
-        if (Date.now() > until) throw new Error(`no ${String(text)} in ${ms} ms:\n${this.said().slice(-6000)}`);
+        if (fault !== undefined) throw new Error(`the board is dead: ${fault.message}\n${said().slice(-4000)}`);
+        if (Date.now() > until) throw new Error(`no ${String(text)} in ${ms} ms:\n${said().slice(-6000)}`);
         await sleep(200);
       }
     },
-    said: () => starts.map(({ guest }, index) => `--- start ${index}\n${guest.console.text()}`).join('\n'),
+    said,
   };
 }

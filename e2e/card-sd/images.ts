@@ -35,7 +35,8 @@ export async function changedImage(dir: string, { root = {}, config }: Changes):
     const file = path.join(own, 'file');
     await writeFile(file, text, { mode: 0o755 });
     const commands = `rm ${name}\nwrite ${file} ${name}\nset_inode_field ${name} mode 0100755\n`;
-    await run(['debugfs', '-w', '-f', '/dev/stdin', `${image}?offset=${rootStart}`], { input: commands });
+    await writeFile(path.join(own, 'commands'), commands);
+    await run(['debugfs', '-w', '-f', path.join(own, 'commands'), `${image}?offset=${rootStart}`]);
   }
   return image;
 }

@@ -34,7 +34,7 @@ describe('a document of a card', () => {
     expect(issuesOf({ initfs: { url: 'file:///etc/passwd' } })).toEqual(['initfs.url']);
     expect(issuesOf({ rootfs: { url: 'http://a/b', md5sum: 'x' } })).toEqual(['rootfs.md5sum']);
     expect(issuesOf({ config: deep })).toEqual(['']);
-    expect(issuesOf({ config: JSON.parse('{"a":{"__proto__":{"b":1}}}') })).toEqual(['']);
+    expect(issuesOf({ config: JSON.parse('{"a":{"__proto__":{"b":1}}}') as unknown })).toEqual(['']);
     expect(issuesOf({ config: { a: 'x'.repeat(256 * 1024) } })).toEqual(['']);
     expect(issuesOf({ config: [] })).toEqual(['config']);
     expect(issuesOf({ usercode: 7 })).toEqual(['usercode']);

@@ -32,7 +32,7 @@ describe("CattlePi's HTTP API", () => {
     new Promise((resolve, reject) => {
       execFile('curl', ['-sS', '-i', ...args], (error, stdout) => {
         if (error) {
-          reject(error);
+          reject(new Error(error.message));
           return;
         }
         const end = stdout.indexOf('\r\n\r\n');
