@@ -126,6 +126,7 @@ async function fillHelpers(folder: string): Promise<void> {
   const store = createHelperStore({ tools: createToolRunner(), cacheDir: folder, now: Date.now });
   await store.helpers('arm64', AbortSignal.timeout(importMs));
   await store.cardHelpers('arm64', AbortSignal.timeout(importMs));
+  await store.wifiHelpers('arm64', AbortSignal.timeout(importMs));
 }
 
 export async function startDrover(lab: Lab, options: DroverOptions = {}): Promise<Drover> {
