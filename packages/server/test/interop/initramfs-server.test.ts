@@ -218,7 +218,7 @@ describe('the lease', () => {
     await add('lo', { type: '772\n' });
     await add('br0', { type: '1\n' });
     const { stdout } = await board.sh(
-      'wired_interfaces; for name in eth0 usb0 none; do has_carrier $name && echo "link $name"; done; true',
+      'wired_interfaces; for name in eth0 usb0 none; do has_link $name && echo "link $name"; done; true',
       ['base', 'net'],
     );
     expect(stdout).toBe('eth0\nusb0\nlink eth0\n');
