@@ -65,6 +65,15 @@ async function up(board: CardBoard, name: string, after: string | null = null): 
   }
 }
 
+/** Waits until the board has noted on its card that this boot was a good one: before that, a cut is a try that failed. */
+const kept = (session: string | null): Promise<void> =>
+  expect
+    .poll(async () => reportsOf(await timelineOf(session)).some((step) => /^trial ok \w+ is kept$/.test(step)), {
+      timeout: 120_000,
+      interval: 500,
+    })
+    .toBe(true);
+
 const timelineOf = async (session: string | null): Promise<TimelineEntry[]> =>
   (await fast.drover.timelineOf(session)).map(({ entry }) => entry);
 const reportsOf = (entries: readonly TimelineEntry[]): string[] =>
@@ -98,6 +107,7 @@ test('a board keeps its root, takes a new image with its boot files at the next 
   expect(board.starts).toHaveLength(1);
   expect(board.starts[0]?.choice.osPrefix).toBe('drover/a/');
   await board.saw('fast image is up: keeper', 60_000);
+  await kept(first.lastSession);
   await board.off();
 
   board.on();
@@ -115,6 +125,7 @@ test('a board keeps its root, takes a new image with its boot files at the next 
   const updated = await timelineOf(sessions.items.at(1)?.id ?? null);
   expect(reportsOf(updated).some((step) => step.startsWith('update ok into set b, to be tried by pointer'))).toBe(true);
   await board.saw('fast image is up: keeper', 60_000, starts + 1);
+  await kept(third.lastSession);
   await board.off();
 
   const speak = await silence();
@@ -139,6 +150,7 @@ test.each(['no', 'yes'])(
     });
     board.on();
     const first = await up(board, name);
+    await kept(first.lastSession);
     await board.off();
     const broken = `broken:${tryboot}`;
     await imageOf(broken, {

@@ -59,8 +59,11 @@ card_up_told() {
   if ! trial_on && [ "$(remembered good_root)" = "$card_root" ]; then return 0; fi
   # What the board went on with instead of what it was to run is good already.
   if [ "$card_root" != "$(remembered trial_root)" ]; then return 0; fi
-  card_writable trial_good "$card_root" || report trial info 'the card does not keep what is written to it'
-  report_flush
+  if card_writable trial_good "$card_root"; then
+    report trial ok "$(short "$card_root") is kept"
+  else
+    report trial failed 'the card does not keep what is written to it'
+  fi
 }
 
 # card_writable WORDS...: does something with the store open for writing.
