@@ -53,6 +53,10 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
       database.location,
       `drop table build_files;
        drop table card_versions;
+       drop table track_chunks;
+       drop table tracked_cards;
+       drop table boot_layer_versions;
+       drop table boot_layers;
        drop table builds;
        drop index disk_backups_tenant;
        alter table tenants drop column quota_backup_bytes;
