@@ -11,9 +11,10 @@ trial_on() {
 }
 
 # trial_set BOOT ROOT METHOD: on trial from the next start on, or with METHOD root from now on. Not durable before records_commit.
+# With tryboot who asks the firmware counts, as what was asked for may never run.
 trial_set() {
   remember "trial_boot=$1" "trial_root=$2" "trial_method=$3" trial_tries=0
-  [ "$3" != root ] || remember trial_tries=1
+  [ "$3" = pointer ] || remember trial_tries=1
 }
 
 trial_clear() {
@@ -38,6 +39,7 @@ trial_restart() {
 # trial_count: the first thing that a board does. Goes on with a trial, or gives it up.
 trial_count() {
   trial_on || return 0
+  if [ "$(remembered trial_method)" = tryboot ] && [ "$(remembered trial_boot)" = "$set_boot" ]; then return 0; fi
   trial_tries=$(remembered trial_tries)
   is_number "$trial_tries" || trial_tries=0
   if [ "$trial_tries" -ge "$trial_most" ] && [ -n "$(remembered good_root)" ]; then

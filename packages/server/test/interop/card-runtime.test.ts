@@ -154,6 +154,11 @@ describe('a trial', () => {
     expect(await kept('trial_tries')).toBe('1');
   });
 
+  test('that the firmware was asked for was counted then', async () => {
+    expect((await start('b', `${good} ${trial('tryboot', 1)}`)).stdout).toBe('go\n');
+    expect(await kept('trial_tries')).toBe('1');
+  });
+
   test('that the firmware went back from is tried again, and the pointer stays', async () => {
     expect((await start('a', `${good} ${trial('tryboot', 1)}`)).stdout).toContain('tryboot drover/b/');
     expect(await readFile(at('card/drover/boot.txt'), 'latin1')).toContain('os_prefix=drover/a/');
