@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import { BootDocument } from '@drover/contract';
 import { textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
@@ -16,15 +17,23 @@ const formatOf = ({ options }: Cli): Format => {
   throw new UsageError(`--format ${format} is neither yaml nor json`, 'Leave it out for yaml.');
 };
 
-const textIn = async (document: BootDocument, format: Format): Promise<string> =>
-  format === 'json' ? documentText(document) : (await import('yaml')).stringify(document);
+const textIn = (document: BootDocument, format: Format): string =>
+  format === 'json' ? documentText(document) : stringify(document);
 
-/** What was written, checked; the message says where it is kept. */
-const read = async (text: string, format: Format): Promise<BootDocument> => {
-  const value: unknown = format === 'json' ? JSON.parse(text) : ((await import('yaml')).parse(text) ?? {});
-  const parsed = BootDocument.safeParse(value);
+/** What was written, checked; the caller says where it is kept. */
+const read = (text: string, format: Format): BootDocument => {
+  const parsed = BootDocument.safeParse(valueOf(text, format));
   if (parsed.success) return parsed.data;
-  throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; '));
+  const why = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; ');
+  throw new UsageError(`This is no config: ${why}`);
+};
+
+const valueOf = (text: string, format: Format): unknown => {
+  try {
+    return format === 'json' ? JSON.parse(text) : (parse(text) ?? {});
+  } catch (error) {
+    throw new UsageError(`This is no config: ${error instanceof Error ? error.message : String(error)}`);
+  }
 };
 
 const openEditor = (cli: Cli, file: string): Promise<void> =>
@@ -53,7 +62,7 @@ export const edit: Action = async (cli, [device]) => {
   const current = await currentOf(cli, client, layer);
   const folder = await mkdtemp(join(tmpdir(), 'drover-config-'));
   const file = join(folder, `config.${format}`);
-  const before = await textIn(current.document, format);
+  const before = textIn(current.document, format);
   await writeFile(file, before, { mode: 0o600 });
   let isDone = false;
   try {
@@ -64,10 +73,7 @@ export const edit: Action = async (cli, [device]) => {
       hint(cli, 'Nothing was changed.');
       return;
     }
-    const document = await read(text, format).catch((error: unknown) => {
-      throw new UsageError(`This is no config: ${error instanceof Error ? error.message : String(error)}`);
-    });
-    const saved = await save(cli, client, current, document);
+    const saved = await save(cli, client, current, read(text, format));
     isDone = true;
     show(cli, saved, `${layer} is changed: version ${saved.version}.\n`);
   } finally {
