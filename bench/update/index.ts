@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { debianSources } from '@drover/debian';
 import { encodeDelta, planDelta } from '@drover/disk-image';
 import { openFileSource } from '../../packages/server/src/adapters/import/file-source.js';
 import { pairedRow, type Benchmark, type Row, type Say } from '../row.js';
@@ -12,9 +13,15 @@ import { buildUpdate } from './roots.js';
 
 /** By the issue: of the whole image. */
 const limit = 0.1;
-/** It has the last point release alone: updates and security have repositories of their own. */
-const mirror = 'http://deb.debian.org/debian';
 const applier = fileURLToPath(new URL('../../device/lib/delta-apply', import.meta.url));
+
+/** This machine's own mirror of the last point release alone: updates and security have suites of their own. */
+async function pointReleaseMirror(): Promise<string> {
+  const release = (await debianSources()).find(({ suite }) => /^[a-z]+$/.test(suite));
+  if (release === undefined)
+    throw new Error('apt of this machine names no suite of Debian without -updates or -security');
+  return release.uri;
+}
 
 /** Makes a delta as the server does and applies it with the shell and the programs that a board has. */
 async function droverCost(folder: string, old: string, next: string): Promise<Cost> {
@@ -61,7 +68,7 @@ export const updateBenchmark: Benchmark = async (say) => {
   try {
     if (kept !== undefined)
       return await measure(say, folder, 'update of base', [join(folder, 'old.sqsh'), join(folder, 'new.sqsh')]);
-    const { old, next, packages } = await buildUpdate(folder, mirror);
+    const { old, next, packages } = await buildUpdate(folder, await pointReleaseMirror());
     say(`updated: ${packages.join(', ')}`);
     return await measure(say, folder, 'update of base', [old, next]);
   } finally {
