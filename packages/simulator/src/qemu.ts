@@ -21,6 +21,17 @@ export interface QemuExit {
 const longestLine = 16_384;
 const keptErrors = 4_096;
 const killAfterMs = 5_000;
+/** As shells and util-linux say that there is no such program. */
+const notFound = 127;
+
+/**
+ * A guest ends with whoever started it, however that one ended: prctl(2), PR_SET_PDEATHSIG. Without this, a simulator that is killed leaves an
+ * emulated board that runs for ever.
+ */
+const tied = (command: readonly string[]): [string, ...string[]] =>
+  process.platform === 'linux'
+    ? ['setpriv', '--pdeathsig', 'KILL', ...command]
+    : [command[0] ?? '', ...command.slice(1)];
 
 /** Splits a byte stream into lines without carriage returns; a line that does not end is cut. */
 export const lineSplitter = (onLine: (line: string) => void) => {
@@ -48,7 +59,7 @@ export const lineSplitter = (onLine: (line: string) => void) => {
 export const runQemu = ({ command, onLine }: QemuRun, signal?: AbortSignal): Promise<QemuExit> =>
   new Promise((resolve, reject) => {
     const started = performance.now();
-    const [program, ...args] = command;
+    const [program, ...args] = tied(command);
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let poweredOff = false;
     let errors = '';
@@ -73,6 +84,7 @@ export const runQemu = ({ command, onLine }: QemuRun, signal?: AbortSignal): Pro
       clearTimeout(forced);
       signal?.removeEventListener('abort', stop);
       console.end();
+      if (code === notFound) reject(new Error(`${command[0]} cannot be started: ${errors.trim()}`));
       resolve({ code, signal: exitSignal, ms: Math.round(performance.now() - started), poweredOff, errors });
     });
     if (signal?.aborted === true) stop();

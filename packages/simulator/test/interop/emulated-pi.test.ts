@@ -1,8 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bootFiles, testKernel, writeFiles } from '../support/boot-folder.js';
+import { bootFiles, endlessKernel, testKernel, writeFiles } from '../support/boot-folder.js';
 import { createLab, proxyArguments, runSimulator, startDnsmasq, stepOf, type Lab } from '../support/lab.js';
 
 describe('an emulated Pi, from power-on through dnsmasq and QEMU and back', () => {
@@ -14,6 +15,7 @@ describe('an emulated Pi, from power-on through dnsmasq and QEMU and back', () =
     lab = await createLab();
     place = await lab.namespace('qemu');
     await writeFiles(join(lab.folder, 'tftp/abcdef01'), { ...bootFiles, 'kernel8.img': gzipSync(testKernel) });
+    await writeFiles(join(lab.folder, 'tftp/abcdef02'), { ...bootFiles, 'kernel8.img': gzipSync(endlessKernel) });
     const proxy = proxyArguments('127.0.0.0', join(lab.folder, 'tftp')).map((part) =>
       part.replace('proxy', 'proxy,255.0.0.0'),
     );
@@ -21,10 +23,11 @@ describe('an emulated Pi, from power-on through dnsmasq and QEMU and back', () =
   });
   afterAll(() => lab.close());
 
-  const guest = (...args: readonly string[]) => {
-    const board = ['--model', '4b', '--serial', '10000000abcdef01', '--boot-server', '127.0.0.1'];
-    return runSimulator(place, [...board, '--qemu', 'virt', '--work', work(), '--memory', '128', ...args]);
-  };
+  const board = (serial: string): string[] => [
+    ...['--model', '4b', '--serial', serial, '--boot-server', '127.0.0.1'],
+    ...['--qemu', 'virt', '--work', work(), '--memory', '128'],
+  ];
+  const guest = (...args: readonly string[]) => runSimulator(place, [...board('10000000abcdef01'), ...args]);
 
   it('runs the served kernel, and starts over at the firmware when the guest reboots', async () => {
     const run = await guest('--boots', '3');
@@ -44,6 +47,16 @@ describe('an emulated Pi, from power-on through dnsmasq and QEMU and back', () =
     expect(append).toContain('console=ttyAMA0,115200 console=tty1 root=/dev/ram0 panic=-1 drover.test=1');
     expect(command).toContain('virtio-net-device,netdev=n0,mac=dc:a6:32:cd:ef:01');
     expect(command).toContain('-initrd');
+  });
+
+  it('ends with the simulator, however that ends', async () => {
+    const emulators = (): string =>
+      execFileSync('sh', [
+        '-c',
+        `for p in $(ip netns pids ${place}); do tr '\\0' ' ' </proc/$p/cmdline; done`,
+      ]).toString();
+    await runSimulator(place, board('10000000abcdef02'), 'drover test kernel');
+    await expect.poll(emulators).not.toContain('qemu-system');
   });
 
   it('says so when the firmware fails, and when QEMU cannot start', async () => {

@@ -23,6 +23,9 @@ export const testKernel = Buffer.from(
   'hex',
 );
 
+/** The same, but where the last instruction is it stays: `b .`. */
+export const endlessKernel = Buffer.from(testKernel.toString('hex').replace('020000d4', '00000014'), 'hex');
+
 export const bootFiles: Readonly<Record<string, Buffer | string>> = {
   'start.elf': bytesOf(1, 60_000),
   'fixup.dat': bytesOf(2, 6_744),

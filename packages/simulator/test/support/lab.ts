@@ -136,8 +136,8 @@ export interface BoardRun {
   readonly ms: number;
 }
 
-/** `drover simulate` in a namespace, up to the kernel or with a guest. */
-export const runSimulator = async (namespace: string, args: readonly string[]): Promise<BoardRun> => {
+/** `drover simulate` in a namespace, up to the kernel or with a guest. `killAt`: it is killed when it says that. */
+export const runSimulator = async (namespace: string, args: readonly string[], killAt?: string): Promise<BoardRun> => {
   const started = performance.now();
   const command = [
     'netns',
@@ -154,7 +154,10 @@ export const runSimulator = async (namespace: string, args: readonly string[]): 
   const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let errors = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    if (killAt !== undefined && output.includes(killAt)) child.kill('SIGKILL');
+  });
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   await ended(child);
   const lines = output.split('\n').filter((line) => line !== '');
