@@ -62,7 +62,7 @@ export default defineConfig({
           name: 'e2e',
           ...patience,
           include: ['e2e/**/*.test.ts'],
-          exclude: ['e2e/**/*.pair.test.ts'],
+          exclude: ['e2e/**/*.pair.test.ts', 'e2e/**/*.long.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_800_000,
         },
@@ -77,6 +77,17 @@ export default defineConfig({
           testTimeout: 900_000,
           hookTimeout: 1_800_000,
           fileParallelism: false,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          // Minutes each, of what the gate has a shorter test of: for the soak.
+          name: 'e2e-long',
+          ...patience,
+          include: ['e2e/**/*.long.test.ts'],
+          testTimeout: 3_600_000,
+          hookTimeout: 1_800_000,
         },
       },
     ],

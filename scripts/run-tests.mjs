@@ -131,11 +131,11 @@ const inTurn = (names) => async () => {
 };
 /** What comes after a stage has the machine to itself. */
 const stages = [
-  [readSources, inTurn(['unit'])],
-  [inTurn(['contract', 'system']), inTurn(['interop'])],
+  [async () => [...(await readSources()), ...(await inTurn(['contract', 'system'])())], inTurn(['unit', 'interop'])],
   // An emulated board keeps one core at work.
   [() => runProject('e2e', 2)],
   [inTurn(['e2e-pairs'])],
+  ...(soak || only.includes('e2e-long') ? [[() => runProject('e2e-long', 2)]] : []),
 ];
 const rows = [];
 for (const stage of stages) for (const lane of await Promise.all(stage.map((run) => run()))) rows.push(...lane);

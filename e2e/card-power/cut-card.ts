@@ -21,6 +21,8 @@ export interface CardCuts {
   readonly moments: { readonly random: number } | { readonly each: number };
   /** Writes of the log between which the power is cut; all when left out. */
   readonly range?: { readonly from: number; readonly to: number };
+  /** Where the firmware reads: writes behind it are left out, which makes a large card quick to judge. All when left out. */
+  readonly within?: { readonly end: number };
   readonly chance: () => number;
   /** Asks fsck.vfat of the partition that begins there as well; what it says judges nothing. The file is for its use. */
   readonly fsck?: { readonly file: string; readonly offset: number };
@@ -70,7 +72,8 @@ async function judge(
   cuts: CardCuts,
   moment: Moment,
 ): Promise<CardVerdict[]> {
-  const state = cardState(base, keptOf(openWriteLog(cuts.log), entries, moment, cuts.chance));
+  const isRead = ({ offset }: LogEntry): boolean => cuts.within === undefined || offset < cuts.within.end;
+  const state = cardState(base, keptOf(openWriteLog(cuts.log), entries, moment, cuts.chance, isRead));
   const fsck = fsckOf(state, cuts.base, cuts.fsck);
   const verdicts: CardVerdict[] = [];
   for (const boot of cuts.boots) {

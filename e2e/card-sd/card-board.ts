@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseFromCard, openDiskFile, type CardSystem, type ModelName } from '@drover/simulator';
+import { makeLog, recordedDrive } from '../power/recorded-drive.js';
 import { qemuRaspi3b, qemuVirt, type Guest, type Lab } from '../lab/index.js';
 
 export interface CardBoardOptions {
@@ -14,8 +15,12 @@ export interface CardBoardOptions {
   readonly machine?: 'virt' | 'raspi3b';
   readonly memoryMiB?: number;
   readonly append?: string;
-  /** Arguments for QEMU's drive of the card, in the place of the plain file. */
-  readonly drive?: readonly string[];
+}
+
+/** What a board wrote to its card: the card as it was before, and the log of writes behind it. */
+export interface CardLog {
+  readonly base: string;
+  readonly log: string;
 }
 
 /** One start: what the firmware chose, and the system it started. */
@@ -26,11 +31,17 @@ export interface CardStart {
 
 /** A board with a card in it: each time it restarts, the firmware of the simulator reads the card anew and QEMU starts what it chose. */
 export interface CardBoard {
+  readonly card: string;
+  readonly mac: string;
   readonly starts: readonly CardStart[];
   /** Switches it on. It restarts as often as its system does, until it is switched off. */
   on(): void;
   /** Pulls the plug. */
   off(): Promise<void>;
+  /** Records each write to the card from the next start on. Not on `raspi3b`. */
+  record(): Promise<CardLog>;
+  /** No longer, from the next start on. */
+  unrecord(): void;
   /** Waits for a start and the text on its console, and gives the start. `from`: of those, counted from 0. */
   saw(text: string | RegExp, ms: number, from?: number): Promise<CardStart>;
   /** All that its consoles said. */
@@ -54,6 +65,13 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
   let running: Promise<void> = Promise.resolve();
   let tap: string | undefined;
   let fault: Error | undefined;
+  let log: string | undefined;
+  let logged = 0;
+
+  const drive = (): string[] => {
+    if (log === undefined) return ['-drive', `file=${options.card},format=raw,if=none,id=recorded,cache=writethrough`];
+    return recordedDrive(options.card, log, logged++ === 0 ? 'anew' : 'behind');
+  };
 
   const startGuest = async (choice: CardSystem): Promise<Guest> => {
     const files = path.join(options.lab.dir, `card-${options.mac.replaceAll(':', '')}`);
@@ -70,11 +88,10 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
       await writeFile(`${files}-dtb`, choice.dtb.bytes);
       return qemuRaspi3b({ ...common, dtb: `${files}-dtb`, sdCard: options.card });
     }
-    const drive = options.drive ?? ['-drive', `file=${options.card},format=raw,if=none,id=card,cache=writethrough`];
     return qemuVirt({
       ...common,
       memoryMiB: options.memoryMiB ?? 512,
-      qemuArgs: [...drive, '-device', 'virtio-blk-device,drive=card'],
+      qemuArgs: [...drive(), '-device', 'virtio-blk-device,drive=recorded'],
     });
   };
 
@@ -93,7 +110,7 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
   const said = (): string => starts.map(({ guest }, index) => `--- start ${index}\n${guest.console.text()}`).join('\n');
 
   return {
-    starts,
+    ...{ card: options.card, mac: options.mac, starts },
     on() {
       isOn = true;
       running = run().catch((error: unknown) => {
@@ -104,6 +121,16 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
       isOn = false;
       await starts.at(-1)?.guest.kill();
       await running;
+    },
+    async record() {
+      const [base, file] = [`${options.card}.before`, `${options.card}.log`];
+      await copyFile(options.card, base);
+      makeLog(file);
+      [log, logged] = [file, 0];
+      return { base, log: file };
+    },
+    unrecord() {
+      log = undefined;
     },
     async saw(text, ms, from = 0) {
       const until = Date.now() + ms;

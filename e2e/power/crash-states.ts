@@ -32,16 +32,18 @@ export interface Kept {
 
 /**
  * What a drive may have kept after that: everything that was durable, and of the rest some, in part, in the order in which it came. Few drives
- * lose much; so in some moments all of it is there but for what is torn.
+ * lose much; so in some moments all of it is there but for what is torn. `isWanted`: those that nobody looks for are not read.
  */
 export function* keptOf(
   log: WriteLog,
   entries: readonly LogEntry[],
   { given, durable }: Moment,
   chance: () => number,
+  isWanted: (entry: LogEntry) => boolean = () => true,
 ): Generator<Kept> {
   const share = chance() < 0.2 ? 1 : 0.5;
   for (const [index, entry] of entries.slice(0, given).entries()) {
+    if (!isWanted(entry)) continue;
     if (index < durable) yield { offset: entry.offset, bytes: contentOf(log, entry) };
     else if (chance() < share) yield partOf(entry, contentOf(log, entry), chance);
   }

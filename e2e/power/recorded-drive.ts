@@ -6,9 +6,13 @@ export function makeLog(path: string): void {
   truncateSync(path, 64 * 2 ** 30);
 }
 
-/** Arguments of QEMU and its storage daemon for a drive, node `recorded`, of which each write is recorded in the log. */
-export const recordedDrive = (drive: string, log: string): string[] => [
+/** Arguments of QEMU and its storage daemon for a drive, node `recorded`, of which each write is recorded in the log: behind what is there already, or anew. */
+export const recordedDrive = (drive: string, log: string, how: 'anew' | 'behind' = 'anew'): string[] => [
   ...['--blockdev', `driver=file,node-name=drive,filename=${drive},discard=unmap`],
   ...['--blockdev', `driver=file,node-name=log,filename=${log}`],
-  ...['--blockdev', 'driver=blklogwrites,node-name=recorded,file=drive,log=log,log-sector-size=512'],
+  ...[
+    '--blockdev',
+    'driver=blklogwrites,node-name=recorded,file=drive,log=log,log-sector-size=512' +
+      (how === 'behind' ? ',log-append=on' : ''),
+  ],
 ];

@@ -1,5 +1,6 @@
 /** Loops take their count and seed from the environment, so that the soak runs the same tests longer. */
-const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? '1');
+/** 1 in the gate, more in the soak. */
+export const factor = Number(process.env['DROVER_TEST_RUNS_FACTOR'] ?? '1');
 export const seed = Number(process.env['DROVER_TEST_SEED'] ?? '20261127');
 
 /** The count for this run, printed with the seed. */
