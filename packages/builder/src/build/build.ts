@@ -5,6 +5,7 @@ import type { LockedPackage } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
 import { openBaseImage, type BaseImage } from '../base/base-image.js';
 import { fetchBase, type ServerImages } from '../base/fetch.js';
+import type { ComposeInitramfs } from '../boot/compose.js';
 import { openSandbox, type Sandbox } from '../machine/sandbox.js';
 import { setUpEmulation } from '../machine/set-up-emulation.js';
 import { setUpWorkbench } from '../machine/workbench.js';
@@ -19,7 +20,7 @@ import { leftWorkFolders, makeWorkFolder } from '../store/work-folders.js';
 import { choosePackages, fetchPackages, type Prepared } from './choose-packages.js';
 import { digestsOf } from './digests.js';
 import { createStages, type BuildEvent } from './events.js';
-import { finishBuild, type BuiltRoot, type ComposeInitramfs, type Finished } from './finish.js';
+import { finishBuild, type BuiltRoot, type Finished } from './finish.js';
 import { makeLayers } from './make-layers.js';
 import { planAll } from './plan-all.js';
 

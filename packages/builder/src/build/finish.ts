@@ -14,6 +14,7 @@ import { chooseCompression, fromConfiguration, fromRelease } from '@drover/initr
 import { sortPackages } from '@drover/debian';
 import type { ToolRunner } from '@drover/tools';
 import { collectBoot } from '../boot/collect.js';
+import type { ComposeInitramfs } from '../boot/compose.js';
 import type { BaseImage } from '../base/base-image.js';
 import { keepBootFolder } from '../boot/keep.js';
 import { initramfsName, planBoot } from '../boot/plan.js';
@@ -45,13 +46,6 @@ import type { PackageLock } from '../packages/lock.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { Architecture } from '../recipe/schema.js';
 import type { Stages } from './events.js';
-
-/** Makes the initramfs of a kernel, from the root that has its modules. */
-export type ComposeInitramfs = (
-  volume: Ext4Volume,
-  kernel: { readonly release: string; readonly architecture: Architecture },
-  signal: AbortSignal,
-) => Promise<Uint8Array>;
 
 export interface FinishDeps {
   readonly tools: ToolRunner;
