@@ -46,15 +46,3 @@ test('a Debian system with systemd is up with no unit failed', async () => {
   expect(up.message).toMatch(/, running$/);
   expect(messageOf(server, 'prepare')).toContain('init is systemd');
 });
-
-test('the adverse vendor image is up: nothing waits for its card, a person, or a resize', async () => {
-  const { server, up } = await bootToUp(
-    await inputs.adverse(),
-    'quiet init=/usr/lib/raspberrypi-sys-mods/firstboot root=PARTUUID=00000a7f-02',
-  );
-  const prepared = messageOf(server, 'prepare');
-  expect(prepared).toContain('4 mounts changed');
-  for (const unit of ['dphys-swapfile', 'resize-root', 'userconfig', 'regenerate_ssh_host_keys'])
-    expect(prepared).toContain(`${unit}.service`);
-  expect(up.message).toMatch(/, running$/);
-});

@@ -101,7 +101,8 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
       const choice = await firmware(options, tryboot);
       const guest = await startGuest(choice);
       starts.push({ choice, guest });
-      await guest.ended;
+      const { code } = await guest.ended;
+      if (isOn && code !== 0) throw new Error(`the emulator ended with ${code}`);
       // QEMU keeps no word for a firmware over a restart: what the kernel was asked for is on the console.
       tryboot = guest.console.text().includes('drover: restarting with tryboot');
     }

@@ -18,7 +18,7 @@ export interface CardLab extends FastLab {
   /** A registered board with its card in it, switched off. */
   board(name: string, image: string, more?: Partial<CardBoardOptions>): Promise<CardBoard>;
   /** Waits for a boot after that session to be told as up. */
-  up(board: CardBoard, name: string, after?: string | null): Promise<Device>;
+  up(board: CardBoard, name: string, after?: string | null, ms?: number): Promise<Device>;
   /** Waits until the board has noted on its card that this boot was a good one: before that, a cut is a try that failed. */
   kept(session: string | null): Promise<void>;
   /** What a boot told: `STEP STATE MESSAGE`. */
@@ -63,7 +63,8 @@ export async function startCardLab(id: string): Promise<CardLab> {
     reports,
     async board(name, image, more = {}) {
       const mac = `52:54:00:5d:00:${(macs++).toString(16).padStart(2, '0')}`;
-      await drover.client.call('createDevice', { body: { name, mac, model: 'virt' } });
+      const model = more.machine === 'raspi3b' ? 'pi3' : 'virt';
+      await drover.client.call('createDevice', { body: { name, mac, model } });
       await drover.client.call('provision', { body: { image, device: name, rootMode: 'sd' } });
       await inUse(name);
       const append = 'drover.offline=20';
@@ -71,12 +72,12 @@ export async function startCardLab(id: string): Promise<CardLab> {
       boards.push(board);
       return board;
     },
-    async up(board, name, after = null) {
+    async up(board, name, after = null, ms = bootMs) {
       const isUp = async ({ lastSession }: Device): Promise<boolean> =>
         lastSession !== null &&
         lastSession !== after &&
         (await drover.client.call('getSession', { params: { id: lastSession } })).outcome === 'up';
-      const until = Date.now() + bootMs;
+      const until = Date.now() + ms;
       for (;;) {
         const device = await drover.deviceUntil(name, () => true, 60_000);
         if (await isUp(device)) return device;

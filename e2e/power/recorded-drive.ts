@@ -6,13 +6,12 @@ export function makeLog(path: string): void {
   truncateSync(path, 64 * 2 ** 30);
 }
 
-/** Arguments of QEMU and its storage daemon for a drive, node `recorded`, of which each write is recorded in the log: behind what is there already, or anew. */
-export const recordedDrive = (drive: string, log: string, how: 'anew' | 'behind' = 'anew'): string[] => [
+/** A log that begins, or one that goes on, as its first run made it. */
+const logging = { anew: 'log-sector-size=512', behind: 'log-append=on' } as const;
+
+/** Arguments of QEMU and its storage daemon for a drive, node `recorded`, of which each write is recorded in the log. */
+export const recordedDrive = (drive: string, log: string, how: keyof typeof logging = 'anew'): string[] => [
   ...['--blockdev', `driver=file,node-name=drive,filename=${drive},discard=unmap`],
   ...['--blockdev', `driver=file,node-name=log,filename=${log}`],
-  ...[
-    '--blockdev',
-    'driver=blklogwrites,node-name=recorded,file=drive,log=log,log-sector-size=512' +
-      (how === 'behind' ? ',log-append=on' : ''),
-  ],
+  ...['--blockdev', `driver=blklogwrites,node-name=recorded,file=drive,log=log,${logging[how]}`],
 ];
