@@ -137,6 +137,15 @@ describe('a self-updating card', () => {
     expect((await post(`/sessions/${lines['session']}/exchange`, form)).lines).toMatchObject({ mode: 'sd' });
   });
 
+  it('gets no boot files over the network, and is let in by its card all the same', async () => {
+    const asked = (path: string) => fetch(`${lab.httpUrl()}/netboot/${serial.slice(-8)}/${path}`);
+    for (const path of ['config.txt', 'start4.elf', 'kernel8.img', 'cmdline.txt'])
+      expect([path, (await asked(path)).status]).toEqual([path, 404]);
+    expect((await ask({ boot: '0'.repeat(64) })).status).toBe(200);
+    expect((await asked('config.txt')).status).toBe(404);
+    await boot();
+  });
+
   it('is let in with a kernel that the image knows nothing of, if it can take another one', async () => {
     await lab.store.transaction(async (tx) => {
       const image = (await tx.images.get((await tx.devices.get(device))?.assignment?.image ?? ''))!;
