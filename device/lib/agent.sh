@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # The words of `agent`. Uses $here (the runtime), $run (a folder of its own), $state.
 
-# Seconds between two looks at the board's health, and up to a third as many again by chance.
-agent_beat=300
+# Seconds between two thoughts of an update, and up to a third as many again by chance.
+agent_look=300
 # Seconds between two looks for an update, and up to so many more by chance (those of CattlePi).
 agent_update_every=600
 agent_update_jitter=110
@@ -41,28 +41,23 @@ agent_open() {
   patience=60
 }
 
+# agent_run: heartbeats beside it, which end with it.
 agent_run() {
+  beat_run &
+  agent_beats=$!
+  trap 'kill "$agent_beats" 2>/dev/null' EXIT
+  trap 'exit 143' TERM
   agent_update_at=0
   while [ -e "$state" ]; do
     if agent_open; then
-      agent_health
       uptime_now
       if [ "$(setting autoupdate no)" = yes ] && [ "$now_seconds" -ge "$agent_update_at" ]; then
         agent_update_at=$((now_seconds + $(setting updateEvery "$agent_update_every") + $(random_below "$agent_update_jitter")))
         agent_update && agent_update_begin
       fi
     fi
-    sleep $((agent_beat + $(random_below $((agent_beat / 3)))))
+    sleep $((agent_look + $(random_below $((agent_look / 3)))))
   done
-}
-
-# agent_health: tells the server when the board is not well, and when it is again.
-agent_health() {
-  health_check
-  agent_now="$health${health_why:+: $health_why}"
-  [ "$agent_now" != "${agent_told-ok}" ] || return 0
-  report health info "$agent_now"
-  report_insist 2 && agent_told=$agent_now
 }
 
 # agent_once: as a person asks for it. Says what it did.

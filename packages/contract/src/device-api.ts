@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { beatHealths } from './resources/device.js';
 import { DeviceId, Mac, RootMode, Serial, SessionId, Sha256 } from './primitives.js';
 
 /**
@@ -22,6 +23,8 @@ import { DeviceId, Mac, RootMode, Serial, SessionId, Sha256 } from './primitives
  *   version `known`, or after a minute at most: whoever asks again at once follows them; credential. 503 while the server does not know.
  * - `POST /device/v1/sessions/{id}/reports?step=&state=&uptime=&message=`: one step; body (64 KiB at most) is a piece of log; credential, or the one-use secret
  *   (`Authorization: Secret <secret>`) for what happens before the exchange.
+ * - `POST /device/v1/sessions/{id}/beat`: root mode `sd`: the board is there, and how it is: form body {@link BeatForm}; credential. Answers {@link BeatAnswer} as
+ *   lines. 503 with Retry-After for one that comes too soon after the last.
  */
 export const deviceApiBase = '/device/v1';
 
@@ -181,6 +184,35 @@ export const ReportQuery = z.object({
   log: z.enum(['kernel', 'initramfs', 'root']).optional(),
 });
 export type ReportQuery = z.infer<typeof ReportQuery>;
+
+/** What a board that runs says of itself from time to time. */
+export const BeatForm = z.object({
+  health: z.enum(beatHealths),
+  /** Names of the checks that fail, with commas. */
+  checks: z
+    .string()
+    .regex(/^([A-Za-z0-9._-]{1,64}(,[A-Za-z0-9._-]{1,64}){0,15})?$/)
+    .default('')
+    .transform((text) => text.split(',').filter((check) => check !== '')),
+  /** Seconds. */
+  uptime: z
+    .string()
+    .regex(/^[0-9]{1,9}$/)
+    .transform(Number),
+  /** `name:version` of the root that runs; empty where the board does not know. */
+  image: deviceValue.max(255).default(''),
+  root: z.union([Sha256, z.literal('')]).default(''),
+  /** `yes`: it started from its card, without the server. */
+  offline: z
+    .enum(['yes', 'no'])
+    .default('no')
+    .transform((text) => text === 'yes'),
+});
+export type BeatForm = z.infer<typeof BeatForm>;
+
+/** `every`: seconds until the next one, to which the board adds up to a third by chance. */
+export const BeatAnswer = z.object({ every: z.number().int().min(1) });
+export type BeatAnswer = z.infer<typeof BeatAnswer>;
 
 const idList = z
   .string()

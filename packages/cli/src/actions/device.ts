@@ -1,4 +1,4 @@
-import type { Device, DeviceState, Model } from '@drover/contract';
+import type { Device, DeviceState, HealthStatus, Model } from '@drover/contract';
 import { flagOption, labelsOf, listOption, requiredOption, textOption, UsageError, type Action } from '../command.js';
 import { connect } from '../connect.js';
 import { gather, hint, show, showList } from '../show.js';
@@ -20,6 +20,27 @@ const conditionText = ({ assignment, upGeneration, stateReason }: Device): strin
   return upGeneration === assignment.generation ? 'up' : 'not up yet';
 };
 
+/** As one word in a list: nothing for a board that never tells. */
+const healthText = ({ health }: Device): string => (health.status === 'unknown' ? '' : health.status);
+
+/** With what fails, and when it was told. */
+const healthFacts = ({ health }: Device, now: number): [string, string | null | undefined][] => {
+  if (health.status === 'unknown') return [];
+  const failed = health.checks.length === 0 ? '' : `, failed: ${health.checks.join(', ')}`;
+  return [
+    ['health', `${health.status}${failed}, told ${agoText(health.reportedAt, now)}`],
+    ['runs', `${health.image ?? 'an unknown image'}${health.offline === true ? ', started without the server' : ''}`],
+    ['root', health.root],
+    ['started', agoText(startedAt(health), now)],
+  ];
+};
+
+/** When the system of a board started, as it told. */
+const startedAt = ({ reportedAt, uptimeSeconds }: Device['health']): string | null =>
+  reportedAt === null || uptimeSeconds === null
+    ? null
+    : new Date(Date.parse(reportedAt) - uptimeSeconds * 1000).toISOString();
+
 export const deviceText = (io: Io, device: Device): string =>
   factsText(io, [
     ['name', device.name],
@@ -40,6 +61,7 @@ export const deviceText = (io: Io, device: Device): string =>
     ['address', device.lastAddress],
     ['last seen', agoText(device.lastSeenAt, Date.now())],
     ['last boot', device.lastSession],
+    ...healthFacts(device, Date.now()),
   ]);
 
 export const list: Action = async (cli) => {
@@ -50,6 +72,7 @@ export const list: Action = async (cli) => {
       state: textOption(options, 'state') as DeviceState | undefined,
       model: textOption(options, 'model') as Model | undefined,
       image: textOption(options, 'image'),
+      health: textOption(options, 'health') as HealthStatus | undefined,
       ...(labels.length === 0 ? {} : { selector: labels.join(',') }),
     },
   });
@@ -64,6 +87,7 @@ export const list: Action = async (cli) => {
       { title: 'IDENTITY', value: identityText },
       { title: 'IMAGE', value: (device) => device.assignment?.imageName },
       { title: 'CONDITION', value: conditionText },
+      { title: 'HEALTH', value: healthText },
       { title: 'ADDRESS', value: (device) => device.lastAddress },
       { title: 'SEEN', value: (device) => agoText(device.lastSeenAt, now) },
       { title: 'LABELS', value: (device) => labelsText(device.labels) },

@@ -11,6 +11,7 @@ import {
   RootMode,
   Serial,
   SessionId,
+  Sha256,
   TenantId,
   Timestamp,
 } from '../primitives.js';
@@ -48,6 +49,29 @@ export const Assignment = z.object({
 });
 export type Assignment = z.infer<typeof Assignment>;
 
+/** What a board can say of itself, and what the server makes of it. `silent`: three heartbeats did not come; `unknown`: nothing was ever told, or the device is not to
+ * run from a card that tells. */
+export const beatHealths = ['ok', 'failing'] as const;
+export type BeatHealth = (typeof beatHealths)[number];
+export const healthStatuses = ['healthy', 'failing', 'silent', 'unknown'] as const;
+export const HealthStatus = z.enum(healthStatuses);
+export type HealthStatus = z.infer<typeof HealthStatus>;
+
+/** The last heartbeat. */
+export const DeviceHealth = z.object({
+  status: HealthStatus,
+  /** Names of the checks that failed. */
+  checks: z.array(z.string()),
+  reportedAt: Timestamp.nullable(),
+  uptimeSeconds: z.number().int().nullable(),
+  /** `name:version` that runs, and the sha256 of its root. */
+  image: z.string().nullable(),
+  root: Sha256.nullable(),
+  /** True: the board started from its card, without the server. */
+  offline: z.boolean().nullable(),
+});
+export type DeviceHealth = z.infer<typeof DeviceHealth>;
+
 export const Device = z.object({
   id: DeviceId,
   tenant: TenantId.nullable(),
@@ -70,6 +94,7 @@ export const Device = z.object({
   lastSession: SessionId.nullable(),
   /** Generation that last reported "up", to compare with the assignment's. */
   upGeneration: z.number().int().nullable(),
+  health: DeviceHealth,
   createdAt: Timestamp,
   updatedAt: Timestamp,
   /** For If-Match. */
@@ -82,6 +107,7 @@ export const DeviceQuery = z.object({
   model: Model.optional(),
   site: Name.optional(),
   image: z.string().optional(),
+  health: HealthStatus.optional(),
   selector: z.string().max(1000).optional(),
 });
 

@@ -21,6 +21,7 @@ export const eventTypes = [
   'device.deleted',
   'device.conflict',
   'device.up',
+  'device.health',
   'session.started',
   'session.ended',
   'session.revoked',

@@ -7,6 +7,7 @@ import { createDiskExport, createImageExport, openLocalDisks } from '../adapters
 import { createIds, systemClock } from '../adapters/system/index.js';
 import { createBootAnswers } from '../app/boot/plane/answers.js';
 import { createBoardBook } from '../app/boot/plane/board-book.js';
+import { createBeats } from '../app/boot/plane/beats.js';
 import { createBoots } from '../app/boot/plane/boots.js';
 import { createCardContent } from '../app/boot/plane/card-content.js';
 import { createCardBoots, type CardBoots } from '../app/boot/plane/card-boots.js';
@@ -169,6 +170,7 @@ export async function createBootApplication(
     device: createDeviceApi({
       ...{ backend, book, boots, boardDisks, bootKey, changed, clock, log, sessionTtlSeconds },
       pushEntry: noteSession,
+      beats: createBeats({ clock, push: (item) => telemetry.push(item), everySeconds: boot.heartbeatSeconds }),
       cardContent: createCardContent({ backend, book, blobs, changed, log }),
     }),
     cards: createCardBoots({ backend, book, boots, bootKey, clock, log, site }),

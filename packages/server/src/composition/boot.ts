@@ -36,6 +36,7 @@ export const createBoot = (
       dhcpMode: boot.dhcp.mode,
       sessionTtlSeconds: boot.sessionTtlSeconds,
       retentionDays: retention.sessionsDays,
+      heartbeatSeconds: boot.heartbeatSeconds,
     },
   });
 };

@@ -154,6 +154,11 @@ const boot = z
     sessionTtlSeconds: whole(30, 86_400)
       .default(600)
       .describe('How long the one-use secret of a boot session is good for, in seconds.'),
+    heartbeatSeconds: whole(30, 86_400)
+      .default(300)
+      .describe(
+        'How often a board that keeps its root on its card tells how it is, in seconds; boards add up to a third by chance. After three times that it is silent.',
+      ),
   })
   .prefault({});
 

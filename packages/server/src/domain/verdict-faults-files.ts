@@ -27,6 +27,16 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
 export const fileFaults: readonly Fault[] = [
   {
+    id: 'card-needed',
+    number: null,
+    test: ({ session, timeline, facts }) =>
+      facts.rootMode === 'sd' && session.generation === null && entries(timeline, 'card.asked').length === 0
+        ? 'This board is to run from its card (root mode sd), and started from the network, which has nothing for it.'
+        : undefined,
+    remedy:
+      'Put its card in, or write one (drover card write --self-updating). To run without a card: drover reimage --root ram.',
+  },
+  {
     id: 'not-provisioned',
     number: null,
     test: ({ facts }) =>

@@ -200,6 +200,13 @@ describe('verdicts, by the trace in the catalogue of faults', () => {
       { bootable: false, reason: 'it is not adopted' },
     ],
     [
+      'a network boot of what is to run from its card',
+      'card-needed',
+      tries(2, 'ee'),
+      { generation: null },
+      { rootMode: 'sd' },
+    ],
+    [
       'a secret used twice',
       'credential-reused',
       [kernel, entry.exchange('granted'), entry.exchange('used-twice', '10.0.0.66')],
@@ -235,6 +242,12 @@ describe('verdicts, by the trace in the catalogue of faults', () => {
     ['an unanswered board', 'not-answered', [entry.discover()], {}, {}],
   ])('%s is %s', (_name, id, timeline, session, facts) => {
     expect(verdict(timeline, session, facts)?.fault).toBe(id);
+  });
+
+  it('asks for no card where the card has asked', () => {
+    const timeline = [entry.cardAsked('waiting')];
+    expect(verdict(timeline, { generation: null }, { rootMode: 'sd' })?.fault).not.toBe('card-needed');
+    expect(verdict(tries(2, 'ee'), { generation: 3 }, { rootMode: 'sd' })?.fault).not.toBe('card-needed');
   });
 
   it('names both sides of a stolen secret', () => {

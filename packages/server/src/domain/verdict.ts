@@ -1,4 +1,4 @@
-import type { BootSession, Model, TimelineEntry, Verdict } from '@drover/contract';
+import type { BootSession, Model, RootMode, TimelineEntry, Verdict } from '@drover/contract';
 import { faults } from './verdict-faults.js';
 
 /** What is known about a session beside its own timeline. */
@@ -6,6 +6,8 @@ export interface SessionFacts {
   /** False: the board has no assignment, or its image is not ready. `reason` says which. */
   readonly bootable: boolean;
   readonly reason: string | null;
+  /** Of the assignment. */
+  readonly rootMode: RootMode | null;
   readonly dhcpMode: 'proxy' | 'full' | 'off';
   readonly image: {
     readonly name: string;

@@ -54,6 +54,9 @@ export const entry = {
     message: '',
     ...more,
   }),
+  cardAsked: (outcome: Of<'card.asked'>['outcome']): TimelineEntry => ({
+    ...{ type: 'card.asked', at, outcome, address: '10.0.0.9', release: '6.6.31' },
+  }),
   log: (source: Of<'log'>['source'], text: string): TimelineEntry => ({ type: 'log', at, source, text }),
   ended: (outcome: SessionOutcome): TimelineEntry => ({ type: 'session.ended', at, outcome, verdict: null }),
 };
@@ -80,6 +83,7 @@ export const bootSession = (more: Partial<BootSession> = {}): BootSession => ({
 export const factsOf = (more: Partial<SessionFacts> = {}): SessionFacts => ({
   bootable: true,
   reason: null,
+  rootMode: 'ram',
   dhcpMode: 'proxy',
   image: { name: 'raspios:12', models: ['pi4'], unfit: [], warnings: [] },
   conflict: null,

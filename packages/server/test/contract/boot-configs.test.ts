@@ -95,6 +95,39 @@ describe.each(adapters())('boot configs on $name', ({ create }) => {
     ]);
   });
 
+  it('show readers no passwords, wherever they are read; cards and operators see them', async () => {
+    const { server, admin, tenant, key, device } = await open();
+    const { layers, cards } = server;
+    const network = (secret: string) => Buffer.from(`network={\n  ssid="a"\n  psk="${secret}"\n}\n`).toString('base64');
+    const documentOf = (secret: string): BootDocument => ({
+      config: { wpa_supplicant: network(secret), app: { password: secret } },
+    });
+    await put(server, admin, 'default', documentOf('hush-1'));
+    await put(server, admin, 'default', documentOf('hush-2'));
+    const read = async (whose: Principal): Promise<string> => {
+      const all = [
+        ...[await layers.list(whose, { limit: 9 }), await layers.get(whose, 'default')],
+        ...[await layers.versions(whose, 'default', { limit: 9 }), await layers.diff(whose, 'default', {})],
+        await layers.explain(whose, `device:${device.name}`),
+      ];
+      const text = JSON.stringify(all.map((each) => valueOf<unknown>(each)));
+      return text.replace(/"([A-Za-z0-9+/]{40,}={0,2})"/g, (_, encoded: string) =>
+        Buffer.from(encoded, 'base64').toString(),
+      );
+    };
+    const shown = await read(who(tenant, 'reader'));
+    expect(shown).not.toContain('hush');
+    expect(shown.match(/psk=\[hidden\]/g)?.length).toBeGreaterThanOrEqual(7);
+    for (const role of ['operator', 'admin'] as const) expect(await read(who(tenant, role))).toContain('psk="hush-1"');
+    const changes = async (role: 'reader' | 'operator') =>
+      valueOf(await layers.diff(who(tenant, role), 'default', {})).changes.map(({ path }) => path);
+    expect(await changes('reader')).toEqual(await changes('operator'));
+    expect(await cards.config({ ...key, role: 'reader' }, keyText, 'x')).toMatchObject({ code: 'auth.forbidden' });
+    expect(await textOf(server, { ...key, role: 'device' }, 'x')).toContain(network('hush-2'));
+    await put(server, admin, 'default', { usercode: 'YQ==' });
+    expect(await textOf(server, { ...key, role: 'reader' }, 'x')).toContain('YQ==');
+  });
+
   it('keep every version, tell differences, and go back as a new version', async () => {
     const { server, admin } = await open();
     const { layers } = server;

@@ -42,6 +42,9 @@ describe.each(adapters())('deltas between packed roots, with $name', ({ create }
     const store = await (await create()).open();
     const blobs = await createFsBlobStore(join(folder, testIds.randomHex(6)));
     const [mine, theirs] = [await makeTenant(store, 'mine'), await makeTenant(store, 'theirs')];
+    let ahead = 0;
+    // Only who asks goes by it: the runner's leases are real time.
+    const clock = { now: () => Date.now() + ahead };
     const enqueue = createEnqueue({ clock: systemClock, ids: testIds });
     const handler = createDeltaJob({ store, blobs, maker, clock: systemClock });
     const runner = createJobRunner({
@@ -52,7 +55,8 @@ describe.each(adapters())('deltas between packed roots, with $name', ({ create }
     const jobs = async () => (await store.read((tx) => tx.jobs.list({}, { limit: 100 }))).items;
     return {
       ...{ store, blobs, mine, theirs, jobs },
-      deltas: createDeltas({ store, enqueue }),
+      deltas: createDeltas({ store, clock, enqueue }),
+      wait: (ms: number) => (ahead += ms),
       start: () => runner.start(new AbortController().signal),
       /** An image whose root was packed. */
       image: async (tenant: string | null, root: Buffer): Promise<ImageRecord> => {
@@ -134,16 +138,51 @@ describe.each(adapters())('deltas between packed roots, with $name', ({ create }
     expect(await jobs()).toHaveLength(2);
   });
 
-  it('that cannot be made are not tried at each boot', async () => {
+  it('that cannot be made are not tried at each boot, but again later', async () => {
     const full = new RefusedError(refusal('storage.full', 'No space is left.'));
-    const { deltas, mine, image, start, ended, jobs } = await open({ make: () => Promise.reject(full) });
+    const real = createDeltaMaker({ openSource: openFileSource });
+    let isFull = true;
+    const { deltas, mine, image, start, ended, jobs, wait } = await open({
+      make: (...args) => (isFull ? Promise.reject(full) : real.make(...args)),
+    });
+    await image(mine, old);
+    await image(mine, next);
+    await image(mine, other);
+    const ask = (from = old) => deltas.between(mine, digestOf(from), digestOf(next));
+    await ask();
+    await start();
+    await ended();
+    isFull = false;
+    wait(3_590_000);
+    expect(await ask()).toBeUndefined();
+    expect(await jobs()).toMatchObject([{ state: 'failed' }]);
+    // Another root to the same one is another matter.
+    await ask(other);
+    await ended();
+    expect(await jobs()).toHaveLength(2);
+    wait(20_000);
+    await ask();
+    await ended();
+    expect((await ask())?.size).toBeLessThan(1200);
+    expect(await jobs()).toHaveLength(3);
+  });
+
+  it('whose making was cancelled are made when they are asked for later', async () => {
+    const { deltas, mine, image, start, ended, jobs, store, wait } = await open();
     await image(mine, old);
     await image(mine, next);
     const ask = () => deltas.between(mine, digestOf(old), digestOf(next));
     await ask();
+    const [queued] = await jobs();
+    await store.transaction((tx) => tx.jobs.requestCancel(queued?.id ?? ''));
     await start();
     await ended();
+    expect(await jobs()).toMatchObject([{ state: 'cancelled' }]);
     expect(await ask()).toBeUndefined();
-    expect(await jobs()).toMatchObject([{ state: 'failed' }]);
+    expect(await jobs()).toHaveLength(1);
+    wait(3_610_000);
+    await ask();
+    await ended();
+    expect(await ask()).toMatchObject({ from: digestOf(old) });
   });
 });

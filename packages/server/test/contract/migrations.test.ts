@@ -51,7 +51,13 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     await older.close();
     await execute(
       database.location,
-      `drop table build_files;
+      `drop index devices_beat_session;
+       alter table devices drop column beat_session;
+       alter table devices drop column beat_at;
+       alter table devices drop column beat_due_at;
+       alter table devices drop column beat_health;
+       alter table devices drop column beat_said;
+       drop table build_files;
        drop table card_versions;
        drop table track_chunks;
        drop table tracked_cards;

@@ -11,6 +11,7 @@ import { createCardKeys } from '../../src/app/boot/signing-key.js';
 import { createBootSetJob } from '../../src/app/images/boot-set-job.js';
 import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 import { createWaiting } from '../../src/app/devices/waiting.js';
+import { eventually } from './eventually.js';
 import { createFakeApi } from '../../src/listeners/http/api/testing.js';
 import { admin, run, sha256, startLab, type NetbootLab } from './netboot-lab.js';
 
@@ -136,6 +137,15 @@ describe('a self-updating card', () => {
     expect((await post(`/sessions/${lines['session']}/exchange`, form)).lines).toMatchObject({ mode: 'sd' });
   });
 
+  it('gets no boot files over the network, and is let in by its card all the same', async () => {
+    const asked = (path: string) => fetch(`${lab.httpUrl()}/netboot/${serial.slice(-8)}/${path}`);
+    for (const path of ['config.txt', 'start4.elf', 'kernel8.img', 'cmdline.txt'])
+      expect([path, (await asked(path)).status]).toEqual([path, 404]);
+    expect((await ask({ boot: '0'.repeat(64) })).status).toBe(200);
+    expect((await asked('config.txt')).status).toBe(404);
+    await boot();
+  });
+
   it('is let in with a kernel that the image knows nothing of, if it can take another one', async () => {
     await lab.store.transaction(async (tx) => {
       const image = (await tx.images.get((await tx.devices.get(device))?.assignment?.image ?? ''))!;
@@ -226,6 +236,54 @@ describe('a self-updating card', () => {
     expect((await get(pinned, 'config')).status).toBe(404);
     expect(Number((await answer(pinned))['version'])).toBeGreaterThan(Number(second['version']));
     expect((await get(pinned, 'config')).status).toBe(200);
+  });
+
+  it('tells how it is, is shown so, and is told when to come again', async () => {
+    const session = await boot();
+    const beat = (form: Lines, more: Lines = session.headers) =>
+      fetch(`${lab.httpUrl()}/device/v1${session.path}/beat`, {
+        method: 'POST',
+        headers: more,
+        body: new URLSearchParams(form),
+      });
+    const root = sha256(lab.root);
+    const ill = { health: 'failing', checks: 'disk,player', uptime: '90', image: 'test:1', root, offline: 'yes' };
+    expect((await beat(ill, {})).status).toBe(403);
+    expect((await beat(ill, { authorization: `Bearer ${'0'.repeat(32)}.${'0'.repeat(64)}` })).status).toBe(403);
+    for (const [field, value] of [
+      ['health', 'splendid'],
+      ['checks', 'a b'],
+      ['checks', Array(17).fill('x').join(',')],
+      ['uptime', '-1'],
+      ['uptime', '1e300'],
+      ['image', 'base;rm'],
+      ['root', 'none'],
+    ] as const) {
+      const refused = await beat({ ...ill, [field]: value });
+      expect([field, refused.status, await refused.text()]).toEqual([field, 400, expect.stringContaining(field)]);
+    }
+    expect((await beat({ ...ill, padding: 'x'.repeat(5_000) })).status).toBe(413);
+    const taken = await beat(ill);
+    expect([taken.status, await taken.text()]).toEqual([200, 'every=300\n']);
+    const soon = await beat(ill);
+    expect([soon.status, soon.headers.get('retry-after')]).toEqual([503, '5']);
+    const shown = await eventually(async () => {
+      const known = await lab.store.read((tx) => tx.devices.get(device));
+      expect(known?.beat?.session).toBe(session.path.split('/').at(-1));
+      return known!;
+    });
+    expect(shown.beat).toMatchObject({
+      health: 'failing',
+      checks: ['disk', 'player'],
+      uptimeSeconds: 90,
+      offline: true,
+    });
+    expect(shown.beat).toMatchObject({ image: 'test:1', root });
+    expect(shown.lastSeenAt).toBe(shown.beat?.at);
+    const events = await lab.store.read((tx) => tx.events.list({ after: 0, limit: 9, type: 'device.health' }));
+    expect(events.map(({ subject, data }) => [subject, data['was'], data['health']])).toEqual([
+      [device, 'unknown', 'failing'],
+    ]);
   });
 
   it('learns the next key from the old one, and then believes the next', async () => {

@@ -6,7 +6,7 @@ import { createDeviceSecrets } from '../../src/app/boot/device-secrets.js';
 import { identityFiles, identityTar } from '../../src/domain/identity-tar.js';
 import { silentLog } from '../boot/log.js';
 import { admin, run } from './netboot-lab.js';
-import { down, report, World } from './netboot-world.js';
+import { down, report, wire, World } from './netboot-world.js';
 
 const signal = new AbortController().signal;
 let world: World;
@@ -77,6 +77,28 @@ describe('the keeper of sessions', () => {
     expect((await world.session(id))?.verdict).toMatchObject({
       fault: 'not-provisioned',
       message: 'There is nothing for this board to boot: it is not adopted.',
+    });
+  });
+
+  it('says of a board that is to run from its card, and asked the network, that it needs it', async () => {
+    const device = await world.provisioned(true);
+    await world.store.transaction(async (tx) => {
+      const { revision, assignment } = (await tx.devices.get(device))!;
+      await tx.devices.update(device, revision, { assignment: { ...assignment!, rootMode: 'sd' } });
+    });
+    const answer = await world.service.backend.identify(wire);
+    expect(answer).toMatchObject({ kind: 'nothing', reason: expect.stringContaining('from its card') as string });
+    const id = await world.open(device, null);
+    world.now += 100_000;
+    await world.service.sweeper.sweep();
+    expect((await world.session(id))?.verdict).toMatchObject({
+      fault: 'card-needed',
+      remedy: expect.stringContaining('--self-updating') as string,
+    });
+    const request = { wire, release: '6.6.31', boot: '0'.repeat(64) };
+    expect(await world.service.backend.admitCard(request)).toMatchObject({
+      kind: 'admitted',
+      answer: { kind: 'boot' },
     });
   });
 

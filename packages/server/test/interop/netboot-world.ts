@@ -54,7 +54,13 @@ export class World {
       effectiveConfig: async () => '{}',
       registerSeen: (seen) => discovery.registerSeen(seen, { autoAdopt: null, discoveredLimit: 100 }),
       learnSerial: (device, serial) => discovery.learnSerial(device, serial),
-      settings: { site: 'default', dhcpMode: 'proxy', sessionTtlSeconds: 600, retentionDays: 30 },
+      settings: {
+        site: 'default',
+        dhcpMode: 'proxy',
+        sessionTtlSeconds: 600,
+        retentionDays: 30,
+        heartbeatSeconds: 300,
+      },
       secrets: createDeviceSecrets({
         ...{ store, ids },
         log: silentLog,

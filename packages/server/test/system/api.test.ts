@@ -46,7 +46,7 @@ const requests: Record<
 > = {
   getServer: { answers: [200] },
   whoAmI: { answers: [200] },
-  listDevices: { answers: [200] },
+  listDevices: { query: '?health=silent', answers: [200] },
   createDevice: { body: { mac: macs() }, answers: [201] },
   getDevice: { params: { ref: absent }, answers: ['device.not-found'] },
   updateDevice: { params: { ref: absent }, body: {}, answers: ['device.not-found'] },

@@ -9,6 +9,8 @@ import {
   SessionId,
   Sha256,
   TimelineEntry,
+  Timestamp,
+  beatHealths,
   type Refusal,
 } from '@drover/contract';
 import type { DiskOrderResult } from '../../app/disks/orders.js';
@@ -63,6 +65,15 @@ const ExchangeRequest = z.strictObject({
   opened: SessionOpened.optional(),
 });
 
+const Beat = z.strictObject({
+  health: z.enum(beatHealths),
+  checks: z.array(z.string().max(64)).max(16),
+  uptimeSeconds: z.number().int().min(0),
+  image: z.string().max(255).nullable(),
+  root: Sha256.nullable(),
+  offline: z.boolean(),
+});
+
 const Telemetry = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('opened'), opened: SessionOpened }),
   z.strictObject({
@@ -71,6 +82,7 @@ const Telemetry = z.discriminatedUnion('kind', [
     device: DeviceId.nullable(),
     entry: TimelineEntry,
   }),
+  z.strictObject({ kind: z.literal('beat'), session: SessionId, at: Timestamp, beat: Beat }),
 ]);
 
 /** An item that is not valid is left out: one board's nonsense must not cost the others their timelines. */

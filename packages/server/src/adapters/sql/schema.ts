@@ -2,6 +2,7 @@ import type { Generated } from 'kysely';
 import type {
   DeviceState,
   BackupFormat,
+  BeatHealth,
   BuildFileName,
   BuildTrigger,
   DiskAccess,
@@ -297,6 +298,13 @@ export interface DeviceRow {
   last_seen_at: string | null;
   last_session: string | null;
   up_generation: number | null;
+  /** The last heartbeat: all of these are null where there was none. */
+  beat_session: string | null;
+  beat_at: string | null;
+  beat_due_at: string | null;
+  beat_health: BeatHealth | null;
+  /** The rest of what it said. */
+  beat_said: Json | null;
   created_at: string;
   updated_at: string;
   revision: number;

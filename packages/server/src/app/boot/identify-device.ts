@@ -26,16 +26,27 @@ export const createIdentifyDevice =
     const seen = await registerSeen(wire);
     if (seen.kind === 'stranger') return { kind: 'ignore', reason: 'no Raspberry Pi, and not registered' };
     if (seen.kind === 'conflict') return { kind: 'ignore', reason: seen.reason };
-    const answer = await store.read((tx) => answerFor(tx, seen.device));
+    const answer = await store.read(async (tx) => overNetwork(seen.device, await answerFor(tx, seen.device)));
     if (answer.kind === 'boot') prepareSecrets(seen.device.id, seen.device.name);
     return answer;
   };
 
-/** What a known device gets. */
-export async function answerFor(
-  tx: Transaction,
-  device: DeviceRecord,
-): Promise<Exclude<BootAnswer, { kind: 'ignore' }>> {
+/**
+ * A board whose root is on its card has boot files of its own there as well: those of the network know nothing of them. It may have no card, have one that does not start, or
+ * ask the network before its card; then it goes on to its card when it gets no files.
+ */
+const overNetwork = (device: DeviceRecord, answer: KnownAnswer): KnownAnswer =>
+  answer.kind === 'boot' && answer.plan.rootMode === 'sd'
+    ? {
+        ...{ kind: 'nothing', device: answer.device, session: answer.session },
+        reason: `${device.name} is to run from its card (root mode sd), and asked the network`,
+      }
+    : answer;
+
+type KnownAnswer = Exclude<BootAnswer, { kind: 'ignore' }>;
+
+/** What a known device gets, from its card or over the network. */
+export async function answerFor(tx: Transaction, device: DeviceRecord): Promise<KnownAnswer> {
   const plan = await planFor(tx, device);
   const session = knownSession(await tx.sessions.latestOf(device.id));
   const planned = plannedDevice(device);

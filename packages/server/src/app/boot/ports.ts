@@ -10,6 +10,7 @@ import type {
   TimelineItem,
 } from '@drover/contract';
 import type { BootPlan, BootTree, PlannedDevice } from '../../domain/boot-plan.js';
+import type { Beat } from '../../domain/device-health.js';
 import type { BlobInfo } from '../blobs/ports.js';
 import type { DiskOrder, DiskOrderReport } from '../disks/orders.js';
 
@@ -159,7 +160,9 @@ export interface SessionOpened {
 export type Telemetry =
   | { readonly kind: 'opened'; readonly opened: SessionOpened }
   /** `device` null: the boot plane no longer knows whose session it is. */
-  | { readonly kind: 'entry'; readonly session: string; readonly device: string | null; readonly entry: TimelineEntry };
+  | { readonly kind: 'entry'; readonly session: string; readonly device: string | null; readonly entry: TimelineEntry }
+  /** A heartbeat, heard at (RFC 3339). Of those of one session the last counts. */
+  | { readonly kind: 'beat'; readonly session: string; readonly at: string; readonly beat: Beat };
 
 export interface TelemetryReply {
   /** Sessions among those reported that were revoked: refuse their credentials. */

@@ -2,6 +2,7 @@ import type { TimelineEntry } from '@drover/contract';
 import { openedAtOf } from '../../domain/boot-credential.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
+import type { RecordBeats } from './record-beats.js';
 import type { SessionOpened, Telemetry, TelemetryReply, TimelineFeed } from './ports.js';
 import type { Published, Timelines } from './timelines.js';
 
@@ -10,6 +11,7 @@ interface Deps {
   readonly clock: Clock;
   readonly timelines: Timelines;
   readonly feed: TimelineFeed;
+  readonly recordBeats: RecordBeats;
   readonly site: string;
 }
 
@@ -22,21 +24,23 @@ interface News {
 
 /** Stores a batch in one transaction: all of it once, however often it is sent. */
 export const createRecordTelemetry =
-  ({ store, clock, timelines, feed, site }: Deps) =>
+  ({ store, clock, timelines, feed, recordBeats, site }: Deps) =>
   async (batch: string, items: readonly Telemetry[]): Promise<TelemetryReply> => {
-    const news = bySession(items);
+    const news = bySession(items.filter((item) => item.kind !== 'beat'));
+    const beats = items.filter((item) => item.kind === 'beat');
     const { published, revoked } = await store.transaction(async (tx) => {
       const isNew = await tx.sessions.noteBatch(batch, new Date(clock.now()).toISOString());
       const told: Published[] = [];
       if (isNew) for (const [id, each] of news) told.push(...(await record(tx, timelines, id, each, site)));
-      return { published: told, revoked: await revokedAmong(tx, news.keys()) };
+      const odd = isNew ? await recordBeats(tx, beats) : [];
+      return { published: told, revoked: await revokedAmong(tx, new Set([...news.keys(), ...odd])) };
     });
     for (const { session, device, tenant, items: stored } of published) feed.publish(session, device, tenant, stored);
     return { revoked };
   };
 
 /** Sessions in the order of their first sign, so that a board's boots follow each other. */
-function bySession(items: readonly Telemetry[]): Map<string, News> {
+function bySession(items: readonly Exclude<Telemetry, { kind: 'beat' }>[]): Map<string, News> {
   const news = new Map<string, News>();
   const of = (session: string): News => {
     const known = news.get(session) ?? { opened: undefined, device: null, entries: [] };

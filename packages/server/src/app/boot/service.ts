@@ -14,6 +14,7 @@ import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.j
 import { createExchange } from './exchange.js';
 import { createIdentifyDevice, type SeenBoard } from './identify-device.js';
 import type { AttachedDisk, BootBackend, TimelineFeed, WireIdentity } from './ports.js';
+import { createRecordBeats } from './record-beats.js';
 import { createRecordTelemetry } from './record-telemetry.js';
 import { createSessions, type Sessions } from './sessions.js';
 import { createSessionSweeper, type SessionSweeper } from './sweeper.js';
@@ -46,6 +47,7 @@ export interface BootServiceDeps {
     readonly dhcpMode: SessionFacts['dhcpMode'];
     readonly sessionTtlSeconds: number;
     readonly retentionDays: number;
+    readonly heartbeatSeconds: number;
   };
   /** Instead of the one that makes real keys; for tests. */
   readonly secrets?: DeviceSecretsMaker;
@@ -73,6 +75,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
   const timelines = createTimelines({ clock, settings });
   const prepareSecrets = (device: string, hostname: string): void => secrets.prepare(device, hostname);
 
+  const recordBeats = createRecordBeats({ clock, everySeconds: settings.heartbeatSeconds });
   const { retentionDays } = settings;
   const sweeper = createSessionSweeper({ store, clock, log, timelines, feed, retentionDays });
 
@@ -94,7 +97,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
         ensureBootSet: (tx, image) => ensureBootSet(deps, tx, image),
       }),
       ...createCardAnswers({ ...deps, deltas: createDeltas(deps) }),
-      telemetry: createRecordTelemetry({ store, clock, timelines, feed, site: settings.site }),
+      telemetry: createRecordTelemetry({ store, clock, timelines, feed, recordBeats, site: settings.site }),
       leases: (site) => store.read((tx) => tx.sessions.leases(site)),
       saveLease: (lease) => store.transaction((tx) => tx.sessions.saveLease(lease)),
       diskOrders: deps.diskOrders,

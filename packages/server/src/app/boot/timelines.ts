@@ -204,6 +204,7 @@ async function factsOf(
   return {
     bootable: session.generation !== null || plan.ok,
     reason: plan.ok ? null : plan.reason,
+    rootMode: device.assignment?.rootMode ?? null,
     dhcpMode: settings.dhcpMode,
     image:
       image === undefined || facts == null

@@ -30,6 +30,7 @@ export const createCardBindings = ({
   readonly store: Store;
   readonly clock: Clock;
 }): CardBindings => {
+  const now = (): string => new Date(clock.now()).toISOString();
   const change = async <T>(
     who: Principal,
     ref: string,
@@ -50,7 +51,7 @@ export const createCardBindings = ({
   const tell = (tx: Transaction, device: DeviceRecord, who: Principal, data: Record<string, unknown>) =>
     announce(tx, device, {
       type: 'device.updated',
-      at: new Date(clock.now()).toISOString(),
+      at: now(),
       data: { ...data, by: who.key },
     });
   return {
@@ -59,7 +60,7 @@ export const createCardBindings = ({
         const added = await tx.devices.addIdentity(device.id, card.key, identityOf(card));
         if (!added.ok) return isAnother(card, added.heldBy);
         await tell(tx, device, who, { card });
-        return success(presentDevice((await tx.devices.get(device.id)) ?? device));
+        return success(presentDevice((await tx.devices.get(device.id)) ?? device, now()));
       }),
     unbind: (who, ref, card) =>
       change(who, ref, card, async (tx, device) => {

@@ -12,6 +12,7 @@ import { mergeLayers } from '../../domain/boot-layers.js';
 import { cardDocument } from '../../domain/card-document.js';
 import { bootGet } from '../../domain/card-track.js';
 import { isDemo } from '../../domain/demo.js';
+import { hasSecrets } from '../../domain/config-secrets.js';
 import { refuseBelow } from '../../domain/tenancy.js';
 import type { BlobStore } from '../blobs/ports.js';
 import type { Store } from '../store/ports.js';
@@ -74,7 +75,7 @@ export const createCards = (deps: CardsDeps): Cards => {
       const tracked = { key: who.key, card };
       if (!isDemo(who)) tracks.note(tracked, bootGet);
       const ticket = cache.ticket();
-      const found = await configOf(deps, tenantOf(who), tracked);
+      const found = await configOf(deps, who, tenantOf(who), tracked);
       const ends = isDemo(who) ? undefined : await deps.endOfKey(key);
       if (found.ok && ticket !== undefined && ends !== undefined)
         cache.put(ticket, { key, principal: who, ...ends }, card, found.value);
@@ -120,6 +121,12 @@ const refuseReader = (who: Principal): Refusal | undefined =>
       })
     : undefined;
 
+/** A card that gets a config without its passwords is lost. */
+const refuseSecrets = (who: Principal): Refusal =>
+  refusal('auth.forbidden', `There are passwords in this config, which the reader key "${who.name}" does not see.`, {
+    remedy: 'Give cards a key with the role device.',
+  });
+
 const noConfig = (card: string): Refusal =>
   refusal('boot-config.not-found', `There is no config for ${card}, and no default.`, {
     remedy: 'Say one: POST it, or `drover config set --default`.',
@@ -130,12 +137,14 @@ const mostBases = 8;
 
 async function configOf(
   { store, blobs }: Pick<CardsDeps, 'store' | 'blobs'>,
+  who: Principal,
   tenant: string,
   card: TrackedCard,
 ): Promise<Result<CardConfig>> {
   const found = await store.read(async (tx) => {
     const { layers, document } = mergeLayers(await layersOfCard(tx, tenant, card.key, card.card));
     if (layers.length === 0) return noConfig(card.card);
+    if (who.role === 'reader' && hasSecrets(document)) return refuseSecrets(who);
     const build = await imageOfDocument(tx, tenant, document);
     return build?.ok === false ? build : success({ document, build: build?.value });
   });

@@ -14,9 +14,10 @@ import {
   type Refusal,
   type Result,
 } from '@drover/contract';
+import { maskChange, maskDocument, maskEffective } from '../../domain/config-secrets.js';
 import { settingFaults } from '../../domain/config-settings.js';
 import { diffDocuments } from '../../domain/document-diff.js';
-import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
+import { allows, refuseBelow, tenantFilter } from '../../domain/tenancy.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { changeLayer, type ChangeDeps } from './change-layer.js';
 import { imageOfDocument } from './card-image.js';
@@ -92,12 +93,14 @@ export const createBootLayers = (deps: LayersDeps): BootLayers => {
       const tenant = tenantFilter(who);
       const filter = { ...(tenant === undefined ? {} : { tenant }), ...(kind === undefined ? {} : { kind }) };
       const page = await store.read((tx) => tx.bootLayers.list(filter, pageOf({ limit, cursor })));
-      return success({ items: page.items.map(presentLayer), next: page.next });
+      return success({ items: page.items.map((layer) => shownTo(who, presentLayer(layer))), next: page.next });
     },
     get: (who, ref) =>
       look(who, ref, async (tx, { tenant, place }) => {
         const layer = await tx.bootLayers.find(tenant, place);
-        return layer === undefined || layer.document === null ? noLayer(ref) : success(presentLayer(layer));
+        return layer === undefined || layer.document === null
+          ? noLayer(ref)
+          : success(shownTo(who, presentLayer(layer)));
       }),
     put: (who, ref, wanted, etag) =>
       change(who, ref, { etag, version: wanted.version }, async (tx, place) => {
@@ -113,12 +116,16 @@ export const createBootLayers = (deps: LayersDeps): BootLayers => {
     versions: (who, ref, page) =>
       look(who, ref, async (tx, { tenant, place }) => {
         const layer = await tx.bootLayers.find(tenant, place);
-        return layer === undefined ? noLayer(ref) : success(await tx.bootLayers.versions(layer.id, pageOf(page)));
+        if (layer === undefined) return noLayer(ref);
+        const { items, next } = await tx.bootLayers.versions(layer.id, pageOf(page));
+        return success({ items: items.map((version) => shownTo(who, version)), next });
       }),
     diff: (who, ref, between) =>
       look(who, ref, async (tx, { tenant, place }) => {
         const layer = await tx.bootLayers.find(tenant, place);
-        return layer === undefined ? noLayer(ref) : diff(tx, layer, between);
+        const found = layer === undefined ? noLayer(ref) : await diff(tx, layer, between);
+        if (!found.ok || seesSecrets(who)) return found;
+        return success({ ...found.value, changes: found.value.changes.map(maskChange) });
       }),
     revert: (who, ref, { to, reason, version }, etag) =>
       change(who, ref, { etag, version }, async (tx, place, old) => {
@@ -128,9 +135,18 @@ export const createBootLayers = (deps: LayersDeps): BootLayers => {
         const said = { document, inherits, reason: reason === '' ? `as in version ${to}` : reason };
         return save(deps, tx, who, place, { ...said, priority: priority ?? undefined });
       }),
-    explain: (who, ref) => look(who, ref, effectiveAt),
+    explain: async (who, ref) => {
+      const found = await look(who, ref, effectiveAt);
+      return found.ok && !seesSecrets(who) ? success(maskEffective(found.value)) : found;
+    },
   };
 };
+
+/** Who may change a boot config sees all of it, others not its passwords. */
+const seesSecrets = ({ role }: Principal): boolean => allows(role, 'operator');
+
+const shownTo = <T extends { readonly document: BootDocument | null }>(who: Principal, said: T): T =>
+  said.document === null || seesSecrets(who) ? said : { ...said, document: maskDocument(said.document) };
 
 const pageOf = ({ limit, cursor }: PageWanted) => ({ limit, ...(cursor === undefined ? {} : { cursor }) });
 

@@ -5,6 +5,7 @@ import {
   type Device,
   type DevicePatch,
   type DeviceState,
+  type HealthStatus,
   type Model,
   type Page,
   type Principal,
@@ -28,6 +29,8 @@ export interface DeviceListQuery {
   readonly site?: string | undefined;
   /** Devices assigned this image: id or `name:version`. */
   readonly image?: string | undefined;
+  /** As it is now. */
+  readonly health?: HealthStatus | undefined;
   readonly selector?: string | undefined;
 }
 
@@ -49,7 +52,7 @@ export const createDevices = ({ store, clock }: { readonly store: Store; readonl
       if (refused !== undefined) return refused;
       return store.read(async (tx) => {
         const found = await findDevice(tx, who, ref);
-        return found.ok ? success(presentDevice(found.value)) : found;
+        return found.ok ? success(presentDevice(found.value, now())) : found;
       });
     },
     list: async (who, query) => {
@@ -57,7 +60,7 @@ export const createDevices = ({ store, clock }: { readonly store: Store; readonl
       if (refused !== undefined) return refused;
       const labels = query.selector === undefined ? undefined : parseSelector(query.selector);
       if (query.selector !== undefined && labels === undefined) return badSelector(query.selector);
-      return store.read((tx) => list(tx, who, query, labels));
+      return store.read((tx) => list(tx, who, query, labels, now()));
     },
     update: async (who, ref, patch, etag) => {
       const refused = refuseBelow(who, 'operator');
@@ -76,9 +79,8 @@ export const createDevices = ({ store, clock }: { readonly store: Store; readonl
         }
         const change = { ...(name === undefined ? {} : { name }), ...(labels === undefined ? {} : { labels }) };
         const data = { ...change, by: who.key };
-        return success(
-          presentDevice(await changeDevice(tx, device, change, { type: 'device.updated', at: now(), data })),
-        );
+        const at = now();
+        return success(presentDevice(await changeDevice(tx, device, change, { type: 'device.updated', at, data }), at));
       });
     },
     remove: async (who, ref, etag) => {
@@ -102,8 +104,9 @@ export const createDevices = ({ store, clock }: { readonly store: Store; readonl
 const list = async (
   tx: Transaction,
   who: Principal,
-  { limit, cursor, state, model, site, image }: DeviceListQuery,
+  { limit, cursor, state, model, site, image, health }: DeviceListQuery,
   labels: Record<string, string> | undefined,
+  at: string,
 ): Promise<Result<Page<Device>>> => {
   const found = image === undefined ? undefined : await findImage(tx, who.tenant, image);
   if (found?.ok === false) return found;
@@ -116,11 +119,12 @@ const list = async (
       ...(model === undefined ? {} : { model }),
       ...(site === undefined ? {} : { site }),
       ...(found === undefined ? {} : { image: found.value.id }),
+      ...(health === undefined ? {} : { health: { status: health, at } }),
       ...(labels === undefined ? {} : { labels }),
     },
     { limit, ...(cursor === undefined ? {} : { cursor }) },
   );
-  return success({ items: page.items.map(presentDevice), next: page.next });
+  return success({ items: page.items.map((device) => presentDevice(device, at)), next: page.next });
 };
 
 /** A selector that is none. */

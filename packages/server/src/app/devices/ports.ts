@@ -1,4 +1,5 @@
-import type { Device, DeviceState, Identity, IdentityKind, Model, Page, Reimage } from '@drover/contract';
+import type { Device, DeviceState, HealthStatus, Identity, IdentityKind, Model, Page, Reimage } from '@drover/contract';
+import type { HeardBeat } from '../../domain/device-health.js';
 import type { ImageRecord } from '../images/ports.js';
 import type { Transaction } from '../store/ports.js';
 
@@ -6,12 +7,14 @@ import type { Transaction } from '../store/ports.js';
  * `revision` counts changes of state (the etag is made from it); `generation` is the highest that any assignment of this device ever had, so that
  * a generation is never used twice, also after a release.
  */
-export interface DeviceRecord extends Omit<Device, 'etag'> {
+export interface DeviceRecord extends Omit<Device, 'etag' | 'health'> {
   revision: number;
   generation: number;
+  /** The last one that was heard. */
+  beat: HeardBeat | null;
 }
 
-export type DeviceChange = Partial<Omit<DeviceRecord, 'id' | 'identities' | 'revision' | 'createdAt'>>;
+export type DeviceChange = Partial<Omit<DeviceRecord, 'id' | 'identities' | 'revision' | 'createdAt' | 'beat'>>;
 
 export interface DeviceRepository {
   /** With its identities, in the scope of its site. Throws RefusedError('device.identity-conflict') when another device has one of them. */
@@ -30,6 +33,8 @@ export interface DeviceRepository {
       model?: Model;
       site?: string;
       image?: string;
+      /** At a moment (RFC 3339). */
+      health?: { status: HealthStatus; at: string };
       labels?: Record<string, string>;
     },
     page: { limit: number; cursor?: string },
@@ -48,6 +53,11 @@ export interface DeviceRepository {
   }): Promise<DeviceRecord | undefined>;
   /** Sets seen data without touching the revision: telemetry, not state. */
   touch(id: string, seen: { at: string; address?: string; session?: string }): Promise<void>;
+  /** One UPDATE, and seen data with it, like {@link touch}: for a heartbeat that brings no news, of the session that sent the last one, with the health of that, and in
+   * time. False for any other, which changes nothing. */
+  renewBeat(beat: HeardBeat): Promise<boolean>;
+  /** Takes a heartbeat for the last of this device. */
+  saveBeat(device: string, beat: HeardBeat): Promise<void>;
   addIdentity(device: string, site: string, identity: Identity): Promise<{ ok: true } | { ok: false; heldBy: string }>;
   /** Takes an identity from the device: what a board no longer shows, or was recorded wrongly. */
   removeIdentity(site: string, identity: Identity): Promise<void>;

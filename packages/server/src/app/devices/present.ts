@@ -1,12 +1,13 @@
 import { refusal, type Device, type Refusal } from '@drover/contract';
+import { healthOf } from '../../domain/device-health.js';
 import type { DeviceRecord } from './ports.js';
 
 const etagOf = (record: DeviceRecord): string => `"${record.revision}"`;
 
-/** A device as the API shows it. */
-export const presentDevice = (record: DeviceRecord): Device => {
-  const { revision: _revision, generation: _generation, ...device } = record;
-  return { ...device, etag: etagOf(record) };
+/** A device as the API shows it at a moment (RFC 3339). */
+export const presentDevice = (record: DeviceRecord, at: string): Device => {
+  const { revision: _revision, generation: _generation, beat: _beat, ...device } = record;
+  return { ...device, health: healthOf(record, at), etag: etagOf(record) };
 };
 
 /** What If-Match asks for; undefined when the device is as the caller knows it, or the caller did not ask. `*` is any state of it. */

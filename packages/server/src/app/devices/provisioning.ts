@@ -89,7 +89,7 @@ const change = async (
   return deps.store.transaction(async (tx) => {
     const result = await work(tx);
     if (!result.ok) return result;
-    const shown = presentDevice(result.value);
+    const shown = presentDevice(result.value, new Date(deps.clock.now()).toISOString());
     await also?.(tx, shown);
     return success(shown);
   });

@@ -60,7 +60,7 @@ export const createRegistration = (deps: RegisterDeps): Registration => {
         };
         await tx.devices.insert(device);
         await announce(tx, device, { type: 'device.registered', at, data: { by: who.key } });
-        const shown = presentDevice(device);
+        const shown = presentDevice(device, at);
         await also?.(tx, shown);
         return success(shown);
       });
@@ -77,7 +77,8 @@ export const createRegistration = (deps: RegisterDeps): Registration => {
         if (wanted.name !== undefined && (await tx.devices.nameTaken(tenant, wanted.name))) {
           return nameIsTaken(wanted.name);
         }
-        const shown = presentDevice(await adoptInto(tx, found.value, { ...wanted, tenant, at: now(), by: who.key }));
+        const at = now();
+        const shown = presentDevice(await adoptInto(tx, found.value, { ...wanted, tenant, at, by: who.key }), at);
         await also?.(tx, shown);
         return success(shown);
       });
@@ -131,6 +132,7 @@ export const newDevice = (made: {
   lastSeenAt: null,
   lastSession: null,
   upGeneration: null,
+  beat: null,
   createdAt: made.at,
   updatedAt: made.at,
   revision: 1,

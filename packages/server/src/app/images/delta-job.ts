@@ -64,15 +64,13 @@ export function createDeltaJob(deps: DeltaJobDeps): JobHandler {
     });
     return success(resultOf(made, input));
   };
-  // Boards ask at each boot: what could not be made is not tried at each of them, they get the whole root.
+  // What kept it from being made may pass, so nothing is noted: whoever asks later has it tried again (deltas.ts).
   const unwind: JobHandler['unwind'] = async (tx, context) => {
     const input = inputOf(context);
     const root = await rootOf(tx, input);
     if (root === undefined) return undefined;
     const before = await deltaTo(tx, root, input.from);
-    if (before !== undefined) return resultOf(before, input);
-    await tx.images.saveDerivative(deltaRow(root, input.from, undefined, new Date(clock.now()).toISOString()));
-    return undefined;
+    return before === undefined ? undefined : resultOf(before, input);
   };
   return { kind: 'image.delta', run, unwind };
 }

@@ -1,4 +1,5 @@
 import type { EnqueueJob } from '../jobs/handler.js';
+import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import type { Derivative } from './ports.js';
 
@@ -25,7 +26,7 @@ const isWhole = (delta: Derivative, root: Derivative): boolean => delta.blob ===
 
 const recipeFor = (root: Derivative): string => `${deltaRecipe} ${root.blob}`;
 
-/** The row that says what turns the root `from` into this one, if that was looked at. */
+/** The row that says what turns the root `from` into this one, if a job came to its end with that. */
 export async function deltaTo(tx: Transaction, root: Derivative, from: string): Promise<Derivative | undefined> {
   const known = await tx.images.derivative(root.image, 'root-delta', from);
   return known?.recipe === recipeFor(root) ? known : undefined;
@@ -47,8 +48,29 @@ export const deltaRow = (
   createdAt,
 });
 
+interface Deps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly enqueue: EnqueueJob;
+}
+
+/** Boards ask at each boot and every few minutes: a delta that could not be made is not tried again at each of them. */
+const retryAfterMs = 3_600_000;
+/** Jobs of an image that are looked at. */
+const mostJobs = 50;
+
+/** Whether a job for this delta ended without one a short while ago: it failed, or somebody cancelled it. */
+async function failedLately({ clock }: Deps, tx: Transaction, image: string, from: string, to: string) {
+  const since = new Date(clock.now() - retryAfterMs).toISOString();
+  const { items } = await tx.jobs.list({ kind: 'image.delta', subject: image }, { limit: mostJobs });
+  return items.some(
+    ({ state, input, endedAt }) =>
+      state !== 'succeeded' && input['from'] === from && input['to'] === to && endedAt !== null && endedAt > since,
+  );
+}
+
 async function find(
-  { enqueue }: { readonly enqueue: EnqueueJob },
+  deps: Deps,
   tx: Transaction,
   { tenant, from, to }: { readonly tenant: string | null; readonly from: string; readonly to: string },
 ): Promise<Delta | undefined> {
@@ -59,12 +81,13 @@ async function find(
   if (known !== undefined) return isWhole(known, root) ? undefined : { from, digest: known.blob, size: known.size };
   // One at a time for an image: whoever asks later starts the next.
   if ((await tx.jobs.unfinished('image.delta', root.image)) !== undefined) return undefined;
+  if (await failedLately(deps, tx, root.image, from, to)) return undefined;
   const image = await tx.images.get(root.image);
   const input = { image: root.image, from, to };
-  await enqueue(tx, { kind: 'image.delta', tenant: image?.tenant ?? null, subject: root.image, input });
+  await deps.enqueue(tx, { kind: 'image.delta', tenant: image?.tenant ?? null, subject: root.image, input });
   return undefined;
 }
 
-export const createDeltas = (deps: { readonly store: Store; readonly enqueue: EnqueueJob }): Deltas => ({
+export const createDeltas = (deps: Deps): Deltas => ({
   between: (tenant, from, to) => deps.store.transaction((tx) => find(deps, tx, { tenant, from, to })),
 });

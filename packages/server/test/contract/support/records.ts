@@ -47,6 +47,7 @@ export const aDevice = (change: Partial<DeviceRecord> = {}): DeviceRecord => ({
   lastSeenAt: null,
   lastSession: null,
   upGeneration: null,
+  beat: null,
   createdAt: someTime,
   updatedAt: someTime,
   revision: 1,

@@ -9,6 +9,7 @@ import { restoredDisks } from './0007-restored-disks.js';
 import { builds } from './0008-builds.js';
 import { bootConfigs } from './0010-boot-configs.js';
 import { cardVersions } from './0011-card-versions.js';
+import { heartbeats } from './0012-heartbeats.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -21,4 +22,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0008-builds': builds(traits),
   '0010-boot-configs': bootConfigs(traits),
   '0011-card-versions': cardVersions(traits),
+  '0012-heartbeats': heartbeats(traits),
 });

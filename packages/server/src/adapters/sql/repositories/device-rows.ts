@@ -1,6 +1,7 @@
 import type { Assignment, Identity } from '@drover/contract';
 import type { DeviceChange, DeviceRecord } from '../../../app/devices/ports.js';
-import { defined } from '../codec.js';
+import type { HeardBeat } from '../../../domain/device-health.js';
+import { defined, fromJson, toJson } from '../codec.js';
 import type { DeviceRow } from '../schema.js';
 
 type AssignmentColumns = Pick<
@@ -36,6 +37,35 @@ const toAssignment = (row: DeviceRow): Assignment | null =>
         assignedAt: row.assigned_at,
       };
 
+type BeatColumns = Pick<DeviceRow, 'beat_session' | 'beat_at' | 'beat_due_at' | 'beat_health' | 'beat_said'>;
+
+export const beatColumns = ({ session, at, dueAt, health, ...said }: HeardBeat): BeatColumns => ({
+  beat_session: session,
+  beat_at: at,
+  beat_due_at: dueAt,
+  beat_health: health,
+  beat_said: toJson(said),
+});
+
+const noBeat: BeatColumns = {
+  beat_session: null,
+  beat_at: null,
+  beat_due_at: null,
+  beat_health: null,
+  beat_said: null,
+};
+
+const toBeat = ({ beat_session, beat_at, beat_due_at, beat_health, beat_said }: BeatColumns): HeardBeat | null =>
+  beat_session === null || beat_at === null || beat_due_at === null || beat_health === null || beat_said === null
+    ? null
+    : {
+        ...fromJson<Omit<HeardBeat, 'session' | 'at' | 'dueAt' | 'health'>>(beat_said),
+        session: beat_session,
+        at: beat_at,
+        dueAt: beat_due_at,
+        health: beat_health,
+      };
+
 export const toDevice = (
   row: DeviceRow,
   identities: readonly Identity[],
@@ -60,6 +90,7 @@ export const toDevice = (
   lastSeenAt: row.last_seen_at,
   lastSession: row.last_session,
   upGeneration: row.up_generation,
+  beat: toBeat(row),
   createdAt: row.created_at,
   updatedAt: row.updated_at,
   revision: row.revision,
@@ -84,6 +115,7 @@ export const toDeviceRow = (device: DeviceRecord): DeviceRow => ({
   last_seen_at: device.lastSeenAt,
   last_session: device.lastSession,
   up_generation: device.upGeneration,
+  ...(device.beat === null ? noBeat : beatColumns(device.beat)),
   created_at: device.createdAt,
   updated_at: device.updatedAt,
   revision: device.revision,

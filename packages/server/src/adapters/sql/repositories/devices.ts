@@ -1,12 +1,19 @@
 import { sql, type Selectable, type SqlBool } from 'kysely';
-import { deviceStates, refusal, RefusedError, type DeviceState, type Identity } from '@drover/contract';
+import {
+  deviceStates,
+  refusal,
+  RefusedError,
+  type DeviceState,
+  type HealthStatus,
+  type Identity,
+} from '@drover/contract';
 import type { DeviceRecord, DeviceRepository } from '../../../app/devices/ports.js';
 import { fromJson, toJson } from '../codec.js';
 import { always, equals, ofTenant, olderThan, type Condition } from '../conditions.js';
 import { mapPage, pageFrom } from '../pages.js';
 import type { DeviceRow } from '../schema.js';
 import type { Context } from './context.js';
-import { toDevice, toDeviceColumns, toDeviceRow } from './device-rows.js';
+import { beatColumns, toDevice, toDeviceColumns, toDeviceRow } from './device-rows.js';
 
 type Row = Selectable<DeviceRow>;
 type Part<K extends keyof DeviceRepository> = Pick<DeviceRepository, K>;
@@ -15,6 +22,7 @@ export const createDeviceRepository = (context: Context): DeviceRepository => ({
   ...lookups(context),
   ...lists(context),
   ...changes(context),
+  ...beats(context),
   ...identities(context),
   ...secrets(context),
 });
@@ -61,6 +69,22 @@ const labelled = (labels: Record<string, string> | undefined): Condition => {
       sql`exists (select 1 from device_labels l where l.device = devices.id and l.key = ${key} and l.value = ${value})`,
   );
   return sql<SqlBool>`(${sql.join(tests, sql` and `)})`;
+};
+
+/** As domain/device-health has it. */
+const inHealth = (wanted: { status: HealthStatus; at: string } | undefined): Condition => {
+  if (wanted === undefined) return always;
+  const tells = sql<SqlBool>`(root_mode = 'sd' and beat_at is not null)`;
+  switch (wanted.status) {
+    case 'unknown':
+      return sql<SqlBool>`(root_mode is null or root_mode <> 'sd' or beat_at is null)`;
+    case 'silent':
+      return sql<SqlBool>`(${tells} and beat_due_at < ${wanted.at})`;
+    default: {
+      const health = wanted.status === 'healthy' ? 'ok' : 'failing';
+      return sql<SqlBool>`(${tells} and beat_due_at >= ${wanted.at} and beat_health = ${health})`;
+    }
+  }
 };
 
 const lookups = (context: Context): Part<'get' | 'findByIdentity' | 'findByPrefixTail' | 'resolve' | 'nameTaken'> => ({
@@ -139,6 +163,7 @@ const lists = (context: Context): Part<'list' | 'claimAvailable' | 'oldestDiscov
       .where(equals('model', filter.model))
       .where(equals('site', filter.site))
       .where(equals('image', filter.image))
+      .where(inHealth(filter.health))
       .where(labelled(filter.labels))
       .where(olderThan(cursor, 'created_at'))
       .orderBy('created_at', 'desc')
@@ -226,6 +251,30 @@ const changes = (context: Context): Part<'insert' | 'update' | 'touch' | 'delete
   },
   delete: async (id) => {
     await context.db.deleteFrom('devices').where('id', '=', id).execute();
+  },
+});
+
+const beats = ({ db }: Context): Part<'renewBeat' | 'saveBeat'> => ({
+  renewBeat: async (beat) => {
+    const row = await db
+      .updateTable('devices')
+      .set({ ...beatColumns(beat), last_seen_at: beat.at })
+      .where('beat_session', '=', beat.session)
+      .where('beat_health', '=', beat.health)
+      .where('beat_due_at', '>=', beat.at)
+      .where(
+        sql<SqlBool>`exists (select 1 from sessions s where s.id = ${beat.session} and s.device = devices.id and s.outcome <> 'revoked')`,
+      )
+      .returning('id')
+      .executeTakeFirst();
+    return row !== undefined;
+  },
+  saveBeat: async (device, beat) => {
+    await db
+      .updateTable('devices')
+      .set({ ...beatColumns(beat), last_seen_at: beat.at })
+      .where('id', '=', device)
+      .execute();
   },
 });
 

@@ -1,9 +1,10 @@
-import type { DisksQuery, ExchangeForm, ReportQuery } from '@drover/contract';
+import type { BeatAnswer, BeatForm, DisksQuery, ExchangeForm, ReportQuery } from '@drover/contract';
 import { isSecret, nonceOfCredential, openedAtOf, secretExpiry, secretOf } from '../../../domain/boot-credential.js';
 import type { FileSource } from '../../../domain/boot-plan.js';
 import type { Clock, Log } from '../../ports.js';
 import type { BoardDisks, DiskList } from '../../disks/plane/board-disks.js';
 import type { BootBackend, ExchangeResult } from '../ports.js';
+import type { Beats } from './beats.js';
 import type { CardContent, CardFileSource } from './card-content.js';
 import type { BoardBook, CurrentBoot, Grant } from './board-book.js';
 import type { Boots } from './boots.js';
@@ -36,6 +37,8 @@ export interface DeviceApi {
     report: ReportQuery,
     log: string,
   ): DeviceRefusal | undefined;
+  /** A heartbeat; the answer says when the next one is wanted. */
+  beat(session: string, authorization: string | undefined, form: BeatForm): Granted<BeatAnswer>;
 }
 
 export type DeviceRefusal =
@@ -64,6 +67,7 @@ interface DeviceApiDeps {
   readonly pushEntry: (session: string, entry: NewEntry) => void;
   readonly boardDisks: Pick<BoardDisks, 'follow'>;
   readonly cardContent: CardContent;
+  readonly beats: Beats;
   readonly changed: () => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -224,5 +228,7 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
       if (isUp) boot.grant = null;
       return undefined;
     },
+    beat: (session, authorization, form) =>
+      authorise(session, authorization) === undefined ? refused(notValid) : deps.beats.take(session, form),
   };
 }

@@ -77,6 +77,8 @@ export function createBootFiles(deps: FilesDeps): BootFiles {
       if (board === undefined) return { kind: 'absent' };
       const boot = sign(board, file);
       if (boot.plan === null) return absent(boot, request, 'nothing to boot');
+      // Begun by its card, or remembered from then: the files of the network are none for it.
+      if (boot.plan.rootMode === 'sd') return absent(boot, request, 'it is to run from its card');
       boot.serverUrl ??= deps.serverUrl(request.localAddress);
       const found = await find(boot, file).catch((error: unknown) => {
         deps.log.error({ err: error, device: boot.device.id }, 'the boot files of a board cannot be read');

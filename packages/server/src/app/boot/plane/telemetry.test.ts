@@ -14,6 +14,17 @@ const opened: Telemetry = {
   opened: { id: 's', device: 'd', wire: { site: 'x', firmware: 'ee', isPi: true }, generation: 1, openedAt: 0 },
 };
 
+const beatOf = (session: string, uptimeSeconds: number): Telemetry => ({
+  kind: 'beat',
+  session,
+  at: '2026-01-01T00:00:00.000Z',
+  beat: { health: 'ok', checks: [], uptimeSeconds, image: null, root: null, offline: false },
+});
+const nameOf = (each: Telemetry): string => {
+  if (each.kind === 'beat') return `${each.session}${each.beat.uptimeSeconds}`;
+  return each.kind === 'entry' && each.entry.type === 'report' ? each.entry.step : each.kind;
+};
+
 function queueWith(answer: (batch: string, count: number) => 'ok' | 'away' | 'refused', limits = {}) {
   const sent: { batch: string; steps: string[] }[] = [];
   let batches = 0;
@@ -23,9 +34,7 @@ function queueWith(answer: (batch: string, count: number) => 'ok' | 'away' | 're
         const result = answer(batch, sent.length);
         sent.push({
           batch,
-          steps: items.map((each) =>
-            each.kind === 'entry' && each.entry.type === 'report' ? each.entry.step : each.kind,
-          ),
+          steps: items.map(nameOf),
         });
         if (result !== 'ok') throw new Error(result);
         return { revoked: ['r'] };
@@ -51,6 +60,20 @@ describe('telling the control plane', () => {
     expect(sent).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect(sent).toEqual([{ batch: 'b1', steps: ['s0', 's1', 's2', 's3', 's4'] }]);
+  });
+
+  it('keeps the last heartbeat of each board while nobody takes them', async () => {
+    let isAway = true;
+    const { queue, sent } = queueWith(() => (isAway ? 'away' : 'ok'), { batch: 3, retryMs: 10, retryMaxMs: 10 });
+    queue.push(item(0));
+    await vi.advanceTimersByTimeAsync(200);
+    for (let round = 0; round < 50; round += 1)
+      for (const session of ['x', 'y', 'z']) queue.push(beatOf(session, round));
+    expect(queue.stats()).toMatchObject({ waiting: 4, dropped: 0 });
+    isAway = false;
+    await vi.advanceTimersByTimeAsync(300);
+    expect(sent.slice(-2).map(({ steps }) => steps)).toEqual([['s0'], ['x49', 'y49', 'z49']]);
+    expect(queue.stats().waiting).toBe(0);
   });
 
   it('sends a full batch at once, and no batch is fuller', async () => {

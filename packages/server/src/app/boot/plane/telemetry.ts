@@ -38,6 +38,8 @@ const defaults = {
 export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
   const limits = { ...defaults, ...deps.limits };
   let waiting: Telemetry[] = [];
+  /** The last heartbeat of each session: while the control plane is away they are no more than there are boards. */
+  const beats = new Map<string, Telemetry>();
   let inFlight: { id: string; items: Telemetry[] } | undefined;
   let sending: Promise<boolean> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -54,9 +56,21 @@ export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
     }, ms);
   };
 
+  const next = (): Telemetry[] => {
+    const items = waiting.splice(0, limits.batch);
+    for (const [session, beat] of beats) {
+      if (items.length >= limits.batch) break;
+      items.push(beat);
+      beats.delete(session);
+    }
+    return items;
+  };
+
+  const left = (): number => waiting.length + beats.size;
+
   /** One batch. True when it is off our hands. */
   const sendOne = async (): Promise<boolean> => {
-    inFlight ??= { id: deps.batchId(), items: waiting.splice(0, limits.batch) };
+    inFlight ??= { id: deps.batchId(), items: next() };
     const batch = inFlight;
     try {
       deps.onReply(await deps.backend.telemetry(batch.id, batch.items));
@@ -71,7 +85,7 @@ export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
   };
 
   const drain = async (): Promise<boolean> => {
-    while (inFlight !== undefined || waiting.length > 0) if (!(await sendOne())) return false;
+    while (inFlight !== undefined || left() > 0) if (!(await sendOne())) return false;
     return true;
   };
 
@@ -80,7 +94,7 @@ export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
       sending = undefined;
       backoff = done ? limits.retryMs : Math.min(limits.retryMaxMs, backoff * 2);
       if (!done) schedule(backoff);
-      else if (waiting.length > 0) schedule(limits.lingerMs);
+      else if (left() > 0) schedule(limits.lingerMs);
       return done;
     });
     return sending;
@@ -88,27 +102,29 @@ export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
 
   return {
     push: (item) => {
-      if (waiting.length >= limits.waiting && item.kind !== 'opened') {
+      if (left() >= limits.waiting && item.kind !== 'opened') {
         dropped += 1;
         return;
       }
-      waiting.push(item);
-      if (waiting.length >= limits.batch && inFlight === undefined) void send();
+      if (item.kind === 'beat') beats.set(item.session, item);
+      else waiting.push(item);
+      if (left() >= limits.batch && inFlight === undefined) void send();
       else schedule(limits.lingerMs);
     },
     flush: async () => {
       await send();
     },
-    stats: () => ({ waiting: waiting.length + (inFlight?.items.length ?? 0), dropped, sent }),
+    stats: () => ({ waiting: left() + (inFlight?.items.length ?? 0), dropped, sent }),
     start: async () => undefined,
     stop: async () => {
       stopped = true;
       clearTimeout(timer);
       timer = undefined;
       await send();
-      const left = waiting.length + (inFlight?.items.length ?? 0);
-      if (left > 0) deps.log.warn({ items: left }, 'boot telemetry is lost: the control plane is away');
+      const lost = left() + (inFlight?.items.length ?? 0);
+      if (lost > 0) deps.log.warn({ items: lost }, 'boot telemetry is lost: the control plane is away');
       waiting = [];
+      beats.clear();
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CardQuery, DisksQuery, ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
+import { BeatForm, CardQuery, DisksQuery, ExchangeForm, ReportQuery, SessionId } from '@drover/contract';
 import type { ZodError } from 'zod';
 import type { CardBoots } from '../../../app/boot/plane/card-boots.js';
 import type { DeviceApi, DeviceRefusal, ExchangeAnswered } from '../../../app/boot/plane/device-api.js';
@@ -54,7 +54,9 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
     return deps.refusals.allow(address) ? beginCardBoot(deps.cards, request, response, address) : tooMany(response);
   }
   const [, id, action] =
-    /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|card|root|boot|config|delta|identity|disks|reports)$/.exec(path) ?? [];
+    /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|card|root|boot|config|delta|identity|disks|reports|beat)$/.exec(
+      path,
+    ) ?? [];
   if (id === undefined || !SessionId.safeParse(id).success) {
     return sendRefusal(response, 'route.not-found', 'There is nothing at this address.');
   }
@@ -63,6 +65,8 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
       return request.method === 'POST' ? exchange(deps, call, id) : methodNotAllowed(response, 'POST');
     case 'reports':
       return request.method === 'POST' ? report(deps, call, id) : methodNotAllowed(response, 'POST');
+    case 'beat':
+      return request.method === 'POST' ? beat(deps, call, id) : methodNotAllowed(response, 'POST');
     case 'disks':
       return isRead(request) ? disks(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
     case 'card':
@@ -90,10 +94,7 @@ async function exchange(deps: DeviceRoutesDeps, { request, response, address }: 
   const body = await readBody(request, mostForm);
   if (body === undefined) return refuseBody(request, response, mostForm);
   const form = ExchangeForm.safeParse(formFields(body.toString('utf8')));
-  if (!form.success) {
-    const fields = form.error.issues.map((issue) => issue.path.join('.')).join(', ');
-    return sendRefusal(response, 'request.invalid', `The form's fields are not valid: ${fields}.`);
-  }
+  if (!form.success) return refuseForm(response, form.error);
   if (!deps.refusals.allow(address)) return tooMany(response);
   const answer: ExchangeAnswered = await deps.api.exchange(id, form.data, address);
   if (answer.kind !== 'granted') return refuse(response, answer);
@@ -208,9 +209,14 @@ async function disks({ api, exports }: DeviceRoutesDeps, call: Call, id: string)
   return sendLines(response, lines);
 }
 
+const fieldsOf = (error: ZodError): string => error.issues.map((issue) => issue.path.join('.')).join(', ');
+
+function refuseForm(response: ServerResponse, error: ZodError): void {
+  sendRefusal(response, 'request.invalid', `The form's fields are not valid: ${fieldsOf(error)}.`);
+}
+
 function refuseQuery(response: ServerResponse, error: ZodError): void {
-  const fields = error.issues.map((issue) => issue.path.join('.')).join(', ');
-  sendRefusal(response, 'request.invalid', `The query's fields are not valid: ${fields}.`);
+  sendRefusal(response, 'request.invalid', `The query's fields are not valid: ${fieldsOf(error)}.`);
 }
 
 async function report(deps: DeviceRoutesDeps, { request, response, url }: Call, id: string): Promise<void> {
@@ -220,6 +226,15 @@ async function report(deps: DeviceRoutesDeps, { request, response, url }: Call, 
   if (!query.success) return refuseQuery(response, query.error);
   const refused = deps.api.report(id, request.headers.authorization, query.data, logText(body));
   return refused === undefined ? sendNothing(response) : refuse(response, refused);
+}
+
+async function beat({ api }: DeviceRoutesDeps, { request, response }: Call, id: string): Promise<void> {
+  const body = await readBody(request, mostForm);
+  if (body === undefined) return refuseBody(request, response, mostForm);
+  const form = BeatForm.safeParse(formFields(body.toString('utf8')));
+  if (!form.success) return refuseForm(response, form.error);
+  const granted = api.beat(id, request.headers.authorization, form.data);
+  return granted.kind === 'granted' ? sendLines(response, granted.value) : refuse(response, granted);
 }
 
 /** As text that any database takes: a console sends what it likes. */
