@@ -56,7 +56,12 @@ describe.each(adapters())('root mode sd on $name', ({ create }) => {
     const image = await makeImage(store, { facts: facts({ rootModes }) });
     await makeFleet(store, tenant, 2);
     const provisioning = createProvisioning({ store, clock: systemClock, prepare, defaultTenant: tenant });
-    return { store, tenant, image, provision: (wanted: Provision) => provisioning.provision(who(tenant), wanted) };
+    return {
+      ...{ store, tenant, image },
+      provision: (wanted: Provision) => provisioning.provision(who(tenant), wanted),
+      reimage: (ref: string, wanted: Record<string, unknown>) =>
+        provisioning.reimage(who(tenant), ref, Reimage.parse(wanted)),
+    };
   };
 
   it('is refused for an image that cannot, with those it can', async () => {
@@ -66,6 +71,20 @@ describe.each(adapters())('root mode sd on $name', ({ create }) => {
       remedy: 'Use one of its root modes: ram.',
       errors: [{ field: 'rootMode' }],
     });
+  });
+
+  it('is what a board keeps with another image, unless another mode is named', async () => {
+    const { provision, reimage, image } = await open();
+    const { name } = valueOf(await provision(wish()));
+    const next = { image: image.id };
+    const modeOf = (result: Result<Device>) => valueOf(result).assignment?.rootMode;
+    expect(modeOf(await reimage(name, next))).toBe('sd');
+    expect(await reimage(name, { ...next, kernelParameters: 'quiet' })).toMatchObject({
+      code: 'request.invalid',
+      detail: expect.stringContaining('The device has root mode sd') as string,
+      errors: [{ field: 'kernelParameters' }],
+    });
+    expect(modeOf(await reimage(name, { ...next, rootMode: 'ram', kernelParameters: 'quiet' }))).toBe('ram');
   });
 
   it('waits for root and boot files with one job for all, and not for the root alone', async () => {
