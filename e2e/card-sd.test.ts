@@ -64,11 +64,16 @@ test.each(ways ?? (['yes'] as const))(
     board.on();
     const second = await lab.up(board, name, first.lastSession);
     expect(await lab.reports(second.lastSession)).toContain('download ok on the card already');
+    // What it has now is known from its first heartbeat, so that the delta is made before it asks.
+    const healthOf = async () => (await lab.drover.client.call('getDevice', { params: { ref: name } })).health;
+    await expect.poll(healthOf, { timeout: 120_000 }).toMatchObject({ status: 'healthy', image: 'fast:1' });
     await board.off();
 
     const next = `next:${tryboot}`;
     await lab.image(next, { root: { '/etc/drover-version': 'two\n' }, config: `# the second version ${tryboot}\n` });
     await lab.reimage(name, next);
+    const deltas = async () => (await lab.drover.client.call('listJobs', { query: { kind: 'image.delta' } })).items;
+    await expect.poll(deltas, { timeout: 120_000 }).toMatchObject([{ state: 'succeeded', result: { worth: true } }]);
     const starts = board.starts.length;
     const log = await board.record();
     board.on();
@@ -76,6 +81,7 @@ test.each(ways ?? (['yes'] as const))(
     expect(board.starts.slice(starts).map(({ choice }) => choice.osPrefix)).toEqual(['drover/a/', 'drover/b/']);
     const sessions = await lab.drover.client.call('listSessions', { query: { device: third.id } });
     const updated = await lab.reports(sessions.items.at(1)?.id ?? null);
+    expect(updated.some((step) => /^download ok .* instead of .*, made of \w+ in \d+ s$/.test(step))).toBe(true);
     const method = tryboot === 'yes' ? 'tryboot' : 'pointer';
     expect(updated.some((step) => step.startsWith(`update ok into set b, to be tried by ${method}`))).toBe(true);
     await board.saw(`fast image is up: ${name}`, 60_000, starts + 1);

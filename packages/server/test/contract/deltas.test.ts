@@ -6,7 +6,7 @@ import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
 import { createDeltaMaker } from '../../src/adapters/deltas/index.js';
 import { openFileSource } from '../../src/adapters/import/file-source.js';
 import { createDeltaJob } from '../../src/app/images/delta-job.js';
-import { createDeltas } from '../../src/app/images/deltas.js';
+import { createDeltas, foreseeDelta } from '../../src/app/images/deltas.js';
 import type { DeltaMaker, ImageRecord } from '../../src/app/images/ports.js';
 import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 import { createJobRunner } from '../../src/app/jobs/runner.js';
@@ -56,6 +56,8 @@ describe.each(adapters())('deltas between packed roots, with $name', ({ create }
     return {
       ...{ store, blobs, mine, theirs, jobs },
       deltas: createDeltas({ store, clock, enqueue }),
+      foresee: (to: string, holders: Parameters<typeof foreseeDelta>[3]) =>
+        store.transaction((tx) => foreseeDelta({ clock, enqueue }, tx, to, holders)),
       wait: (ms: number) => (ahead += ms),
       start: () => runner.start(new AbortController().signal),
       /** An image whose root was packed. */
@@ -105,6 +107,19 @@ describe.each(adapters())('deltas between packed roots, with $name', ({ create }
     await ended();
     expect(await ask()).toBeUndefined();
     expect(await jobs()).toMatchObject([{ state: 'succeeded', result: { worth: false } }]);
+  });
+
+  it('are begun before a board asks, with the one that most boards need', async () => {
+    const { foresee, mine, image, jobs } = await open();
+    for (const root of [old, other, next]) await image(mine, root);
+    const holder = (root: string | null) => ({ tenant: mine, beat: { root } });
+    await foresee(digestOf(next), [holder(null), holder(digestOf(next)), { tenant: mine, beat: null }]);
+    expect(await jobs()).toEqual([]);
+    await foresee(
+      digestOf(next),
+      [other, old, old].map((root) => holder(digestOf(root))),
+    );
+    expect(await jobs()).toMatchObject([{ input: { from: digestOf(old), to: digestOf(next) } }]);
   });
 
   it('begin with images that the tenant may see', async () => {

@@ -2,7 +2,8 @@ import { needsPackedRoot } from '../../domain/root-place.js';
 import { detachAll } from '../disks/attachments.js';
 import type { BeginWorkDeps } from '../disks/begin-work.js';
 import type { RootDisks } from '../disks/root-disks.js';
-import { ensureBootSet } from '../images/boot-set-job.js';
+import { bootSetOf, ensureBootSet } from '../images/boot-set-job.js';
+import { foreseeDelta } from '../images/deltas.js';
 import { ensureRoot } from '../images/root-job.js';
 import type { Prepare } from './ports.js';
 
@@ -20,6 +21,8 @@ export const createPrepare = ({ enqueue, clock, rootDisks }: PrepareDeps): Prepa
     }
     if (rootMode === 'sd') {
       const set = await ensureBootSet({ enqueue }, tx, image);
+      const made = await bootSetOf(tx, image.id);
+      if (made !== undefined) await foreseeDelta({ enqueue, clock }, tx, made.root.digest, [device]);
       return { job: set === 'ready' ? null : set.job, what: `what cards hold of ${name}`, disk: null };
     }
     const what = `the root of ${name}`;

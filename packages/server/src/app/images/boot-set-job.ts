@@ -4,9 +4,11 @@ import { bootSetFiles, setId, sourcesKey, sumsFile, type FileSum, type SetSource
 import type { CardFile } from '../../domain/card-files.js';
 import type { BlobInfo, BlobStore } from '../blobs/ports.js';
 import type { TreeLoader } from '../boot/plane/trees.js';
+import type { DeviceRecord } from '../devices/ports.js';
 import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { bytesOfFile, cardArchive } from './card-archive.js';
+import { foreseeDelta } from './deltas.js';
 import { bootFilesOf, setSourcesOf } from './derivatives.js';
 import type { Derivative, ImageRecord, InitramfsMaker } from './ports.js';
 import { deleted, findImported, makeRoot, packedRoot, type DeriveDeps } from './root-job.js';
@@ -25,6 +27,10 @@ const setWaiters: readonly RootMode[] = ['sd'];
 /** Of the row of a set: what it was made from, and which set it is. */
 const recipeOf = (sources: SetSources, id: string): string => `${sourcesKey(sources)} ${id}`;
 const idOf = ({ recipe }: Derivative): string => recipe.split(' ').at(-1) ?? '';
+
+/** Devices whose roots tell which delta will be needed most. */
+const mostLookedAt = 500;
+const keepsRoot = ({ assignment }: DeviceRecord): boolean => assignment?.rootMode === 'sd';
 
 const info = ({ blob, size }: Derivative): BlobInfo => ({ digest: blob, size });
 
@@ -158,6 +164,9 @@ const save = (deps: BootSetDeps, image: string, recipe: string, { digest, size }
     const made = { image, kind: 'boot-set', variant: '', blob: digest, size, recipe } as const;
     await tx.images.saveDerivative({ ...made, createdAt });
     await deps.markReady(tx, image, setWaiters);
+    const root = await packedRoot(tx, image);
+    const { items } = await tx.devices.list({ image }, { limit: mostLookedAt });
+    if (root !== undefined) await foreseeDelta(deps, tx, root.blob, items.filter(keepsRoot));
     return true;
   });
 

@@ -60,7 +60,7 @@ const retryAfterMs = 3_600_000;
 const mostJobs = 50;
 
 /** Whether a job for this delta ended without one a short while ago: it failed, or somebody cancelled it. */
-async function failedLately({ clock }: Deps, tx: Transaction, image: string, from: string, to: string) {
+async function failedLately({ clock }: Pick<Deps, 'clock'>, tx: Transaction, image: string, from: string, to: string) {
   const since = new Date(clock.now() - retryAfterMs).toISOString();
   const { items } = await tx.jobs.list({ kind: 'image.delta', subject: image }, { limit: mostJobs });
   return items.some(
@@ -70,7 +70,7 @@ async function failedLately({ clock }: Deps, tx: Transaction, image: string, fro
 }
 
 async function find(
-  deps: Deps,
+  deps: Omit<Deps, 'store'>,
   tx: Transaction,
   { tenant, from, to }: { readonly tenant: string | null; readonly from: string; readonly to: string },
 ): Promise<Delta | undefined> {
@@ -86,6 +86,33 @@ async function find(
   const input = { image: root.image, from, to };
   await deps.enqueue(tx, { kind: 'image.delta', tenant: image?.tenant ?? null, subject: root.image, input });
   return undefined;
+}
+
+/** A device as far as it matters to what it will download. */
+export interface CardHolder {
+  readonly tenant: string | null;
+  /** What it said of itself last, with the root that ran then. */
+  readonly beat: { readonly root: string | null } | null;
+}
+
+/**
+ * These devices are to get the packed root `to`: the delta that most of them need is made before they restart and ask. The others' are made when they do.
+ */
+export async function foreseeDelta(
+  deps: Omit<Deps, 'store'>,
+  tx: Transaction,
+  to: string,
+  devices: readonly CardHolder[],
+): Promise<void> {
+  const counts = new Map<string, { tenant: string | null; from: string; count: number }>();
+  for (const { tenant, beat } of devices) {
+    const from = beat?.root ?? to;
+    if (from === to) continue;
+    const key = `${tenant} ${from}`;
+    counts.set(key, { tenant, from, count: (counts.get(key)?.count ?? 0) + 1 });
+  }
+  const [most] = [...counts.values()].sort((a, b) => b.count - a.count);
+  if (most !== undefined) await find(deps, tx, { tenant: most.tenant, from: most.from, to });
 }
 
 export const createDeltas = (deps: Deps): Deltas => ({
