@@ -9,7 +9,8 @@ import { drawMoments, keptOf, type Moment } from '../power/crash-states.js';
 import { openWriteLog } from '../power/write-log.js';
 import type { CardLog } from './card-board.js';
 
-const boots: readonly CardBoot[] = [{ board: '3b' }, { board: '4b' }, { board: '4b', tryboot: true }, { board: '5' }];
+/** The fast image has no device tree of a Pi 5. */
+const boots: readonly CardBoot[] = [{ board: '3b' }, { board: '4b' }, { board: '4b', tryboot: true }];
 
 /** The partition of boot files, in bytes. */
 async function bootPartition(card: string): Promise<{ start: number; end: number }> {

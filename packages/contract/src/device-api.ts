@@ -112,8 +112,8 @@ const AttachedRoot = Granted.extend({
 export const ExchangeAnswer = z.discriminatedUnion('mode', [DownloadedRoot, CachedRoot, AttachedRoot]);
 export type ExchangeAnswer = z.infer<typeof ExchangeAnswer>;
 
-/** Parameters on the command line of a set of boot files: which set it is, and the root it came with. */
-export const setParameters = { boot: 'drover.boot', root: 'drover.root' } as const;
+/** Parameter on the command line of a set of boot files: which set it is. */
+export const setParameter = 'drover.boot';
 
 export const CardQuery = z.object({
   /** 32 hex digits the board chose for this question: an answer without it is an old one. */

@@ -21,11 +21,13 @@ const defaultTimeoutSeconds = 900;
 
 const targetBody = ({ options }: Cli) => ({
   image: requiredOption(options, 'image', 'Name one: --image name:version. See `drover image list`.'),
-  rootMode: (textOption(options, 'root') ?? 'ram') as RootMode,
+  ...rootMode(textOption(options, 'root')),
   kernelParameters: textOption(options, 'kernelParameters') ?? '',
   ...diskSize(textOption(options, 'diskSize')),
 });
 
+/** Not said: the server decides, which keeps the root mode of a device that has one. */
+const rootMode = (mode: string | undefined) => (mode === undefined ? {} : { rootMode: mode as RootMode });
 const diskSize = (size: string | undefined) => (size === undefined ? {} : { diskSize: sizeOf(size) });
 
 const isUp = ({ assignment, upGeneration }: Device): boolean =>

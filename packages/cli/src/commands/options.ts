@@ -4,7 +4,7 @@ export const page = [['--limit <n>', 'at most so many']] as const;
 export const provisionOptions = [
   [
     '--root <mode>',
-    'how the root reaches the board: ram (downloaded), nbd (a disk of its own), stream (read as needed), sd (kept by a card that updates itself)',
+    'how the root reaches the board: ram (downloaded), nbd (a disk of its own), stream (read as needed), sd (kept by a card that updates itself); left out: the one the device has, or ram',
   ],
   ['--disk-size <size>', '8G, 512M or bytes, for --root nbd; left out: as large as the image'],
   ['--kernel-parameters <text>', "appended to the image's kernel command line"],

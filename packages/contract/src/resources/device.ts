@@ -142,14 +142,14 @@ const ProvisionTarget = {
 };
 
 const sizeNeedsDisk = {
-  isMet: ({ rootMode, diskSize }: { rootMode: RootMode; diskSize?: number | undefined }): boolean =>
-    diskSize === undefined || rootMode === 'nbd',
+  isMet: ({ rootMode, diskSize }: { rootMode?: RootMode | undefined; diskSize?: number | undefined }): boolean =>
+    diskSize === undefined || rootMode === undefined || rootMode === 'nbd',
   otherwise: { path: ['diskSize'], message: 'is for root mode nbd, which alone has a disk' },
 };
 
 /** The command line that a card starts its kernel with is the image's, the same for every board. */
 const parametersNeedServer = {
-  isMet: ({ rootMode, kernelParameters }: { rootMode: RootMode; kernelParameters: string }): boolean =>
+  isMet: ({ rootMode, kernelParameters }: { rootMode?: RootMode | undefined; kernelParameters: string }): boolean =>
     rootMode !== 'sd' || kernelParameters === '',
   otherwise: {
     path: ['kernelParameters'],
@@ -173,8 +173,19 @@ export const Provision = z
   .refine(parametersNeedServer.isMet, parametersNeedServer.otherwise);
 export type Provision = z.infer<typeof Provision>;
 
-export const Reimage = z
+/** What a device runs, with the root mode that is meant. */
+export const AssignmentTarget = z
   .object(ProvisionTarget)
+  .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise)
+  .refine(parametersNeedServer.isMet, parametersNeedServer.otherwise);
+export type AssignmentTarget = z.infer<typeof AssignmentTarget>;
+
+export const Reimage = z
+  .object({
+    ...ProvisionTarget,
+    /** Left out: the one that the device has. */
+    rootMode: RootMode.optional(),
+  })
   .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise)
   .refine(parametersNeedServer.isMet, parametersNeedServer.otherwise);
 export type Reimage = z.infer<typeof Reimage>;

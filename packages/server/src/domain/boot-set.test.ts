@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { digest, inlineText, kernel, part, treeOf } from '../../test/boot/fixtures.js';
 import type { BootTree } from './boot-plan.js';
-import { bootSetFiles, setId, sumsFile, type SetSources } from './boot-set.js';
+import { bootSetFiles, setId, sourcesKey, sumsFile, type SetSources } from './boot-set.js';
 
 const v8 = kernel('kernel8.img', 'arm64', '6.6-v8');
 const sources: SetSources = {
   tree: digest('e'),
-  root: digest('9'),
   initramfs: [
     part('common', 'arm64', null),
     { ...part('card', 'arm64', null), blob: digest('7') },
@@ -14,7 +13,7 @@ const sources: SetSources = {
   ],
 };
 const filesOf = (tree: BootTree, from = sources) => {
-  const made = bootSetFiles(tree, from);
+  const made = bootSetFiles(tree, from, digest('9'));
   return made.ok ? made.files : expect.fail(made.reason);
 };
 const textAt = (tree: BootTree, path: string): string =>
@@ -43,10 +42,11 @@ describe('a set of boot files', () => {
     ]);
   });
 
-  it('says which set it is, and which root it came with', () => {
-    expect(textAt(tree, 'cmdline.txt')).toBe(
-      `console=tty1 quiet drover.boot=${setId(sources)} drover.root=${digest('9')}\n`,
-    );
+  it('says which set it is, once it has a name', () => {
+    expect(textAt(tree, 'cmdline.txt')).toBe(`console=tty1 quiet drover.boot=${digest('9')}\n`);
+    const unnamed = bootSetFiles(tree, sources);
+    const cmdline = unnamed.ok ? unnamed.files.find(({ path }) => path === 'cmdline.txt') : undefined;
+    expect(inlineText(cmdline?.source)).toBe('console=tty1 quiet\n');
     expect(textAt(tree, 'config.txt')).toBe(`arm_64bit=1\n${ours}`);
   });
 
@@ -55,16 +55,26 @@ describe('a set of boot files', () => {
     expect(segments.map((segment) => ('blob' in segment ? segment.blob[0] : ''))).toEqual(['c', '7', 'd']);
   });
 
-  it('is another one when anything that it is made from is', () => {
+  it('is another one when anything that is in it is', () => {
+    const sum = (path: string, name: string) => ({ path, sha256: digest(name) });
+    const others = [
+      [sum('a', '1'), sum('b', '2')],
+      [sum('a', '1'), sum('b', '3')],
+      [sum('a', '1'), sum('c', '2')],
+      [sum('a', '1')],
+    ];
+    expect(new Set(others.map(setId)).size).toBe(others.length);
+  });
+
+  it('is looked at again when anything that it is made from is another', () => {
     const others = [
       sources,
       { ...sources, tree: digest('1') },
-      { ...sources, root: digest('1') },
       { ...sources, initramfs: sources.initramfs.slice(1) },
       { ...sources, initramfs: sources.initramfs.map((each) => ({ ...each, blob: digest('1') })) },
     ];
-    expect(new Set(others.map(setId)).size).toBe(others.length);
-    expect(setId({ ...sources })).toBe(setId(sources));
+    expect(new Set(others.map(sourcesKey)).size).toBe(others.length);
+    expect(sourcesKey({ ...sources })).toBe(sourcesKey(sources));
   });
 
   it('lists its files as sha256sum reads them', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { setParameters } from '@drover/contract';
+import { setParameter } from '@drover/contract';
 import type { BootPlan, BootTree } from './boot-plan.js';
 import { inlineFile, renderCardFiles } from './boot-render.js';
 import { foldPath, sourceOf } from './boot-tree.js';
@@ -13,7 +13,7 @@ import { fitsTar } from './tar.js';
  */
 
 /** Changes when the same image gives another set. */
-const layout = 'drover boot set 1';
+const layout = 'drover boot set 2';
 
 export const sumsName = 'SHA256SUMS';
 
@@ -28,34 +28,47 @@ const unsafe = /[\p{Cc}"*:<>?|\\]/u;
 /** Without it the firmware looks for overlays where there is no set. */
 const overlayMark = 'overlays/readme';
 
-/** What a set is made from besides its own layout: digests of the boot tree, of the initramfs parts in order, and of the root. */
+/** What a set is made from besides its own layout: digests of the boot tree, and of the initramfs parts in order. */
 export interface SetSources {
   readonly tree: string;
   readonly initramfs: BootPlan['initramfs'];
-  readonly root: string;
 }
 
-/** Tells sets apart: the same sources give the same bytes. */
-export function setId({ tree, initramfs, root }: SetSources): string {
+/** The same sources give the same set. Others may, too. */
+export function sourcesKey({ tree, initramfs }: SetSources): string {
   const parts = initramfs.map(({ kind, architecture, release, blob }) => [kind, architecture, release, blob]);
   return createHash('sha256')
-    .update(JSON.stringify([layout, tree, parts, root]))
+    .update(JSON.stringify([layout, tree, parts]))
     .digest('hex');
 }
+
+export interface FileSum {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/**
+ * Tells sets apart by what is in them before they have a name: an image with another root, disk id or version but the same kernel and initramfs has the same set,
+ * and no card fetches it again.
+ */
+export const setId = (unnamed: readonly FileSum[]): string =>
+  createHash('sha256')
+    .update(JSON.stringify([layout, unnamed.map(({ path, sha256 }) => [path, sha256])]))
+    .digest('hex');
 
 export type BootSetFiles =
   | { readonly ok: true; readonly files: readonly CardFile[] }
   /** Why the image has no set. */
   | { readonly ok: false; readonly reason: string };
 
-/** The files of a set but for its sums, in order of their paths. They name no folder, so they may lie in any. */
-export function bootSetFiles(image: BootTree, sources: SetSources): BootSetFiles {
+/** The files of a set but for its sums, in order of their paths. They name no folder, so they may lie in any. `id`: what its command line says it is. */
+export function bootSetFiles(image: BootTree, { initramfs }: SetSources, id?: string): BootSetFiles {
   const flat = flatBootTree(image);
   if (!flat.ok) return flat;
   const { tree } = flat;
   if (tree.kernels.length === 0) return { ok: false, reason: 'it has no kernel' };
-  const parameters = [`${setParameters.boot}=${setId(sources)}`, `${setParameters.root}=${sources.root}`];
-  const { files, hidden } = renderCardFiles(tree, sources.initramfs, parameters);
+  const parameters = id === undefined ? [] : [`${setParameter}=${id}`];
+  const { files, hidden } = renderCardFiles(tree, initramfs, parameters);
   const isLeftOut = (folded: string): boolean =>
     firmware.test(folded) || ownInitramfs.test(folded) || hidden.has(folded) || folded === sumsName.toLowerCase();
   const taken = new Map<string, CardFile>();
@@ -73,7 +86,7 @@ export function bootSetFiles(image: BootTree, sources: SetSources): BootSetFiles
 }
 
 /** As sha256sum(1) writes and checks them. */
-export const sumsFile = (sums: readonly { readonly path: string; readonly sha256: string }[]): CardFile => ({
+export const sumsFile = (sums: readonly FileSum[]): CardFile => ({
   path: sumsName,
   source: inlineFile(sums.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join('')),
 });

@@ -7,10 +7,9 @@ import { createWaiting } from '../../src/app/devices/waiting.js';
 import { bootSetOf, ensureBootSet, usableBootSet } from '../../src/app/images/boot-set-job.js';
 import { setSourcesOf } from '../../src/app/images/derivatives.js';
 import type { Derivative } from '../../src/app/images/ports.js';
-import { packedRoot } from '../../src/app/images/root-job.js';
 import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 import type { Store } from '../../src/app/store/ports.js';
-import { setId } from '../../src/domain/boot-set.js';
+import { sourcesKey } from '../../src/domain/boot-set.js';
 import { adapters } from './support/databases.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { facts, someTime } from './support/records.js';
@@ -35,7 +34,7 @@ const derive = (store: Store, image: string, change: Pick<Derivative, 'kind' | '
     await tx.images.saveDerivative({ image, blob, size: 9, recipe: '1', createdAt: someTime, ...change });
   });
 const sourcesOf = async (store: Store, image: string) =>
-  store.read(async (tx) => setSourcesOf(await tx.images.derivatives(image), await packedRoot(tx, image)));
+  store.read(async (tx) => setSourcesOf(await tx.images.derivatives(image)));
 const jobsOf = async (store: Store) =>
   (await store.read((tx) => tx.jobs.list({}, { limit: 10 }))).items.map(({ kind }) => kind);
 
@@ -57,7 +56,12 @@ describe.each(adapters())('root mode sd on $name', ({ create }) => {
     const image = await makeImage(store, { facts: facts({ rootModes }) });
     await makeFleet(store, tenant, 2);
     const provisioning = createProvisioning({ store, clock: systemClock, prepare, defaultTenant: tenant });
-    return { store, tenant, image, provision: (wanted: Provision) => provisioning.provision(who(tenant), wanted) };
+    return {
+      ...{ store, tenant, image },
+      provision: (wanted: Provision) => provisioning.provision(who(tenant), wanted),
+      reimage: (ref: string, wanted: Record<string, unknown>) =>
+        provisioning.reimage(who(tenant), ref, Reimage.parse(wanted)),
+    };
   };
 
   it('is refused for an image that cannot, with those it can', async () => {
@@ -67,6 +71,20 @@ describe.each(adapters())('root mode sd on $name', ({ create }) => {
       remedy: 'Use one of its root modes: ram.',
       errors: [{ field: 'rootMode' }],
     });
+  });
+
+  it('is what a board keeps with another image, unless another mode is named', async () => {
+    const { provision, reimage, image } = await open();
+    const { name } = valueOf(await provision(wish()));
+    const next = { image: image.id };
+    const modeOf = (result: Result<Device>) => valueOf(result).assignment?.rootMode;
+    expect(modeOf(await reimage(name, next))).toBe('sd');
+    expect(await reimage(name, { ...next, kernelParameters: 'quiet' })).toMatchObject({
+      code: 'request.invalid',
+      detail: expect.stringContaining('The device has root mode sd') as string,
+      errors: [{ field: 'kernelParameters' }],
+    });
+    expect(modeOf(await reimage(name, { ...next, rootMode: 'ram', kernelParameters: 'quiet' }))).toBe('ram');
   });
 
   it('waits for root and boot files with one job for all, and not for the root alone', async () => {
@@ -91,8 +109,8 @@ describe.each(adapters())('root mode sd on $name', ({ create }) => {
     await derive(store, image.id, { kind: 'card-initramfs', variant: 'arm64' });
     const sources = await sourcesOf(store, image.id);
     expect(sources?.initramfs.map(({ kind }) => kind)).toEqual(['common', 'card']);
-    const id = setId(sources!);
-    await derive(store, image.id, { kind: 'boot-set', variant: '', recipe: id });
+    const id = 'f'.repeat(64);
+    await derive(store, image.id, { kind: 'boot-set', variant: '', recipe: `${sourcesKey(sources!)} ${id}` });
     expect((await store.read((tx) => bootSetOf(tx, image.id)))?.id).toBe(id);
     expect(valueOf(await provision(wish())).state).toBe('in-use');
     expect(await jobsOf(store)).toEqual([]);

@@ -1,4 +1,13 @@
-import type { Device, DeviceState, HealthStatus, Identity, IdentityKind, Model, Page, Reimage } from '@drover/contract';
+import type {
+  AssignmentTarget,
+  Device,
+  DeviceState,
+  HealthStatus,
+  Identity,
+  IdentityKind,
+  Model,
+  Page,
+} from '@drover/contract';
 import type { HeardBeat } from '../../domain/device-health.js';
 import type { ImageRecord } from '../images/ports.js';
 import type { Transaction } from '../store/ports.js';
@@ -92,7 +101,7 @@ export interface Prepare {
   end(tx: Transaction, device: string): Promise<void>;
 }
 
-export type Wanted = Pick<Reimage, 'rootMode' | 'diskSize'>;
+export type Wanted = Pick<AssignmentTarget, 'rootMode' | 'diskSize'>;
 
 export interface Prepared {
   /** The job that makes what is missing; null: nothing is. */

@@ -1,4 +1,5 @@
 import {
+  AssignmentTarget,
   parseSelector,
   refusal,
   success,
@@ -57,12 +58,14 @@ export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
   },
   reimage: async (who, ref, wanted, etag, also) =>
     change(deps, who, also, async (tx) => {
-      const image = await findRunnable(tx, who, wanted);
-      if (!image.ok) return image;
       const device = await findFor(tx, who, ref, 'reimage', etag);
       if (!device.ok) return device;
+      const target = targetOf(wanted, device.value);
+      if (!target.ok) return target;
+      const image = await findRunnable(tx, who, target.value);
+      if (!image.ok) return image;
       const unfit = refuseDevice(runnable(image.value), device.value);
-      return unfit ?? success(await assign(deps, tx, who, device.value, image.value, wanted));
+      return unfit ?? success(await assign(deps, tx, who, device.value, image.value, target.value));
     }),
   release: async (who, ref, etag, also) =>
     change(deps, who, also, async (tx) => {
@@ -103,7 +106,24 @@ const runnable = (image: ImageRecord): Runnable => ({
   facts: image.facts,
 });
 
-const findRunnable = async (tx: Transaction, who: Principal, wanted: Reimage): Promise<Result<ImageRecord>> => {
+/** What another image means for this device: it keeps its root mode unless another is named. */
+const targetOf = (wanted: Reimage, { assignment }: DeviceRecord): Result<AssignmentTarget> => {
+  const rootMode = wanted.rootMode ?? assignment?.rootMode ?? 'ram';
+  const target = AssignmentTarget.safeParse({ ...wanted, rootMode });
+  if (target.success) return success(target.data);
+  const errors = target.error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
+  const said = errors.map(({ field, message }) => `${field} ${message}`).join('; ');
+  return refusal('request.invalid', `The device has root mode ${rootMode}: ${said}.`, {
+    remedy: 'Leave it out, or name another root mode.',
+    errors,
+  });
+};
+
+const findRunnable = async (
+  tx: Transaction,
+  who: Principal,
+  wanted: AssignmentTarget,
+): Promise<Result<ImageRecord>> => {
   const image = await findImage(tx, who.tenant, wanted.image);
   if (!image.ok) return image;
   return refuseImage(runnable(image.value), wanted.rootMode) ?? image;
@@ -164,7 +184,7 @@ const assign = async (
   who: Principal,
   device: DeviceRecord,
   image: ImageRecord,
-  wanted: Reimage,
+  wanted: AssignmentTarget,
 ): Promise<DeviceRecord> => {
   const at = moment(deps);
   const generation = device.generation + 1;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { refusal, success, type Result, type RootMode } from '@drover/contract';
-import { bootSetFiles, setId, sumsFile, type SetSources } from '../../domain/boot-set.js';
+import { bootSetFiles, setId, sourcesKey, sumsFile, type FileSum, type SetSources } from '../../domain/boot-set.js';
 import type { CardFile } from '../../domain/card-files.js';
-import type { BlobInfo } from '../blobs/ports.js';
+import type { BlobInfo, BlobStore } from '../blobs/ports.js';
 import type { TreeLoader } from '../boot/plane/trees.js';
 import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Store, Transaction } from '../store/ports.js';
@@ -22,22 +22,27 @@ export interface BootSet {
 /** Root modes that wait for a set. */
 const setWaiters: readonly RootMode[] = ['sd'];
 
+/** Of the row of a set: what it was made from, and which set it is. */
+const recipeOf = (sources: SetSources, id: string): string => `${sourcesKey(sources)} ${id}`;
+const idOf = ({ recipe }: Derivative): string => recipe.split(' ').at(-1) ?? '';
+
 const info = ({ blob, size }: Derivative): BlobInfo => ({ digest: blob, size });
 
-/** The set that fits the root, the initramfs and the boot tree as they are now. */
+/** The set that fits the initramfs and the boot tree as they are now, where the root is packed. */
 export async function bootSetOf(tx: Transaction, image: string): Promise<BootSet | undefined> {
   const [derivatives, root] = [await tx.images.derivatives(image), await packedRoot(tx, image)];
-  const sources = setSourcesOf(derivatives, root);
+  const sources = setSourcesOf(derivatives);
   const set = derivatives.find(({ kind }) => kind === 'boot-set');
-  if (sources === undefined || root === undefined || set?.recipe !== setId(sources)) return undefined;
-  return { id: set.recipe, archive: info(set), root: info(root) };
+  if (sources === undefined || root === undefined || set?.recipe.split(' ')[0] !== sourcesKey(sources))
+    return undefined;
+  return { id: idOf(set), archive: info(set), root: info(root) };
 }
 
 /** That set, or while it is made anew the one there was, which boots the same root as well. */
 export async function usableBootSet(tx: Transaction, image: string): Promise<BootSet | undefined> {
   const [derivatives, root] = [await tx.images.derivatives(image), await packedRoot(tx, image)];
   const set = derivatives.find(({ kind }) => kind === 'boot-set');
-  return set === undefined || root === undefined ? undefined : { id: set.recipe, archive: info(set), root: info(root) };
+  return set === undefined || root === undefined ? undefined : { id: idOf(set), archive: info(set), root: info(root) };
 }
 
 /** `ready`, or the job that is making it, as {@link ensureRoot}. */
@@ -66,14 +71,14 @@ export function createBootSetJob(deps: BootSetDeps): JobHandler {
   const run = async (context: JobContext): Promise<Result<Record<string, unknown>>> => {
     const image = await findImported(deps.store, context);
     if (image === undefined) return deleted;
-    const root = await makeRoot(deps, context, image);
+    await makeRoot(deps, context, image);
     await makeCardParts(deps, context, image.id);
-    const sources = setSourcesOf(await deps.store.read((tx) => tx.images.derivatives(image.id)), root);
+    const sources = setSourcesOf(await deps.store.read((tx) => tx.images.derivatives(image.id)));
     if (sources === undefined) return refusal('image.not-ready', 'The boot files of the image are not ready.');
     const made = await makeArchive(deps, context, sources);
     if (!made.ok) return made;
-    const done = await save(deps, image.id, sources, made.value);
-    return done ? success({ image: image.id, ...made.value, id: setId(sources) }) : deleted;
+    const done = await save(deps, image.id, recipeOf(sources, made.value.id), made.value);
+    return done ? success({ image: image.id, ...made.value }) : deleted;
   };
   const unwind: JobHandler['unwind'] = async (tx, { input }, { state, reason }) => {
     const id = String(input['image']);
@@ -108,32 +113,49 @@ async function makeArchive(
   { blobs, trees }: BootSetDeps,
   context: JobContext,
   sources: SetSources,
-): Promise<Result<BlobInfo>> {
-  const set = bootSetFiles(await trees.load(sources.tree), sources);
-  if (!set.ok)
-    return refusal('image.unfit', `The image cannot be kept by a self-updating card: ${set.reason}.`, {
-      remedy: 'Use another root mode for it, or change its config.txt.',
-    });
-  const sums: { path: string; sha256: string }[] = [];
-  for (const [done, { path, source }] of set.files.entries()) {
+): Promise<Result<BlobInfo & { id: string }>> {
+  const tree = await trees.load(sources.tree);
+  const unnamed = bootSetFiles(tree, sources);
+  if (!unnamed.ok) return unfit(unnamed.reason);
+  const sums = await sumsOf(blobs, context, unnamed.files);
+  const id = setId(sums);
+  const named = bootSetFiles(tree, sources, id);
+  if (!named.ok) return unfit(named.reason);
+  // Which set it is stands in what was rendered for it, and in nothing that is long.
+  const rendered = await sumsOf(blobs, context, named.files.filter(isRendered));
+  const renamed = new Map([...sums, ...rendered].map(({ path, sha256 }) => [path, sha256]));
+  const files: CardFile[] = [...named.files, sumsFile([...renamed].map(([path, sha256]) => ({ path, sha256 })))];
+  // No time of its own: the same files are the same archive.
+  const archive = await blobs.put(cardArchive(blobs, files, 0), { signal: context.signal });
+  return success({ ...archive, id });
+}
+
+const unfit = (reason: string) =>
+  refusal('image.unfit', `The image cannot be kept by a self-updating card: ${reason}.`, {
+    remedy: 'Use another root mode for it, or change its config.txt.',
+  });
+
+const isRendered = ({ source }: CardFile): boolean => source.segments.every((segment) => 'inline' in segment);
+
+async function sumsOf(blobs: BlobStore, context: JobContext, files: readonly CardFile[]): Promise<FileSum[]> {
+  const sums: FileSum[] = [];
+  for (const [done, { path, source }] of files.entries()) {
     context.signal.throwIfAborted();
-    context.progress({ step: 'hash', done, total: set.files.length, unit: 'files' });
+    context.progress({ step: 'hash', done, total: files.length, unit: 'files' });
     const hash = createHash('sha256');
     for await (const piece of bytesOfFile(blobs, source)) hash.update(piece);
     sums.push({ path, sha256: hash.digest('hex') });
   }
-  const files: CardFile[] = [...set.files, sumsFile(sums)];
-  // No time of its own: the same files are the same archive.
-  return success(await blobs.put(cardArchive(blobs, files, 0), { signal: context.signal }));
+  return sums;
 }
 
 /** False when the image was deleted meanwhile. A source that changed meanwhile makes the set another one's, which the next who needs it finds out. */
-const save = (deps: BootSetDeps, image: string, sources: SetSources, { digest, size }: BlobInfo): Promise<boolean> =>
+const save = (deps: BootSetDeps, image: string, recipe: string, { digest, size }: BlobInfo): Promise<boolean> =>
   deps.store.transaction(async (tx) => {
     if ((await tx.images.get(image)) === undefined) return false;
     const createdAt = new Date(deps.clock.now()).toISOString();
     await tx.blobs.record({ digest, size }, createdAt);
-    const made = { image, kind: 'boot-set', variant: '', blob: digest, size, recipe: setId(sources) } as const;
+    const made = { image, kind: 'boot-set', variant: '', blob: digest, size, recipe } as const;
     await tx.images.saveDerivative({ ...made, createdAt });
     await deps.markReady(tx, image, setWaiters);
     return true;

@@ -51,12 +51,12 @@ function cardPartOf({ kind, variant, blob, size }: Derivative): InitramfsPart | 
 }
 
 /** What a set of boot files is made from; undefined while anything of it is being made. */
-export function setSourcesOf(derivatives: readonly Derivative[], root: Derivative | undefined): SetSources | undefined {
+export function setSourcesOf(derivatives: readonly Derivative[]): SetSources | undefined {
   const files = bootFilesOf(derivatives);
-  if (files === undefined || root === undefined) return undefined;
+  if (files === undefined) return undefined;
   const ours = derivatives.map(cardPartOf).filter((part) => part !== undefined);
   const architectures = files.initramfs.filter(({ kind }) => kind === 'common').map(({ architecture }) => architecture);
   const cards = architectures.map((each) => ours.find(({ architecture }) => architecture === each));
   if (!cards.every((part) => part !== undefined)) return undefined;
-  return { tree: files.tree, initramfs: [...files.initramfs, ...files.wifi, ...cards], root: root.blob };
+  return { tree: files.tree, initramfs: [...files.initramfs, ...files.wifi, ...cards] };
 }
