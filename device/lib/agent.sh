@@ -41,12 +41,9 @@ agent_open() {
   patience=60
 }
 
-# agent_run: heartbeats beside it, which end with it.
+# agent_run: heartbeats beside it.
 agent_run() {
   beat_run &
-  agent_beats=$!
-  trap 'kill "$agent_beats" 2>/dev/null' EXIT
-  trap 'exit 143' TERM
   agent_update_at=0
   while [ -e "$state" ]; do
     if agent_open; then

@@ -6,14 +6,14 @@ beat_every=300
 # No more than the server takes (the contract's BeatForm).
 beat_most_checks=16
 
-# beat_run: for as long as the system runs. A process of its own with a folder of its own: what is asked here is not mixed up with an update that goes on
+# beat_run: for as long as the system and the agent ($$) run. A process of its own with a folder of its own: what is asked here is not mixed up with an update that goes on
 # for hours, or waits for its window.
 beat_run() {
   run=$run/beat
   (umask 077 && mkdir -p "$run")
   : >>"$run/queue"
   : >>"$run/log"
-  while [ -e "$state" ]; do
+  while [ -e "$state" ] && kill -0 "$$"; do
     beat_wait=60
     if agent_open; then
       health_check

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BeatForm } from '@drover/contract';
@@ -131,6 +131,20 @@ describe('a board that runs from its card', () => {
     expect(beats()).toHaveLength(2);
     await server.close();
     expect(await turns(2)).toHaveLength(2);
+  });
+
+  test('does so as the agent runs, beside its updates', async () => {
+    // The agent is where it is on a board: with programs in bin, and a state of its own.
+    await symlink(at('applets'), at('device/bin'));
+    await cp(join(board.run, 'state'), at('device/state'));
+    await mkdir(at('device/agent'));
+    await chmod(at('device/agent'), 0o777);
+    // As systemd ends it: with all that it started.
+    const ended = board.sh(`setsid sh "$lib/agent" run >/dev/null 2>&1 </dev/null & agent=$!
+      until [ -e "$lib/../agent/beat/http.head" ]; do sleep 1; done
+      sleep 1; kill -- "-$agent"; wait "$agent"; echo "ended with $?"`);
+    expect((await ended).stdout).toBe('ended with 143\n');
+    expect(beats()).toMatchObject([{ health: 'ok', root }]);
   });
 
   test('waits until the server knows of its boot', async () => {

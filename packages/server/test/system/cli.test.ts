@@ -40,6 +40,8 @@ describe('every command gives JSON', () => {
     expect(await json('device', 'rename', 'vm-1', 'vm-2')).toMatchObject({ name: 'vm-2' });
     expect(await json('device', 'show', '52:54:00:12:34:56')).toMatchObject({ name: 'vm-2' });
     expect(await json<object[]>('device', 'list', '--label', 'rack=b')).toHaveLength(1);
+    expect(await json<object[]>('device', 'list', '--health', 'silent')).toHaveLength(0);
+    expect(await json<object[]>('device', 'list', '--health', 'unknown')).toHaveLength(1);
     expect(await json('device', 'delete', 'vm-2')).toEqual({ deleted: 'vm-2' });
     const board = await seeBoard('91cdf03d');
     expect(await json<object[]>('device', 'list', '--state', 'discovered')).toHaveLength(1);
@@ -103,6 +105,7 @@ describe('mistakes', () => {
     ['its remedy', ['device', 'show', 'nobody'], 3, 'See `drover device list`'],
     ['a field', ['device', 'create', '--mac', 'xyz'], 2, 'mac is not a MAC like dc:a6:32:01:36:c2.\n'],
     ['no value of a list', ['device', 'list', '--state', 'x'], 2, 'Write one of: discovered, available'],
+    ['no health', ['device', 'list', '--health', 'x'], 2, 'Write one of: healthy, failing, silent, unknown'],
     ['no right', ['device', 'list', '--key', 'drv_wrong'], 5, 'The API key is not known'],
     ['no command', ['devise', 'list'], 2, "unknown command 'devise'"],
     ['no option', ['device', 'list', '--sate', 'x'], 2, "unknown option '--sate'"],
