@@ -72,7 +72,9 @@ test.each(ways ?? (['yes'] as const))(
     const next = `next:${tryboot}`;
     await lab.image(next, { root: { '/etc/drover-version': 'two\n' }, config: `# the second version ${tryboot}\n` });
     await lab.reimage(name, next);
-    const deltas = async () => (await lab.drover.client.call('listJobs', { query: { kind: 'image.delta' } })).items;
+    const { id: subject } = await lab.drover.client.call('getImage', { params: { ref: next } });
+    const deltas = async () =>
+      (await lab.drover.client.call('listJobs', { query: { kind: 'image.delta', subject } })).items;
     await expect.poll(deltas, { timeout: 120_000 }).toMatchObject([{ state: 'succeeded', result: { worth: true } }]);
     const starts = board.starts.length;
     const log = await board.record();
