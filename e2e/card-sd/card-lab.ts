@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
 import type { Device, TimelineEntry } from '@drover/contract';
 import { startFastLab, type FastLab } from '../drover/fast-lab.js';
 import { run } from '../inputs/run.js';
@@ -85,13 +84,13 @@ export async function startCardLab(id: string): Promise<CardLab> {
         await sleep(500);
       }
     },
-    kept: (session) =>
-      expect
-        .poll(async () => (await reports(session)).some((step) => /^trial ok \w+ is kept$/.test(step)), {
-          timeout: 120_000,
-          interval: 500,
-        })
-        .toBe(true),
+    async kept(session) {
+      const until = Date.now() + 120_000;
+      while (!(await reports(session)).some((step) => /^trial ok \w+ is kept$/.test(step))) {
+        if (Date.now() > until) throw new Error(`${session} was not kept: ${(await reports(session)).join('; ')}`);
+        await sleep(500);
+      }
+    },
     async image(ref, changes) {
       const [name = '', version = ''] = ref.split(':');
       await drover.importImage(await changedImage(lab.dir, changes), name, version);

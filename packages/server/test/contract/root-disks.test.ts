@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Device, Disk, Reimage } from '@drover/contract';
+import type { AssignmentTarget, Device, Disk } from '@drover/contract';
 import { adapters } from './support/databases.js';
 import { imageDigest, imageSize, openDiskWorld, type DiskWorld } from './support/disk-world.js';
 import { makeFleet, who } from './support/fleet.js';
@@ -18,7 +18,7 @@ afterEach(async () => {
   await Promise.all(worlds.splice(0).map((world) => world.close()));
 });
 
-const wish = (change: Partial<Reimage> = {}): Reimage => ({
+const wish = (change: Partial<AssignmentTarget> = {}): AssignmentTarget => ({
   ...{ image: 'os:1', rootMode: 'nbd', kernelParameters: '' },
   ...change,
 });
@@ -45,7 +45,7 @@ describe.each(adapters())('disks that boards run from, with $name', ({ create })
     (await disks.list(admin, { limit: 100 })).items;
   const becomes = (world: DiskWorld, device: Device, state: Device['state']) =>
     expect.poll(async () => (await deviceIn(world, device)).state).toBe(state);
-  const running = async (change: Partial<Reimage> = {}): Promise<{ world: DiskWorld; device: Device }> => {
+  const running = async (change: Partial<AssignmentTarget> = {}): Promise<{ world: DiskWorld; device: Device }> => {
     const world = await open();
     await world.startControl();
     await world.startBoot();
