@@ -60,7 +60,9 @@ export async function damageKept(card: string, file: string): Promise<void> {
 
 /** Writes what a board remembers with other values, whole: as a board writes it that had them. */
 export async function rewriteRecords(card: string, change: (lines: string) => string): Promise<void> {
-  for (const file of ['/record.0', '/record.1']) {
+  // One of both after the first boot.
+  const files = (await keptFiles(card, '/')).filter((name) => name.startsWith('record.'));
+  for (const file of files.map((name) => `/${name}`)) {
     const kept = (await keptBytes(card, file)).toString().replaceAll('\0', '');
     const lines = change(kept.replace(/^sum=.*\n/m, ''));
     const digest = createHash('sha256').update(lines).digest('hex');
