@@ -154,8 +154,8 @@ window_minutes() {
 # agent_update_begin: what was fetched is put in place and started, in the window that is allowed.
 agent_update_begin() {
   agent_window=$(setting updateWindow '')
+  in_window "$(date +%H:%M)" "$agent_window" || report update info "waiting for the window $agent_window"
   until in_window "$(date +%H:%M)" "$agent_window"; do
-    report update info "waiting for the window $agent_window"
     sleep $((30 + $(random_below 30)))
   done
   if ! agent_drain; then

@@ -33,6 +33,7 @@ offline_begin() {
   report "$step" info "going on without the server: $offline_why"
   say "no server ($offline_why): starting from the card"
   signed_read "$card_data/answer" || fail "$offline_why, and what the card keeps has no usable $signed_wrong"
+  offline_clock
   offline_boot=yes
   mode=sd
   reporting=''
@@ -40,6 +41,13 @@ offline_begin() {
   credential=''
   interface=${interface-}
   mac=${mac-}
+}
+
+# offline_clock: no earlier than a time the server has signed.
+offline_clock() {
+  offline_past=$(remembered time)
+  is_number "$offline_past" || return 0
+  if [ "$(date +%s)" -lt "$offline_past" ]; then set_clock "$offline_past"; fi
 }
 
 # offline_identity: who the board was the last time.

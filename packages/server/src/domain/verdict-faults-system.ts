@@ -1,3 +1,4 @@
+import type { TimelineEntry } from '@drover/contract';
 import { broken, entries, failedReport, lastReport, said } from './verdict-traces.js';
 import type { Fault } from './verdict.js';
 
@@ -6,6 +7,12 @@ import type { Fault } from './verdict.js';
 const memory = /No space left on device|ENOSPC|Out of memory|oom-kill|Cannot allocate memory/;
 const panicOfInitramfs =
   /Initramfs unpacking failed|junk (within|at the end of) compressed archive|rootfs image is not initramfs|unable to mount root fs/i;
+
+/** A card that took new boot files says so as its last word, and starts them. */
+const restartsAsMeant = (timeline: readonly TimelineEntry[]): boolean => {
+  const last = lastReport(timeline);
+  return last?.step === 'update' && last.state === 'ok';
+};
 
 export const systemFaults: readonly Fault[] = [
   {
@@ -117,7 +124,7 @@ export const systemFaults: readonly Fault[] = [
     id: 'silent-initramfs',
     number: null,
     test: ({ session, timeline }) =>
-      session.stage === 'initramfs'
+      session.stage === 'initramfs' && !(session.outcome === 'superseded' && restartsAsMeant(timeline))
         ? `The board fell silent in the initramfs; its last word was step ${lastReport(timeline)?.step ?? 'start'}.`
         : undefined,
     remedy: 'Look at the console of the board; power and network are the usual causes.',

@@ -259,6 +259,13 @@ describe('verdicts, by the trace in the catalogue of faults', () => {
     expect(verdict([...tries(1, 'ee'), kernel, entry.request(), entry.report('up', 'ok')])).toBeNull();
   });
 
+  it('says nothing of a boot that ended in a restart into new boot files, and of one that never came back it does', () => {
+    const timeline = [kernel, entry.exchange('granted'), entry.report('update', 'ok')];
+    const session = { stage: 'initramfs' } as const;
+    expect(verdict(timeline, { ...session, outcome: 'superseded' })).toBeNull();
+    expect(verdict(timeline, { ...session, outcome: 'lost' })?.fault).toBe('silent-initramfs');
+  });
+
   it('warns of under-voltage though the board came up', () => {
     expect(
       verdict([kernel, entry.log('kernel', 'Under-voltage detected! (0x00050005)'), entry.report('up', 'ok')])?.fault,

@@ -315,3 +315,13 @@ describe('the cache', () => {
     );
   });
 });
+
+describe('a start without the server', () => {
+  const offline = (time: string): Promise<string> =>
+    said(`. "$lib/offline.sh"; records_open; remember time=${time}; offline_clock`);
+
+  test('is at no time before one that the server signed', async () => {
+    expect(await offline('4102444800')).toBe('clock 4102444800');
+    for (const time of ['1000000000', '', 'soon']) expect(await offline(time)).toBe('');
+  });
+});
