@@ -100,7 +100,8 @@ export async function createBoardShell(): Promise<BoardShell> {
       return runBusybox(['sh', '-uc', `${prelude}${sourced}${script}`], { PATH: path, ...env });
     },
     exec: (program, args, env = {}) => runBusybox(['sh', program, ...args], { PATH: path, ...env }),
-    dispose: () => rm(dir, { recursive: true, force: true }),
+    // What a script left running may still write there.
+    dispose: () => rm(dir, { recursive: true, force: true, maxRetries: 10 }),
   };
 }
 
