@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { factor } from '../packages/server/test/interop/moments.js';
 import type { CardBoard } from './card-sd/card-board.js';
 import { startCardLab, type CardLab } from './card-sd/card-lab.js';
-import { damaged, damageKept, keptBytes, keptFiles, replaceOnBoot, rewriteRecords } from './card-sd/damage.js';
+import { damaged, damageKept, keptBytes, keptFiles, replaceOnBoot, rewriteRecords, settle } from './card-sd/damage.js';
 
 // One card, damaged in one place after the other while its board is off. Each start ends in a system that is up, and the server is told what
 // was wrong. The gate damages several places at once, the soak each by itself as well.
@@ -128,10 +128,12 @@ const blobs = (): string[] => {
 };
 
 async function endure({ make, tells, after }: Fault): Promise<void> {
+  await settle(board.card);
   await make();
   const reports = await start();
   if (tells.some((each) => each.source.startsWith('^trial'))) await lab.kept(last);
   await board.off();
+  await settle(board.card);
   const told = await lab.reports(last);
   for (const each of tells)
     expect(

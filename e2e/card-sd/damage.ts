@@ -27,6 +27,11 @@ const debugfs = (card: string, offset: number, request: string): string =>
     stdio: ['ignore', 'pipe', 'ignore'],
   }).toString();
 
+/** Replays the journal of what the board keeps: its power went, and debugfs reads past one. */
+export async function settle(card: string): Promise<void> {
+  await run(['debugfs', '-w', '-R', 'journal_run', `${card}?offset=${await startOf(card, 'data')}`]);
+}
+
 /** Names in a folder of what the board keeps. */
 export async function keptFiles(card: string, folder: string): Promise<string[]> {
   const listed = debugfs(card, await startOf(card, 'data'), `ls -p ${folder}`);
@@ -60,7 +65,6 @@ export async function damageKept(card: string, file: string): Promise<void> {
 
 /** Writes what a board remembers with other values, whole: as a board writes it that had them. */
 export async function rewriteRecords(card: string, change: (lines: string) => string): Promise<void> {
-  // One of both after the first boot.
   const files = (await keptFiles(card, '/')).filter((name) => name.startsWith('record.'));
   for (const file of files.map((name) => `/${name}`)) {
     const kept = (await keptBytes(card, file)).toString().replaceAll('\0', '');
