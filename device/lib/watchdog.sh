@@ -5,6 +5,7 @@
 # watchdog_start: 15 seconds are the most that a Pi's watchdog can wait (bcm2835_wdt).
 watchdog_start() {
   [ -c /dev/watchdog ] || return 0
+  [ "$(kernel_parameter drover.watchdog)" != no ] || return 0
   watchdog -F -t 4 -T 15 /dev/watchdog >/dev/null 2>&1 &
   watchdog_pid=$!
 }
