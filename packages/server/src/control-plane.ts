@@ -171,6 +171,7 @@ const startParts = async (
   );
   await begin('tracks of cards', configs.tracks);
   await begin('boot sessions', boot.sweeper);
+  await begin('silent boards', boot.silence);
   await begin('backend', createBackendServer({ backend: boot.backend, path: backendSocket(settings.dataDir), log }));
   const refresh = { store, initramfs: work.initramfs, enqueue };
   await refreshInitramfs(refresh)

@@ -15,6 +15,7 @@ const device = (health: Partial<Device['health']>): Device => ({
   ...{ createdAt: told, updatedAt: told, etag: '"1"' },
   health: {
     ...{ status: 'unknown', checks: [], reportedAt: null, uptimeSeconds: null, image: null, root: null, offline: null },
+    fellBack: false,
     ...health,
   },
 });
@@ -40,6 +41,18 @@ describe('the health of a device', () => {
       'health\tsilent, told 2 min ago',
       'runs\tbase:2',
     ]);
+  });
+
+  it('says what a board went back to', () => {
+    const text = deviceText(io, {
+      ...device({ status: 'healthy', reportedAt: told, image: 'base:1', fellBack: true }),
+      assignment: {
+        ...{ image: 'img_1', imageName: 'base:2', rootMode: 'sd', disk: null, kernelParameters: '' },
+        ...{ generation: 2, assignedAt: told },
+      },
+      upGeneration: 2,
+    });
+    expect(text).toContain('condition\tfell back to base:1\n');
   });
 
   it('is left out where nothing was told', () => {

@@ -13,10 +13,11 @@ const labelsText = (labels: Readonly<Record<string, string>>): string =>
 
 const identityText = ({ mac, serial, bootPrefix }: Device): string => serial ?? bootPrefix ?? mac ?? '';
 
-/** `up` when the board runs what it was assigned; what it waits for otherwise. */
-const conditionText = ({ assignment, upGeneration, stateReason }: Device): string => {
+/** `up` when the board runs what it was assigned; what it waits for, or runs instead, otherwise. */
+const conditionText = ({ assignment, upGeneration, stateReason, health }: Device): string => {
   if (stateReason !== null) return stateReason;
   if (assignment === null) return '';
+  if (health.fellBack) return `fell back to ${health.image}`;
   return upGeneration === assignment.generation ? 'up' : 'not up yet';
 };
 

@@ -69,6 +69,8 @@ export const DeviceHealth = z.object({
   root: Sha256.nullable(),
   /** True: the board started from its card, without the server. */
   offline: z.boolean().nullable(),
+  /** True: the assigned image did not come up, and the board went back to the one before. */
+  fellBack: z.boolean(),
 });
 export type DeviceHealth = z.infer<typeof DeviceHealth>;
 

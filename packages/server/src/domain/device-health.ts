@@ -17,16 +17,22 @@ export interface HeardBeat extends Beat {
   readonly at: string;
   /** When the board is silent, should nothing else come: fixed when it was heard, as the board was told then how often to come. */
   readonly dueAt: string;
+  /** When it was told that the board is silent; null for one that was heard since. RFC 3339. */
+  readonly silentAt: string | null;
 }
 
 /** Intervals without a heartbeat after which a board is silent. */
 const missedBeats = 3;
 
+export const silenceMs = (everySeconds: number): number => missedBeats * everySeconds * 1000;
+
 export const dueAfter = (at: number, everySeconds: number): string =>
-  new Date(at + missedBeats * everySeconds * 1000).toISOString();
+  new Date(at + silenceMs(everySeconds)).toISOString();
 
 interface Beating {
-  readonly assignment: Pick<Assignment, 'rootMode'> | null;
+  readonly assignment: Pick<Assignment, 'rootMode' | 'imageName' | 'generation'> | null;
+  /** Of the last boot that came up. */
+  readonly upGeneration: number | null;
   readonly beat: HeardBeat | null;
 }
 
@@ -37,8 +43,15 @@ const beatOf = ({ assignment, beat }: Beating): HeardBeat | null => (assignment?
 export const healthStatus = (device: Beating, at: string): HealthStatus => {
   const beat = beatOf(device);
   if (beat === null) return 'unknown';
-  if (beat.dueAt < at) return 'silent';
+  if (beat.silentAt !== null || beat.dueAt < at) return 'silent';
   return beat.health === 'ok' ? 'healthy' : 'failing';
+};
+
+/** Whether the board came up with the last good image, as the one it was told to run did not. Before it has been told of that one it runs another rightly. */
+export const fellBack = (device: Beating): boolean => {
+  const image = beatOf(device)?.image ?? null;
+  const { assignment, upGeneration } = device;
+  return image !== null && upGeneration === assignment?.generation && image !== assignment.imageName;
 };
 
 export const healthOf = (device: Beating, at: string): DeviceHealth => {
@@ -51,5 +64,6 @@ export const healthOf = (device: Beating, at: string): DeviceHealth => {
     image: beat?.image ?? null,
     root: beat?.root ?? null,
     offline: beat?.offline ?? null,
+    fellBack: fellBack(device),
   };
 };

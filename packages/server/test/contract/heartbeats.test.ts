@@ -3,13 +3,14 @@ import type { Assignment, DomainEvent } from '@drover/contract';
 import type { Beat } from '../../src/domain/device-health.js';
 import { createDevices } from '../../src/app/devices/devices.js';
 import { createRecordBeats } from '../../src/app/boot/record-beats.js';
+import { createSilenceWatch } from '../../src/app/boot/silence.js';
 import { createRecordTelemetry } from '../../src/app/boot/record-telemetry.js';
 import type { SessionRecord, Telemetry } from '../../src/app/boot/ports.js';
 import type { DeviceRecord } from '../../src/app/devices/ports.js';
 import type { Store } from '../../src/app/store/ports.js';
 import { adapters } from './support/databases.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
-import { createTestClock, iso } from './support/world.js';
+import { createTestClock, createTestLog, iso } from './support/world.js';
 
 const everySeconds = 300;
 const minute = 60_000;
@@ -93,7 +94,7 @@ describe.each(adapters())('heartbeats on $name', ({ create }) => {
     const { clock, board, session, send, health } = await world();
     expect((await health()).health).toEqual({
       ...{ status: 'unknown', checks: [], reportedAt: null, uptimeSeconds: null },
-      ...{ image: null, root: null, offline: null },
+      ...{ image: null, root: null, offline: null, fellBack: false },
     });
     const before = (await health()).etag;
     const id = await session(board);
@@ -101,7 +102,7 @@ describe.each(adapters())('heartbeats on $name', ({ create }) => {
     const shown = await health();
     expect(shown.health).toEqual({
       ...{ status: 'failing', checks: ['disk', 'player'], reportedAt: iso(clock.now()), uptimeSeconds: 90 },
-      ...{ image: 'debian:12', root: 'a'.repeat(64), offline: true },
+      ...{ image: 'debian:12', root: 'a'.repeat(64), offline: true, fellBack: false },
     });
     expect(shown.lastSeenAt).toBe(iso(clock.now()));
     // Telemetry: who changes the device meanwhile is not told that it is another.
@@ -161,6 +162,47 @@ describe.each(adapters())('heartbeats on $name', ({ create }) => {
     clock.advance(1);
     expect(await all()).toEqual([[], [], [a!.name, b!.name].sort(), [c!.name]]);
     expect((await health(b)).health).toMatchObject({ status: 'silent', checks: ['disk', 'player'] });
+  });
+
+  it('that stop are told of once, and again when they stop again', async () => {
+    const { clock, store, fleet, session, send, events, listed, health } = await world();
+    const [a, b] = fleet;
+    const silence = createSilenceWatch({ store, clock, log: createTestLog(), everySeconds });
+    const ids = [await session(a!), await session(b!)];
+    await send(ids[0]!, well);
+    clock.advance(minute);
+    await send(ids[1]!, ill);
+    clock.advance(14 * minute);
+    expect(await silence.watch()).toBe(0);
+    clock.advance(1);
+    expect(await silence.watch()).toBe(1);
+    expect(await silence.watch()).toBe(0);
+    const of = async () => (await events()).filter(({ subject }) => subject === a!.id);
+    expect((await of())[0]).toMatchObject({ subject: a!.id, data: { was: 'healthy', health: 'silent', session: ids[0] } });
+    // Sent in time, and long on its way: it is heard again all the same.
+    await send(ids[0]!, well, clock.now() - minute);
+    expect((await of())[1]).toMatchObject({ subject: a!.id, data: { was: 'silent', health: 'healthy' } });
+    expect((await health(a)).health.status).toBe('healthy');
+    clock.advance(15 * minute);
+    expect(await silence.watch()).toBe(2);
+    expect(await listed('silent')).toEqual([a!.name, b!.name].sort());
+  });
+
+  it('of an image that is not the assigned one say that the board fell back to it', async () => {
+    const { store, board, session, send, health, events, assignment } = await world();
+    const next = { ...assignment, imageName: 'debian:13', generation: 2 };
+    await send(await session(board), well);
+    await store.transaction((tx) => tx.devices.update(board.id, 1, { assignment: next, upGeneration: 1 }));
+    // It has not been told of the new one yet.
+    expect((await health()).health.fellBack).toBe(false);
+    await store.transaction((tx) => tx.devices.update(board.id, 2, { upGeneration: 2 }));
+    const id = await session(board, { generation: 2 });
+    await send(id, { ...well, uptimeSeconds: 30 });
+    await send(id, { ...well, uptimeSeconds: 330 });
+    expect((await health()).health).toMatchObject({ status: 'healthy', image: 'debian:12', fellBack: true });
+    expect((await events()).map(({ data }) => data)).toMatchObject([{ fellBack: true, image: 'debian:12' }]);
+    await send(id, { ...well, image: 'debian:13' });
+    expect((await health()).health).toMatchObject({ image: 'debian:13', fellBack: false });
   });
 
   it('say nothing of a device that is not to run from its card any more', async () => {

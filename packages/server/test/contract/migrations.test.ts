@@ -55,6 +55,7 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
        alter table devices drop column beat_session;
        alter table devices drop column beat_at;
        alter table devices drop column beat_due_at;
+       alter table devices drop column beat_silent_at;
        alter table devices drop column beat_health;
        alter table devices drop column beat_said;
        drop table build_files;

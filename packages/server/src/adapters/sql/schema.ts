@@ -302,6 +302,8 @@ export interface DeviceRow {
   beat_session: string | null;
   beat_at: string | null;
   beat_due_at: string | null;
+  /** When it was told that it is silent; null since it was heard again. */
+  beat_silent_at: string | null;
   beat_health: BeatHealth | null;
   /** The rest of what it said. */
   beat_said: Json | null;

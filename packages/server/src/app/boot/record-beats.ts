@@ -1,5 +1,5 @@
 import { openedAtOf } from '../../domain/boot-credential.js';
-import { dueAfter, healthStatus, type HeardBeat } from '../../domain/device-health.js';
+import { dueAfter, fellBack, healthStatus, type HeardBeat } from '../../domain/device-health.js';
 import { announce } from '../devices/change.js';
 import type { Clock } from '../ports.js';
 import type { Transaction } from '../store/ports.js';
@@ -24,6 +24,7 @@ export const createRecordBeats =
         session,
         at: new Date(heardAt).toISOString(),
         dueAt: dueAfter(heardAt, everySeconds),
+        silentAt: null,
       };
       // Nearly all of them bring no news, and cost this and nothing else.
       if (await tx.devices.renewBeat(heard)) continue;
@@ -40,9 +41,13 @@ async function take(tx: Transaction, beat: HeardBeat): Promise<void> {
   const device = await tx.devices.get(session.device);
   if (device === undefined || isOlder(beat.session, device.beat?.session)) return;
   await tx.devices.saveBeat(device.id, beat);
-  const [was, is] = [healthStatus(device, beat.at), healthStatus({ ...device, beat }, beat.at)];
-  if (was === is || (was === 'unknown' && is === 'healthy')) return;
-  const data = { health: is, was, checks: beat.checks, session: beat.session };
+  const now = { ...device, beat };
+  const [was, is] = [healthStatus(device, beat.at), healthStatus(now, beat.at)];
+  const back = fellBack(now);
+  // Of each boot that did so: what an earlier one said was of an earlier assignment.
+  const backIsNews = back && beat.session !== device.beat?.session;
+  if ((was === is || (was === 'unknown' && is === 'healthy')) && !backIsNews) return;
+  const data = { health: is, was, checks: beat.checks, session: beat.session, image: beat.image, fellBack: back };
   await announce(tx, device, { type: 'device.health', at: beat.at, data });
 }
 

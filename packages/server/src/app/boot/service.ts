@@ -17,6 +17,7 @@ import type { AttachedDisk, BootBackend, TimelineFeed, WireIdentity } from './po
 import { createRecordBeats } from './record-beats.js';
 import { createRecordTelemetry } from './record-telemetry.js';
 import { createSessions, type Sessions } from './sessions.js';
+import { createSilenceWatch, type SilenceWatch } from './silence.js';
 import { createSessionSweeper, type SessionSweeper } from './sweeper.js';
 import { createTimelines } from './timelines.js';
 
@@ -59,6 +60,8 @@ export interface BootService {
   readonly sessions: Sessions;
   /** Also ends the making of host keys, when it stops. */
   readonly sweeper: SessionSweeper;
+  /** Tells of boards that fell silent. */
+  readonly silence: SilenceWatch;
 }
 
 async function attachmentsOf(tx: Transaction, device: string): Promise<AttachedDisk[]> {
@@ -103,6 +106,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
       diskOrders: deps.diskOrders,
     },
     sessions: createSessions({ store, feed }),
+    silence: createSilenceWatch({ store, clock, log, everySeconds: settings.heartbeatSeconds }),
     sweeper: {
       ...sweeper,
       stop: async () => {

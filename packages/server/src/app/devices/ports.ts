@@ -67,6 +67,8 @@ export interface DeviceRepository {
   renewBeat(beat: HeardBeat): Promise<boolean>;
   /** Takes a heartbeat for the last of this device. */
   saveBeat(device: string, beat: HeardBeat): Promise<void>;
+  /** Notes that boards are silent whose next heartbeat was due before that moment (RFC 3339), each once until it is heard again. Returns them as they are then. */
+  markSilent(at: string, limit: number): Promise<DeviceRecord[]>;
   addIdentity(device: string, site: string, identity: Identity): Promise<{ ok: true } | { ok: false; heldBy: string }>;
   /** Takes an identity from the device: what a board no longer shows, or was recorded wrongly. */
   removeIdentity(site: string, identity: Identity): Promise<void>;

@@ -10,6 +10,7 @@ import { builds } from './0008-builds.js';
 import { bootConfigs } from './0010-boot-configs.js';
 import { cardVersions } from './0011-card-versions.js';
 import { heartbeats } from './0012-heartbeats.js';
+import { silence } from './0013-silence.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -23,4 +24,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0010-boot-configs': bootConfigs(traits),
   '0011-card-versions': cardVersions(traits),
   '0012-heartbeats': heartbeats(traits),
+  '0013-silence': silence(traits),
 });

@@ -37,12 +37,16 @@ const toAssignment = (row: DeviceRow): Assignment | null =>
         assignedAt: row.assigned_at,
       };
 
-type BeatColumns = Pick<DeviceRow, 'beat_session' | 'beat_at' | 'beat_due_at' | 'beat_health' | 'beat_said'>;
+type BeatColumns = Pick<
+  DeviceRow,
+  'beat_session' | 'beat_at' | 'beat_due_at' | 'beat_silent_at' | 'beat_health' | 'beat_said'
+>;
 
-export const beatColumns = ({ session, at, dueAt, health, ...said }: HeardBeat): BeatColumns => ({
+export const beatColumns = ({ session, at, dueAt, silentAt, health, ...said }: HeardBeat): BeatColumns => ({
   beat_session: session,
   beat_at: at,
   beat_due_at: dueAt,
+  beat_silent_at: silentAt,
   beat_health: health,
   beat_said: toJson(said),
 });
@@ -51,20 +55,17 @@ const noBeat: BeatColumns = {
   beat_session: null,
   beat_at: null,
   beat_due_at: null,
+  beat_silent_at: null,
   beat_health: null,
   beat_said: null,
 };
 
-const toBeat = ({ beat_session, beat_at, beat_due_at, beat_health, beat_said }: BeatColumns): HeardBeat | null =>
-  beat_session === null || beat_at === null || beat_due_at === null || beat_health === null || beat_said === null
-    ? null
-    : {
-        ...fromJson<Omit<HeardBeat, 'session' | 'at' | 'dueAt' | 'health'>>(beat_said),
-        session: beat_session,
-        at: beat_at,
-        dueAt: beat_due_at,
-        health: beat_health,
-      };
+const toBeat = (columns: BeatColumns): HeardBeat | null => {
+  const { beat_session: session, beat_at: at, beat_due_at: dueAt, beat_health: health, beat_said: said } = columns;
+  if (session === null || at === null || dueAt === null || health === null || said === null) return null;
+  const rest = fromJson<Omit<HeardBeat, 'session' | 'at' | 'dueAt' | 'silentAt' | 'health'>>(said);
+  return { ...rest, session, at, dueAt, silentAt: columns.beat_silent_at, health };
+};
 
 export const toDevice = (
   row: DeviceRow,

@@ -1,21 +1,14 @@
-import { sql, type Selectable, type SqlBool } from 'kysely';
-import {
-  deviceStates,
-  refusal,
-  RefusedError,
-  type DeviceState,
-  type HealthStatus,
-  type Identity,
-} from '@drover/contract';
-import type { DeviceRecord, DeviceRepository } from '../../../app/devices/ports.js';
+import { sql, type SqlBool } from 'kysely';
+import { deviceStates, refusal, RefusedError, type DeviceState, type Identity } from '@drover/contract';
+import type { DeviceRepository } from '../../../app/devices/ports.js';
 import { fromJson, toJson } from '../codec.js';
 import { always, equals, ofTenant, olderThan, type Condition } from '../conditions.js';
 import { mapPage, pageFrom } from '../pages.js';
-import type { DeviceRow } from '../schema.js';
 import type { Context } from './context.js';
-import { beatColumns, toDevice, toDeviceColumns, toDeviceRow } from './device-rows.js';
+import { beats, inHealth } from './device-beats.js';
+import { complete, completeOne } from './device-records.js';
+import { toDeviceColumns, toDeviceRow } from './device-rows.js';
 
-type Row = Selectable<DeviceRow>;
 type Part<K extends keyof DeviceRepository> = Pick<DeviceRepository, K>;
 
 export const createDeviceRepository = (context: Context): DeviceRepository => ({
@@ -26,34 +19,6 @@ export const createDeviceRepository = (context: Context): DeviceRepository => ({
   ...identities(context),
   ...secrets(context),
 });
-
-/** Adds identities and labels to rows, keeping their order. */
-const complete = async ({ db }: Context, rows: readonly Row[]): Promise<DeviceRecord[]> => {
-  if (rows.length === 0) return [];
-  const ids = rows.map((row) => row.id);
-  const known = await db
-    .selectFrom('identities')
-    .selectAll()
-    .where('device', 'in', ids)
-    .orderBy('kind')
-    .orderBy('value')
-    .execute();
-  const labelled = await db.selectFrom('device_labels').selectAll().where('device', 'in', ids).orderBy('key').execute();
-  const identitiesOf = new Map<string, Identity[]>();
-  for (const { device, kind, value } of known) {
-    identitiesOf.set(device, [...(identitiesOf.get(device) ?? []), { kind, value }]);
-  }
-  const labelsOf = new Map<string, [string, string][]>();
-  for (const { device, key, value } of labelled) {
-    labelsOf.set(device, [...(labelsOf.get(device) ?? []), [key, value]]);
-  }
-  return rows.map((row) =>
-    toDevice(row, identitiesOf.get(row.id) ?? [], Object.fromEntries(labelsOf.get(row.id) ?? [])),
-  );
-};
-
-const completeOne = async (context: Context, row: Row | undefined): Promise<DeviceRecord | undefined> =>
-  row && (await complete(context, [row]))[0];
 
 /** Own devices, and discovered ones of no tenant where wanted. */
 const visibleTo = (tenant: string | null | undefined, discovered: boolean): Condition =>
@@ -69,22 +34,6 @@ const labelled = (labels: Record<string, string> | undefined): Condition => {
       sql`exists (select 1 from device_labels l where l.device = devices.id and l.key = ${key} and l.value = ${value})`,
   );
   return sql<SqlBool>`(${sql.join(tests, sql` and `)})`;
-};
-
-/** As domain/device-health has it. */
-const inHealth = (wanted: { status: HealthStatus; at: string } | undefined): Condition => {
-  if (wanted === undefined) return always;
-  const tells = sql<SqlBool>`(root_mode = 'sd' and beat_at is not null)`;
-  switch (wanted.status) {
-    case 'unknown':
-      return sql<SqlBool>`(root_mode is null or root_mode <> 'sd' or beat_at is null)`;
-    case 'silent':
-      return sql<SqlBool>`(${tells} and beat_due_at < ${wanted.at})`;
-    default: {
-      const health = wanted.status === 'healthy' ? 'ok' : 'failing';
-      return sql<SqlBool>`(${tells} and beat_due_at >= ${wanted.at} and beat_health = ${health})`;
-    }
-  }
 };
 
 const lookups = (context: Context): Part<'get' | 'findByIdentity' | 'findByPrefixTail' | 'resolve' | 'nameTaken'> => ({
@@ -251,30 +200,6 @@ const changes = (context: Context): Part<'insert' | 'update' | 'touch' | 'delete
   },
   delete: async (id) => {
     await context.db.deleteFrom('devices').where('id', '=', id).execute();
-  },
-});
-
-const beats = ({ db }: Context): Part<'renewBeat' | 'saveBeat'> => ({
-  renewBeat: async (beat) => {
-    const row = await db
-      .updateTable('devices')
-      .set({ ...beatColumns(beat), last_seen_at: beat.at })
-      .where('beat_session', '=', beat.session)
-      .where('beat_health', '=', beat.health)
-      .where('beat_due_at', '>=', beat.at)
-      .where(
-        sql<SqlBool>`exists (select 1 from sessions s where s.id = ${beat.session} and s.device = devices.id and s.outcome <> 'revoked')`,
-      )
-      .returning('id')
-      .executeTakeFirst();
-    return row !== undefined;
-  },
-  saveBeat: async (device, beat) => {
-    await db
-      .updateTable('devices')
-      .set({ ...beatColumns(beat), last_seen_at: beat.at })
-      .where('id', '=', device)
-      .execute();
   },
 });
 

@@ -1,44 +1,9 @@
-import { success, type Device, type Problem } from '@drover/contract';
+import { success, type Problem } from '@drover/contract';
 import type { InjectOptions } from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { createFakeApi } from './testing.js';
+import { createFakeApi, exampleDevice as device } from './testing.js';
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
-const at = '2026-11-22T12:00:00.000Z';
-const device: Device = {
-  id: 'dev_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
-  tenant: null,
-  site: 'default',
-  name: 'pi',
-  state: 'available',
-  stateReason: null,
-  model: 'pi4',
-  modelName: null,
-  firmware: 'ee',
-  mac: null,
-  serial: null,
-  bootPrefix: null,
-  identities: [],
-  labels: {},
-  assignment: null,
-  lastAddress: null,
-  lastSeenAt: null,
-  lastSession: null,
-  upGeneration: null,
-  health: {
-    status: 'unknown',
-    checks: [],
-    reportedAt: null,
-    uptimeSeconds: null,
-    image: null,
-    root: null,
-    offline: null,
-  },
-  createdAt: at,
-  updatedAt: at,
-  etag: '"1"',
-};
-
 describe('refusals are problem+json', () => {
   const cases: [name: string, request: InjectOptions, expected: Partial<Problem>][] = [
     ['no key', { url: '/api/v2/devices' }, { status: 401, code: 'auth.missing' }],
@@ -194,7 +159,7 @@ describe('answers', () => {
           name: 'a',
           role: 'admin' as const,
           hint: 'drv_a',
-          createdAt: at,
+          createdAt: device.createdAt,
           expiresAt: null,
           revokedAt: null,
           lastUsedAt: null,

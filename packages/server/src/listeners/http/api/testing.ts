@@ -1,4 +1,12 @@
-import { refusal, routes, success, type OperationId, type Principal, type StreamOperation } from '@drover/contract';
+import {
+  refusal,
+  routes,
+  success,
+  type Device,
+  type OperationId,
+  type Principal,
+  type StreamOperation,
+} from '@drover/contract';
 import type { FastifyInstance } from 'fastify';
 import { createMetrics } from '../metrics.js';
 import { createApiApp, type ApiAppDeps } from './app.js';
@@ -14,6 +22,42 @@ export interface FakeApi {
   readonly stopping: AbortController;
   readonly idempotency: FakeIdempotency;
 }
+
+/** A device as the API shows one that was never seen. */
+export const exampleDevice: Device = {
+  id: 'dev_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
+  tenant: null,
+  site: 'default',
+  name: 'pi',
+  state: 'available',
+  stateReason: null,
+  model: 'pi4',
+  modelName: null,
+  firmware: 'ee',
+  mac: null,
+  serial: null,
+  bootPrefix: null,
+  identities: [],
+  labels: {},
+  assignment: null,
+  lastAddress: null,
+  lastSeenAt: null,
+  lastSession: null,
+  upGeneration: null,
+  health: {
+    status: 'unknown',
+    checks: [],
+    reportedAt: null,
+    uptimeSeconds: null,
+    image: null,
+    root: null,
+    offline: null,
+    fellBack: false,
+  },
+  createdAt: '2026-11-22T12:00:00.000Z',
+  updatedAt: '2026-11-22T12:00:00.000Z',
+  etag: '"1"',
+};
 
 const people: Record<string, Principal> = Object.fromEntries(
   (['admin', 'operator', 'reader', 'device'] as const).map((role, index) => [
