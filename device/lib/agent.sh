@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # The words of `agent`. Uses $here (the runtime), $run (a folder of its own), $state.
 
-# Seconds between two thoughts of an update, and up to a third as many again by chance.
+# Most seconds between two looks at the boot config, which may have changed, and up to a third as many again by chance.
 agent_look=300
-# Seconds between two looks for an update, and up to so many more by chance (those of CattlePi).
+# Seconds between two looks for an update, and up to a fifth as many more by chance, but no more than so many (those of CattlePi).
 agent_update_every=600
 agent_update_jitter=110
 
@@ -46,15 +46,26 @@ agent_run() {
   beat_run &
   agent_update_at=0
   while [ -e "$state" ]; do
-    if agent_open; then
-      uptime_now
-      if [ "$(setting autoupdate no)" = yes ] && [ "$now_seconds" -ge "$agent_update_at" ]; then
-        agent_update_at=$((now_seconds + $(setting updateEvery "$agent_update_every") + $(random_below "$agent_update_jitter")))
-        agent_update && agent_update_begin
-      fi
-    fi
-    sleep $((agent_look + $(random_below $((agent_look / 3)))))
+    agent_wait=$agent_look
+    if agent_open && [ "$(setting autoupdate no)" = yes ]; then agent_due; fi
+    sleep $((agent_wait + $(random_below $((agent_wait / 3 + 1)))))
   done
+}
+
+# agent_due: looks for an update when it is time to. Sets agent_wait.
+agent_due() {
+  uptime_now
+  if [ "$now_seconds" -ge "$agent_update_at" ]; then
+    agent_every=$(setting updateEvery "$agent_update_every")
+    agent_chance=$((agent_every / 5))
+    [ "$agent_chance" -le "$agent_update_jitter" ] || agent_chance=$agent_update_jitter
+    agent_update_at=$((now_seconds + agent_every + $(random_below $((agent_chance + 1)))))
+    agent_update && agent_update_begin
+    uptime_now
+  fi
+  agent_soon=$((agent_update_at - now_seconds))
+  if [ "$agent_soon" -lt "$agent_wait" ]; then agent_wait=$agent_soon; fi
+  if [ "$agent_wait" -lt 1 ]; then agent_wait=1; fi
 }
 
 # agent_once: as a person asks for it. Says what it did.

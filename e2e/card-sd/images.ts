@@ -34,7 +34,9 @@ export async function changedImage(dir: string, { root = {}, config }: Changes):
   for (const [name, text] of Object.entries(root)) {
     const file = path.join(own, 'file');
     await writeFile(file, text, { mode: 0o755 });
-    const commands = `rm ${name}\nwrite ${file} ${name}\nset_inode_field ${name} mode 0100755\n`;
+    const folders = path.dirname(name).split('/').slice(1);
+    const made = folders.map((_, index) => `mkdir /${folders.slice(0, index + 1).join('/')}\n`).join('');
+    const commands = `${made}rm ${name}\nwrite ${file} ${name}\nset_inode_field ${name} mode 0100755\n`;
     await writeFile(path.join(own, 'commands'), commands);
     await run(['debugfs', '-w', '-f', path.join(own, 'commands'), `${image}?offset=${rootStart}`]);
   }
