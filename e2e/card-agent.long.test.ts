@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bootMs, startCardLab, type CardLab } from './card-sd/card-lab.js';
 
 // What Drover does in a system that runs from its card: bootstrap, usercode, files that stay, and an update nobody asked for, after the board's
-// own work has been brought away.
+// own work has been brought away. All that it asks the server goes through TLS.
 
 let lab: CardLab;
 beforeAll(async () => {
-  lab = await startCardLab('agent');
+  lab = await startCardLab('agent', { tls: true });
 });
 afterAll(async () => {
   await lab?.boardsOff();
@@ -56,6 +56,7 @@ test('the agent of a running system runs its scripts, keeps what is to stay, and
   });
   board.on();
   const first = await lab.up(board, name);
+  await board.saw(`ask: ${lab.lab.net.server}:8443`, bootMs);
   await board.saw('bootstrap of one', bootMs);
   await board.saw('usercode: start 1, seed of one', bootMs);
   await lab.kept(first.lastSession);

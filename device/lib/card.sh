@@ -49,6 +49,7 @@ copy_settings() {
   [ ! -d "$1/drover/cache" ] || card_keeps=yes
   copy_wifi "$1"
   [ ! -f "$1/drover/card.pub" ] || head -c 1024 "$1/drover/card.pub" >"$run/card.pub"
+  [ ! -f "$1/drover/card.ca" ] || head -c 65536 "$1/drover/card.ca" >"$lib/card.ca"
 }
 
 # read_card: looks for drover/card.conf on every FAT partition, and on disks that have no partitions. Sets card_device.
@@ -132,7 +133,7 @@ step_card() {
   card_setting vlan
   card_vlan=$card_value
   rm -f "$run/card.conf"
-  http_server "$url" || fail "server in drover/card.conf must be http://address:port, with an address of digits: ${url:-it is missing}"
+  http_server "$url" || fail "server in drover/card.conf must be http://address:port, with an address of digits, or https:// beside a drover/card.ca: ${url:-it is missing}"
 }
 
 # ask_wait: the server is away, or has nothing for this board yet. A board on a card asks for ever, unless it can start without.

@@ -1,20 +1,30 @@
 # shellcheck shell=sh
 # A small HTTP client: busybox nc carries the socket, http-talk speaks. busybox wget would not do: it hides Retry-After and
 # what the server says with a refusal, and waits for ever on a line that went dead.
-# Uses $run and $lib. Names are not resolved (a static busybox cannot): the server gives its address.
+# Uses $run and $lib. Names are not resolved (a static busybox cannot): the server gives its address. With https, tls-talk takes nc's
+# place; it needs what only cards have: an authority (card.ca) and openssl.
 
 http_limit=30
 
-# http_server URL: where requests go: http://address[:port][/path]. Fails on anything else.
+# http_server URL: where requests go: http://address[:port][/path], or https where the card has an authority. Fails on anything else.
 http_server() {
-  case $1 in http://?*) ;; *) return 1 ;; esac
-  http_rest=${1#http://}
+  http_tls=''
+  case $1 in
+    http://?*) http_rest=${1#http://} ;;
+    https://?*)
+      [ -s "$lib/card.ca" ] && [ -e "$lib/card/openssl" ] || return 1
+      http_rest=${1#https://}
+      http_tls=yes
+      ;;
+    *) return 1 ;;
+  esac
   http_authority=${http_rest%%/*}
   http_base=${http_rest#"$http_authority"}
   http_base=${http_base%/}
   http_address=${http_authority%%:*}
   http_port=${http_authority#"$http_address"}
   http_port=${http_port#:}
+  [ -n "$http_port" ] || http_port=${http_tls:+443}
   [ -n "$http_port" ] || http_port=80
   case $http_address in '' | *[!A-Za-z0-9.-]*) return 1 ;; esac
   is_number "$http_port"
@@ -23,12 +33,18 @@ http_server() {
 # http_talk SLOT METHOD PATH: one exchange. Head and body are left in $run under the name SLOT, so that a download and the
 # reports about it do not meet. $http_how goes before the program: a timeout, or exec.
 http_talk() {
-  rm -f "$run/$1.head" "$run/$1.body"
+  rm -f "$run/$1.head" "$run/$1.body" "$run/$1.tls"
+  if [ -n "$http_tls" ]; then
+    http_carrier="sh $lib/tls-talk"
+  else
+    http_carrier="nc -w 10 $http_address $http_port -e sh $lib/http-talk"
+  fi
   # shellcheck disable=SC2086
-  HTTP_METHOD=$2 HTTP_PATH=$3 HTTP_HOST=$http_authority HTTP_AUTH=${http_auth-} \
+  TLS_ADDRESS=$http_address TLS_PORT=$http_port TLS_PIPE=$run/$1 \
+    HTTP_METHOD=$2 HTTP_PATH=$3 HTTP_HOST=$http_authority HTTP_AUTH=${http_auth-} \
     HTTP_SEND=$http_send HTTP_TYPE=$http_type HTTP_FROM=$http_from HTTP_SAVE=$http_save \
     HTTP_HEAD=$run/$1.head HTTP_BODY=$run/$1.body \
-    $http_how nc -w 10 "$http_address" "$http_port" -e sh "$lib/http-talk" </dev/null 2>/dev/null
+    $http_how $http_carrier </dev/null 2>/dev/null
 }
 
 # http METHOD PATH [FILE [TYPE]]: one request, FILE is its body. Sets http_status (000 when no whole answer came) and
@@ -67,6 +83,8 @@ http_download() {
 http_follow() {
   [ "$http_status" = 308 ] && is_plain "$http_location" || return 1
   case $http_location in *"$1") ;; *) return 1 ;; esac
+  # What asked in secret is not led out into the open.
+  case $http_tls$http_location in yeshttp:*) return 1 ;; esac
   [ "${http_location%"$1"}" != "$url" ] || return 1
   url=${http_location%"$1"}
   http_server "$url"
@@ -100,7 +118,11 @@ http_read_answer() {
 http_reason() {
   http_detail=$(sed -n 's/.*"detail" *: *"\([^"\\]*\)".*/\1/p' "$run/$1.body" 2>/dev/null | head -n 1)
   case $http_status in
-    000) echo 'no answer' ;;
+    000)
+      # verify error:num=20:unable to get local issuer certificate
+      http_detail=$(sed -n 's/^verify error:num=[0-9]*:\(.*\)/\1/p' "$run/$1.tls" 2>/dev/null | head -n 1)
+      echo "no answer${http_detail:+: the certificate of the server: $http_detail}"
+      ;;
     *) echo "HTTP $http_status${http_detail:+: $http_detail}" ;;
   esac
 }

@@ -2,7 +2,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Device, TimelineEntry } from '@drover/contract';
+import { makeCertificates } from '../../packages/server/test/nbd/certificates.js';
 import { startFastLab, type FastLab } from '../drover/fast-lab.js';
+import type { DroverOptions } from '../drover/server.js';
+import type { Lab } from '../lab/index.js';
 import { run } from '../inputs/run.js';
 import { createCardBoard, type CardBoard, type CardBoardOptions } from './card-board.js';
 import { changedImage, type Changes } from './images.js';
@@ -31,8 +34,16 @@ export interface CardLab extends FastLab {
   boardsOff(): Promise<void>;
 }
 
-export async function startCardLab(id: string): Promise<CardLab> {
-  const fast = await startFastLab(id);
+/** The boot plane's HTTP listeners, with TLS by an authority of the lab's own. */
+async function withTls(lab: Lab): Promise<DroverOptions['settings']> {
+  const { folder } = await makeCertificates(lab.dir, `IP:${lab.net.server}`);
+  const tls = { certificate: path.join(folder, 'server-cert.pem'), key: path.join(folder, 'server-key.pem') };
+  return { boot: { http: { listen: ['0.0.0.0:8081'], tls }, interfaces: ['eth0'] } };
+}
+
+/** `tls`: its cards ask through TLS, and know the authority of the server's certificate. */
+export async function startCardLab(id: string, { tls = false } = {}): Promise<CardLab> {
+  const fast = await startFastLab(id, tls ? withTls : undefined);
   const { lab, drover } = fast;
   const boards: CardBoard[] = [];
   let macs = 0;
@@ -42,7 +53,10 @@ export async function startCardLab(id: string): Promise<CardLab> {
     await run(
       [
         ...['node', cli, 'card', 'image', file, '--image', image, '--self-updating', '--size', '1G'],
-        ...['--card-server', `http://${lab.net.server}:8081`, '--device', name, '--hostname', name],
+        ...(tls
+          ? ['--card-server', `https://${lab.net.server}:8443`, '--ca', path.join(lab.dir, 'ca-cert.pem')]
+          : ['--card-server', `http://${lab.net.server}:8081`]),
+        ...['--device', name, '--hostname', name],
       ],
       { env: { ...process.env, DROVER_SERVER: drover.url, DROVER_KEY: drover.key, HOME: lab.dir } },
     );

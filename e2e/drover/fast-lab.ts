@@ -1,6 +1,6 @@
 import { inputs } from '../inputs/index.js';
 import { createLab, type Lab } from '../lab/index.js';
-import { startDrover, type Drover } from './server.js';
+import { startDrover, type Drover, type DroverOptions } from './server.js';
 
 /** A lab with a server that has the fast image as `fast:1`. */
 export interface FastLab {
@@ -9,10 +9,14 @@ export interface FastLab {
   stop(): Promise<void>;
 }
 
-export async function startFastLab(name: string): Promise<FastLab> {
+/** `settings`: of the server, where they depend on the lab. */
+export async function startFastLab(
+  name: string,
+  settings: (lab: Lab) => Promise<DroverOptions['settings']> = async () => ({}),
+): Promise<FastLab> {
   const lab = await createLab({ name });
   try {
-    const drover = await startDrover(lab);
+    const drover = await startDrover(lab, { settings: await settings(lab) });
     await drover.importImage((await inputs.fast()).path, 'fast', '1');
     return {
       ...{ lab, drover },

@@ -120,7 +120,7 @@ export interface Page<T> {
   next: string | null;
 }
 
-/** Where boards reach a server: in digits, as an initramfs resolves no names, and without TLS, which its tools have not. */
+/** Where boards reach a server: in digits, as an initramfs resolves no names, and without TLS, which only self-updating cards have the tools for. */
 export const BootUrl = z
   .string()
   .max(64)

@@ -14,6 +14,7 @@ import {
 } from './boot-plane/settings.js';
 import { createNbd } from './boot-plane/nbd.js';
 import { readNbdTls } from './boot-plane/nbd-tls.js';
+import { readTlsFiles } from './boot-plane/tls-files.js';
 import { wireTftp } from './boot-plane/tftp.js';
 import type { Settings } from './config.js';
 import { createDhcpListener, systemTimers } from './listeners/dhcp/index.js';
@@ -72,7 +73,7 @@ export const createBootPlane = ({
         ...{ exports: app.exports, note: app.note, counted: counters.detached, log },
       });
       await begin(nbd, signal);
-      http = createBootHttp(settings, log, app, () => nbd.addresses()[0]?.port ?? 0);
+      http = await createBootHttp(settings, log, app, () => nbd.addresses()[0]?.port ?? 0);
       await begin(http, signal);
       const datagrams = { settings, log, app, first, onEnd: counters.ended };
       for (const service of datagramServices(datagrams)) await begin(service, signal);
@@ -80,23 +81,23 @@ export const createBootPlane = ({
   };
 };
 
-const createBootHttp = (
+const createBootHttp = async (
   { boot }: Settings,
   log: Log,
   { files, device, cards, localPath, exports }: BootApplication,
   nbdPort: () => number,
-): BootHttpServer =>
-  createBootHttpServer({
+): Promise<BootHttpServer> => {
+  const { listen, downloadRate, tls } = boot.http;
+  return createBootHttpServer({
     files,
     api: device,
     cards,
     localPath,
     exports: { port: nbdPort, nameFor: (session, what) => exports.nameFor(session, what) },
-    listen: boot.http.listen,
-    downloadRate: boot.http.downloadRate,
-    clock: { now: () => Date.now() },
-    log,
+    ...{ listen, downloadRate, clock: { now: () => Date.now() }, log },
+    tls: tls && { listen: tls.listen, ...(await readTlsFiles('boot.http.tls', tls)) },
   });
+};
 
 interface Datagrams {
   readonly settings: Settings;

@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { setOf, sumsOf, tarOf } from '../../test/support/set-archive.js';
 import { pointerText, selfUpdatingFiles, type SelfUpdatingCard } from './files.js';
@@ -24,6 +25,15 @@ const texts = (of: SelfUpdatingCard): Record<string, string> =>
   Object.fromEntries(selfUpdatingFiles(of).map(({ path, bytes }) => [path, bytes.toString()]));
 
 describe('a card that updates itself', () => {
+  it('has the authority of an https server as well, and nothing else of that file', () => {
+    const [authority = '', other = ''] = rootCertificates;
+    const own = texts(card({ authority: `subject=some words\n${authority}\n${other}\n` }));
+    expect(own['drover/card.ca']).toBe(`${authority}\n${other}\n`);
+    expect(texts(card())).not.toHaveProperty(['drover/card.ca']);
+    for (const wrong of ['', 'words', authority.replace(/[A-Z]{9}/, ''), `${authority}-----BEGIN PRIVATE KEY-----`])
+      expect(() => texts(card({ authority: wrong }))).toThrow('no file of CA certificates');
+  });
+
   it('has firmware, two pointers, settings, key and set a', () => {
     expect(texts(card())).toEqual({
       ...{ 'bootcode.bin': 'bootcode.bin', 'start4.elf': 'start4.elf', 'fixup4.dat': 'fixup4.dat' },

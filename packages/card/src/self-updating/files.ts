@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { refusal, RefusedError } from '@drover/contract';
 import { cardConfText, type CardLines } from '../settings/card-conf.js';
 import { firmwareOf, readBootSet, type CardFile } from './boot-set.js';
@@ -11,6 +12,8 @@ export interface SelfUpdatingCard {
   readonly settings: CardLines;
   /** The server's public key, in signify's form. */
   readonly publicKey: string;
+  /** Certificates in PEM that the one of an https server must be of. */
+  readonly authority?: string | undefined;
 }
 
 export type SetName = 'a' | 'b';
@@ -41,6 +44,30 @@ function requirePublicKey(text: string): string {
   );
 }
 
+/** As long as the board reads. */
+const maxAuthorityBytes = 65_536;
+
+/** Throws request.invalid unless it is nothing but certificates in PEM. */
+function requireAuthority(text: string): string {
+  const certificate = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
+  const found = text.match(certificate) ?? [];
+  const isOne = (pem: string): boolean => {
+    try {
+      return new X509Certificate(pem).ca;
+    } catch {
+      return false;
+    }
+  };
+  if (found.length > 0 && found.every(isOne) && !text.includes('PRIVATE KEY') && text.length <= maxAuthorityBytes)
+    return `${found.join('\n')}\n`;
+  throw new RefusedError(
+    refusal('request.invalid', 'The authority of the server is no file of CA certificates in PEM.', {
+      remedy:
+        'Name the certificate that the one of the server was made with (basicConstraints CA:TRUE), without its key.',
+    }),
+  );
+}
+
 const noFirmware = (): RefusedError =>
   new RefusedError(
     refusal('image.unsupported', 'The image has no firmware for a card: no start*.elf.', {
@@ -49,7 +76,7 @@ const noFirmware = (): RefusedError =>
   );
 
 /** All files of a card that updates itself, which starts set a. Throws RefusedError. */
-export function selfUpdatingFiles({ firmware, set, settings, publicKey }: SelfUpdatingCard): CardFile[] {
+export function selfUpdatingFiles({ firmware, set, settings, publicKey, authority }: SelfUpdatingCard): CardFile[] {
   const blobs = firmwareOf(firmware);
   if (!blobs.some(({ path }) => /^start.*\.elf$/i.test(path))) throw noFirmware();
   const text = (path: string, content: string): CardFile => ({ path, bytes: Buffer.from(content) });
@@ -60,6 +87,7 @@ export function selfUpdatingFiles({ firmware, set, settings, publicKey }: SelfUp
     text('drover/boot.txt', pointerText('a')),
     text('drover/try.txt', pointerText('a')),
     text('drover/card.pub', requirePublicKey(publicKey)),
+    ...(authority === undefined ? [] : [text('drover/card.ca', requireAuthority(authority))]),
     ...(settings.size === 0 ? [] : [text('drover/card.conf', cardConfText(settings))]),
     ...readBootSet(set).map(({ path, bytes }) => ({ path: `drover/a/${path}`, bytes })),
   ];

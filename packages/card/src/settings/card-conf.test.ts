@@ -53,7 +53,7 @@ describe('settings', () => {
   it.each<[keyof CardSettings, string]>([
     ['server', 'drover.lan'],
     ['server', 'ftp://192.0.2.7'],
-    ['server', 'https://192.0.2.7'],
+    ['server', 'https://drover.lan'],
     ['server', 'http://drover.lan:8081'],
     ['server', 'http://user:word@192.0.2.7'],
     ['server', 'http://192.0.2.7\nkey=x'],

@@ -4,6 +4,7 @@ const settings: CommandSpec['options'] = [
   ['--image <image>', 'a file, a folder that `drover build` made, or name:version of the server'],
   ['--self-updating', 'with an image of the server: a card whose boot files and root follow it (root mode sd)'],
   ['--card-server <url>', 'server that the board asks: its address for boards, in digits'],
+  ['--ca <file>', 'authority, in PEM, that the certificate of an https server must be of; with --self-updating'],
   ['--key-file <file>', 'API key of the board'],
   ['--new-key', 'make a key of the role device for it'],
   ['--device <device>', 'which device the board is, by id or name'],

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { BootUrl, DeviceId, Name } from '../primitives.js';
+import { DeviceId, Name } from '../primitives.js';
 
 /** Printable ASCII without a space at either end: a value of `drover/card.conf` has no quotes around it. */
 const word = (what: string, most: number) =>
@@ -16,8 +16,11 @@ const whole = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
 /** `name=value` lines in `drover/card.conf` on the boot partition of a card: what a card tells its board, whatever image is on it. */
 export const CardSettings = z
   .object({
-    /** Where the board asks. */
-    server: BootUrl,
+    /** Where the board asks: in digits, as an initramfs resolves no names. `https` is for cards that update themselves, beside the authority in `drover/card.ca`. */
+    server: z
+      .string()
+      .max(64)
+      .regex(/^https?:\/\/(\d{1,3}\.){3}\d{1,3}(:\d{1,5})?$/, 'is not an address like http://192.0.2.1:8081'),
     /** An API key of the least role that will do. */
     key: word('a key', 256).regex(/^\S+$/, 'has a space in it'),
     /** Which device the board is: its id or name. */

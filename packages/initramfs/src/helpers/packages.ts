@@ -80,8 +80,8 @@ export function helperFiles(architecture: Architecture): readonly HelperFile[] {
 const cardFolder = 'lib/drover/card';
 
 /**
- * What a self-updating card needs besides: signify judges what the server says, e2fsprogs make and mend the card's own file system. They run by the loader and
- * the C library of the common part.
+ * What a self-updating card needs besides: signify judges what the server says, e2fsprogs make and mend the card's own file system, openssl carries requests
+ * where the card names an authority. They run by the loader and the C library of the common part.
  */
 export function cardFiles(architecture: Architecture): readonly HelperFile[] {
   const { triplet } = abi[architecture];
@@ -99,6 +99,12 @@ export function cardFiles(architecture: Architecture): readonly HelperFile[] {
     e2fsprogs('mke2fs', 'sbin/mke2fs', 'elf'),
     e2fsprogs('e2fsck', 'sbin/e2fsck', 'elf'),
     e2fsprogs('mke2fs.conf', 'etc/mke2fs.conf', 'text'),
+    {
+      ...{ name: 'openssl', path: `${cardFolder}/openssl`, package: 'openssl', licence: 'Apache-2.0' },
+      ...{ sources: ['usr/bin/openssl'], kind: 'elf' },
+    },
+    ours('libssl.so.3', 'libssl3', 'Apache-2.0'),
+    ours('libcrypto.so.3', 'libssl3', 'Apache-2.0'),
     ours('libbsd.so.0', 'libbsd0', 'BSD-3-Clause'),
     ours('libmd.so.0', 'libmd0', 'BSD-3-Clause'),
     ours('libext2fs.so.2', 'libext2fs2', 'LGPL-2.0-only'),

@@ -126,6 +126,20 @@ const boot = z
           .describe(
             'Bytes a second for what all boards download here together, shared evenly among those that download; `12MiB` is a line of 100 Mbit/s. Unset: no limit.',
           ),
+        tls: z
+          .strictObject({
+            listen: z
+              .array(Listen)
+              .min(1)
+              .default([{ host: '0.0.0.0', port: 8443 }])
+              .describe('Addresses of the same for boards that come with TLS, beside those without.'),
+            certificate: PemPath.describe(
+              'Certificate of the server, with those between it and its root, in PEM. It names the addresses of the server (subjectAltName, IP).',
+            ),
+            key: PemPath.describe('Its private key in PEM.'),
+          })
+          .optional()
+          .describe('TLS for self-updating cards that have the authority of the certificate (`--ca`). Unset: none.'),
       })
       .prefault({}),
     interfaces: z

@@ -178,7 +178,10 @@ describe.each(adapters())('heartbeats on $name', ({ create }) => {
     expect(await silence.watch()).toBe(1);
     expect(await silence.watch()).toBe(0);
     const of = async () => (await events()).filter(({ subject }) => subject === a!.id);
-    expect((await of())[0]).toMatchObject({ subject: a!.id, data: { was: 'healthy', health: 'silent', session: ids[0] } });
+    expect((await of())[0]).toMatchObject({
+      subject: a!.id,
+      data: { was: 'healthy', health: 'silent', session: ids[0] },
+    });
     // Sent in time, and long on its way: it is heard again all the same.
     await send(ids[0]!, well, clock.now() - minute);
     expect((await of())[1]).toMatchObject({ subject: a!.id, data: { was: 'silent', health: 'healthy' } });

@@ -46,6 +46,17 @@ export async function writeHelpers(folder: string): Promise<void> {
 
 /** Programs and libraries of an initramfs for cards. */
 export const cardPrograms = [
-  ...['signify', 'mke2fs', 'e2fsck', 'libbsd.so.0', 'libmd.so.0', 'libext2fs.so.2', 'libe2p.so.2'],
+  ...[
+    'signify',
+    'mke2fs',
+    'e2fsck',
+    'openssl',
+    'libssl.so.3',
+    'libcrypto.so.3',
+    'libbsd.so.0',
+    'libmd.so.0',
+    'libext2fs.so.2',
+    'libe2p.so.2',
+  ],
   ...['libcom_err.so.2', 'libblkid.so.1', 'libuuid.so.1'],
 ] as const;

@@ -52,6 +52,7 @@ export interface NetbootLab {
   readonly root: Buffer;
   readonly bootFiles: ReadonlyMap<string, Buffer>;
   readonly httpUrl: () => string;
+  readonly httpsUrl: () => string | undefined;
   readonly tftpUrl: string;
   readonly tftpPort: number;
   readonly dhcpPort: number;
@@ -83,6 +84,8 @@ export interface LabOptions {
   readonly rootReady?: boolean;
   /** Boot configs by device; `{}` for the others. */
   readonly configs?: ReadonlyMap<string, string>;
+  /** Paths of what the boot plane's TLS listener shows; without them there is none. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
   /** Answer DHCP, of boards that act as if they stood behind a relay. */
   readonly dhcp?: boolean;
 }
@@ -100,6 +103,8 @@ async function once(bytes: Uint8Array) {
     yield bytes;
   })();
 }
+
+const anyPort = { host: '127.0.0.1', port: 0 };
 
 export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
   const dataDir = await mkdtemp(join(tmpdir(), 'drv-boot-'));
@@ -130,7 +135,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     dataDir,
     helpers: { cacheDir: join(dataDir, 'helpers') },
     builds: { ...parsed.builds, cacheDir: join(dataDir, 'build-cache') },
-    boot: { ...parsed.boot, http: { listen: [{ host: '127.0.0.1', port: 0 }] } },
+    boot: { ...parsed.boot, http: { listen: [anyPort], tls: options.tls && { ...options.tls, listen: [anyPort] } } },
   };
   const store = await createSqlStore({ file: join(dataDir, 'drover.sqlite'), log: testLog, pollMs: 200 });
   const blobs = await createFsBlobStore(join(dataDir, 'blobs'));
@@ -249,6 +254,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     bootFiles: files,
     imageDigest,
     httpUrl: () => plane!.urls()[0]!,
+    httpsUrl: () => plane!.urls().find((url) => url.startsWith('https:')),
     tftpUrl: `tftp://127.0.0.1:${tftpPort}`,
     register: async (bootPrefix) => {
       await service.backend.identify({ site: 'default', bootPrefix, firmware: 'ee', isPi: true });

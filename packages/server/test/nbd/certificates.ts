@@ -13,8 +13,8 @@ export interface Certificates {
   readonly key: Buffer;
 }
 
-/** An authority, a server certificate for localhost and one for a client, made by openssl. */
-export async function makeCertificates(folder: string): Promise<Certificates> {
+/** An authority, a server certificate for these names and one for a client, made by openssl. */
+export async function makeCertificates(folder: string, names = 'DNS:localhost,IP:127.0.0.1'): Promise<Certificates> {
   const at = (name: string): string => join(folder, name);
   const openssl = (...args: string[]) => run('openssl', args);
   const key = (name: string): string[] => [
@@ -43,11 +43,7 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   ]) {
     const [request, extensions] = [at(`${name}.csr`), at(`${name}.ext`)];
     await openssl('req', '-new', ...key(`${name}-key.pem`), '-out', request, '-subj', `/CN=${name}`);
-    const lines = [
-      'subjectAltName=DNS:localhost,IP:127.0.0.1',
-      `extendedKeyUsage=${purpose}`,
-      'keyUsage=digitalSignature',
-    ];
+    const lines = [`subjectAltName=${names}`, `extendedKeyUsage=${purpose}`, 'keyUsage=digitalSignature'];
     await writeFile(extensions, `${lines.join('\n')}\n`);
     const by = ['-CA', at('ca-cert.pem'), '-CAkey', at('ca-key.pem'), '-CAcreateserial', '-days', '2'];
     await openssl('x509', '-req', '-in', request, ...by, '-extfile', extensions, '-out', at(`${name}-cert.pem`));

@@ -73,6 +73,7 @@ describe('a file of a card', () => {
 
   it.each([
     [['--card-server', 'http://127.0.0.1:8081'], 'A board cannot reach'],
+    [['--card-server', 'https://192.0.2.7:8443', '--ca', 'key'], 'without the authority'],
     [['--hostname', 'Sign_1'], 'hostname is not a name'],
     [['--address', '192.0.2.7'], 'address is not an address with the length of its prefix'],
     [

@@ -90,6 +90,14 @@ const serverOf = (cli: Cli, cells: Cells): string | undefined => {
   const server = valueOf(cli, cells, 'server');
   if (server === undefined) return undefined;
   const url = boardUrl(server);
+  if (
+    url.startsWith('https:') &&
+    (textOption(cli.options, 'ca') === undefined || !flagOption(cli.options, 'selfUpdating'))
+  )
+    throw new UsageError(
+      `A card cannot ask ${url} without the authority of its certificate`,
+      'Make a card that updates itself, and name the certificate of the authority: --self-updating --ca ca.pem',
+    );
   if (!isLoopback(url)) return url;
   throw new UsageError(
     `A board cannot reach ${url}: that is this machine itself`,

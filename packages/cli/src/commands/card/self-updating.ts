@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSelfUpdatingImage, readCardArchive, selfUpdatingFiles, type CardImage } from '@drover/card';
 import { ImageRef } from '@drover/contract';
 import type { Client } from '@drover/sdk';
-import { UsageError, type Cli } from '../../command.js';
+import { textOption, UsageError, type Cli } from '../../command.js';
 import { connect } from '../../connect.js';
 import { followJob } from '../../jobs.js';
 import { createProgressBar } from '../../terminal/progress.js';
@@ -15,9 +15,19 @@ async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
+/** What `--ca` names. */
+async function authorityOf({ options }: Cli): Promise<string | undefined> {
+  const path = textOption(options, 'ca');
+  if (path === undefined) return undefined;
+  return readFile(path, 'utf8').catch((fault: NodeJS.ErrnoException) => {
+    throw new UsageError(`--ca ${path} cannot be read (${fault.code ?? fault.message})`, 'Name a file in PEM.');
+  });
+}
+
 /** The files such a card begins with: firmware of the image, its first set of boot files, the server's public key. */
 async function filesOf(cli: Cli, client: Client, ref: string) {
   const { signal } = cli;
+  const authority = await authorityOf(cli);
   const { job } = await client.call('prepareBootSet', { params: { ref } }, { signal });
   if (job !== null) await followJob(cli, client, job, createProgressBar(cli.io));
   const [card, set, { publicKey }] = [
@@ -25,7 +35,7 @@ async function filesOf(cli: Cli, client: Client, ref: string) {
     await bytesOf(client.download('downloadBootSet', { params: { ref } }, { signal })),
     await client.call('getCardKeys', {}, { signal }),
   ];
-  return selfUpdatingFiles({ firmware: readCardArchive(card), set, settings: new Map(), publicKey });
+  return selfUpdatingFiles({ firmware: readCardArchive(card), set, settings: new Map(), publicKey, authority });
 }
 
 /** Only firmware is taken of that archive, so what it would tell a board is not seen. */

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import { isIP, type AddressInfo } from 'node:net';
 import { deviceApiBase } from '@drover/contract';
 import type { CardBoots } from '../../../app/boot/plane/card-boots.js';
@@ -14,13 +15,20 @@ import { createRateLimit } from './rate-limit.js';
 import { sendRefusal, sendText } from './reply.js';
 import type { SendDeps } from './send-file.js';
 
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface BootHttpDeps {
   readonly files: BootFiles;
   readonly api: DeviceApi;
   readonly cards: CardBoots;
   /** Path of a blob on this machine; undefined when it is not local. */
   readonly localPath: (digest: string) => string | undefined;
-  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  readonly listen: readonly Address[];
+  /** The same through TLS, with certificate and key in PEM. */
+  readonly tls?: { readonly listen: readonly Address[]; readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly exports: DeviceRoutesDeps['exports'];
@@ -30,7 +38,7 @@ export interface BootHttpDeps {
 }
 
 export interface BootHttpServer extends Service {
-  /** `http://address:port` of each address, once started. */
+  /** `http://address:port` of each address, once started, and `https` behind them. */
   urls(): string[];
   /** Port of the first address, once started. */
   port(): number;
@@ -46,6 +54,8 @@ const defaultLimits = {
   /** Connections in all. */
   connections: 4_096,
 };
+
+const options = { maxHeaderSize: 8 * 1024 };
 
 /** What one read from a blob brings. */
 const bufferBytes = 1024 * 1024;
@@ -99,33 +109,36 @@ export function createBootHttpServer(deps: BootHttpDeps): BootHttpServer {
     });
   };
 
+  const listenAt = async ({ host, port }: Address, server: Server): Promise<void> => {
+    server.maxConnections = limits.connections;
+    server.headersTimeout = 15_000;
+    server.requestTimeout = 60_000;
+    server.keepAliveTimeout = 15_000;
+    // A download may be slow; one that does not move at all ends.
+    server.setTimeout(120_000);
+    servers.push(server);
+    await listenOn(server, host, port);
+  };
+
   const stop = async (): Promise<void> => {
     await Promise.all(servers.splice(0).map(close));
   };
 
   return {
-    urls: () => servers.map((server) => urlText(server.address() as AddressInfo)),
+    urls: () => servers.map(urlText),
     port: () => (servers[0]?.address() as AddressInfo | null)?.port ?? 0,
     stop,
     start: async (signal) => {
       signal.throwIfAborted();
       try {
-        for (const { host, port } of deps.listen) {
-          const server = createServer({ maxHeaderSize: 8 * 1024 }, handle);
-          server.maxConnections = limits.connections;
-          server.headersTimeout = 15_000;
-          server.requestTimeout = 60_000;
-          server.keepAliveTimeout = 15_000;
-          // A download may be slow; one that does not move at all ends.
-          server.setTimeout(120_000);
-          servers.push(server);
-          await listenOn(server, host, port);
-        }
+        for (const address of deps.listen) await listenAt(address, createServer(options, handle));
+        const { listen, ...pair } = deps.tls ?? { listen: [] };
+        for (const address of listen) await listenAt(address, createTlsServer({ ...options, ...pair }, handle));
       } catch (error) {
         await stop();
         throw error;
       }
-      log.info({ urls: servers.map((server) => urlText(server.address() as AddressInfo)) }, 'boot HTTP listens');
+      log.info({ urls: servers.map(urlText) }, 'boot HTTP listens');
     },
   };
 }
@@ -138,8 +151,10 @@ function urlOf(request: IncomingMessage): URL | undefined {
     : undefined;
 }
 
-const urlText = ({ address, port }: AddressInfo): string =>
-  `http://${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
+const urlText = (server: Server): string => {
+  const { address, port } = server.address() as AddressInfo;
+  return `${server instanceof TlsServer ? 'https' : 'http'}://${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
+};
 
 const listenOn = (server: Server, host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
