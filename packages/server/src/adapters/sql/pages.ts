@@ -48,3 +48,14 @@ export const mapPage = <A, B>(page: Page<A>, map: (item: A) => B): Page<B> => ({
   items: page.items.map(map),
   next: page.next,
 });
+
+/** Of a list that begins with the newest. */
+export const newestPage = <Row extends { readonly created_at: string; readonly id: string }, Item>(
+  rows: readonly Row[],
+  limit: number,
+  map: (row: Row) => Item,
+): Page<Item> =>
+  mapPage(
+    pageFrom(rows, limit, ({ created_at, id }) => [created_at, id]),
+    map,
+  );

@@ -9,7 +9,7 @@ import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { bytesOfFile, cardArchive } from './card-archive.js';
 import { foreseeDelta } from './deltas.js';
-import { bootFilesOf, setSourcesOf } from './derivatives.js';
+import { bootFilesOf, keepDerivative, setSourcesOf } from './derivatives.js';
 import type { Derivative, ImageRecord, InitramfsMaker } from './ports.js';
 import { deleted, findImported, makeRoot, packedRoot, type DeriveDeps } from './root-job.js';
 
@@ -108,9 +108,8 @@ async function makeCardParts(deps: BootSetDeps, context: JobContext, image: stri
     const createdAt = new Date(deps.clock.now()).toISOString();
     await deps.store.transaction(async (tx) => {
       if ((await tx.images.get(image)) === undefined) return;
-      await tx.blobs.record({ digest: blob, size }, createdAt);
-      const made = { image, kind: 'card-initramfs', variant: architecture, blob, size, recipe, createdAt } as const;
-      await tx.images.saveDerivative(made);
+      const of = { image, kind: 'card-initramfs', variant: architecture } as const;
+      await keepDerivative(tx, { ...of, blob, size, recipe, createdAt });
     });
   }
 }
@@ -160,9 +159,7 @@ const save = (deps: BootSetDeps, image: string, recipe: string, { digest, size }
   deps.store.transaction(async (tx) => {
     if ((await tx.images.get(image)) === undefined) return false;
     const createdAt = new Date(deps.clock.now()).toISOString();
-    await tx.blobs.record({ digest, size }, createdAt);
-    const made = { image, kind: 'boot-set', variant: '', blob: digest, size, recipe } as const;
-    await tx.images.saveDerivative({ ...made, createdAt });
+    await keepDerivative(tx, { image, kind: 'boot-set', variant: '', blob: digest, size, recipe, createdAt });
     await deps.markReady(tx, image, setWaiters);
     const root = await packedRoot(tx, image);
     const { items } = await tx.devices.list({ image }, { limit: mostLookedAt });

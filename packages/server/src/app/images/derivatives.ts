@@ -1,5 +1,6 @@
 import type { InitramfsPart } from '../../domain/boot-plan.js';
 import type { SetSources } from '../../domain/boot-set.js';
+import type { Transaction } from '../store/ports.js';
 import type { Derivative } from './ports.js';
 
 /** `common/arm64`, `wifi/arm64` or `modules/arm64/6.1.0-18-arm64`: names one part of an image's initramfs. */
@@ -59,4 +60,23 @@ export function setSourcesOf(derivatives: readonly Derivative[]): SetSources | u
   const cards = architectures.map((each) => ours.find(({ architecture }) => architecture === each));
   if (!cards.every((part) => part !== undefined)) return undefined;
   return { tree: files.tree, initramfs: [...files.initramfs, ...files.wifi, ...cards] };
+}
+
+/** Notes what was made of an image, with its blob. */
+export async function keepDerivative(tx: Transaction, made: Derivative): Promise<void> {
+  await tx.blobs.record({ digest: made.blob, size: made.size }, made.createdAt);
+  await tx.images.saveDerivative(made);
+}
+
+/** The same of the parts of its initramfs. */
+export async function keepInitramfs(
+  tx: Transaction,
+  image: string,
+  parts: readonly InitramfsPart[],
+  { recipe, createdAt }: Pick<Derivative, 'recipe' | 'createdAt'>,
+): Promise<void> {
+  for (const part of parts) {
+    const { blob, size } = part;
+    await keepDerivative(tx, { image, kind: 'initramfs', variant: partVariant(part), blob, size, recipe, createdAt });
+  }
 }

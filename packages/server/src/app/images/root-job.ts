@@ -3,7 +3,7 @@ import type { BlobStore } from '../blobs/ports.js';
 import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
-import { partVariant } from './derivatives.js';
+import { keepDerivative, keepInitramfs } from './derivatives.js';
 import { isPossibleWith } from './store-image.js';
 import type {
   Derivative,
@@ -80,8 +80,7 @@ export async function makeRoot(deps: DeriveDeps, context: JobContext, image: Imp
     };
     await deps.store.transaction(async (tx) => {
       if ((await tx.images.get(image.id)) === undefined) return;
-      await tx.blobs.record(packed, made.createdAt);
-      await tx.images.saveDerivative(made);
+      await keepDerivative(tx, made);
       await deps.markReady(tx, image.id, rootWaiters);
     });
     return made;
@@ -175,18 +174,7 @@ export function createBootJob(deps: DeriveDeps): JobHandler {
       const facts = { ...image.facts, rootModes };
       if (!(await tx.images.update(id, now.revision, { facts })))
         throw new Error(`the image ${id} was changed meanwhile`);
-      for (const part of made.value.parts) {
-        await tx.blobs.record({ digest: part.blob, size: part.size }, at);
-        await tx.images.saveDerivative({
-          image: id,
-          kind: 'initramfs',
-          variant: partVariant(part),
-          blob: part.blob,
-          size: part.size,
-          recipe,
-          createdAt: at,
-        });
-      }
+      await keepInitramfs(tx, id, made.value.parts, { recipe, createdAt: at });
     });
     return success({ image: id, recipe });
   };

@@ -3,7 +3,7 @@ import type { BootTree, InitramfsPart } from '../../domain/boot-plan.js';
 import type { BlobInfo, BlobStore } from '../blobs/ports.js';
 import type { JobContext } from '../jobs/handler.js';
 import type { Transaction } from '../store/ports.js';
-import { partVariant } from './derivatives.js';
+import { keepDerivative, keepInitramfs } from './derivatives.js';
 import type { ImageInspector, ImageRecord, InitramfsMaker, MadeInitramfs } from './ports.js';
 
 export interface StoreImageDeps {
@@ -78,21 +78,10 @@ export async function recordImage(
   { disk, treeBlob, recipe, parts, facts }: StoredImage,
   at: string,
 ): Promise<void> {
-  for (const blob of [disk, treeBlob, ...parts.map((part) => ({ digest: part.blob, size: part.size }))])
-    await tx.blobs.record(blob, at);
+  await tx.blobs.record(disk, at);
   const tree = { kind: 'boot-tree' as const, variant: '', blob: treeBlob.digest, size: treeBlob.size, recipe: '1' };
-  await tx.images.saveDerivative({ image: image.id, ...tree, createdAt: at });
-  for (const part of parts) {
-    await tx.images.saveDerivative({
-      image: image.id,
-      kind: 'initramfs',
-      variant: partVariant(part),
-      blob: part.blob,
-      size: part.size,
-      recipe,
-      createdAt: at,
-    });
-  }
+  await keepDerivative(tx, { image: image.id, ...tree, createdAt: at });
+  await keepInitramfs(tx, image.id, parts, { recipe, createdAt: at });
   const change = { state: 'ready' as const, digest: disk.digest, size: disk.size, facts, updatedAt: at };
   if (!(await tx.images.update(image.id, image.revision, change)))
     throw new Error(`image ${image.id} changed under its own import`);

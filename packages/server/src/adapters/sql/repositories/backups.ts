@@ -2,7 +2,7 @@ import type { DiskBackup } from '@drover/contract';
 import type { BackupRepository } from '../../../app/disks/backup-records.js';
 import { defined } from '../codec.js';
 import { equals, olderThan } from '../conditions.js';
-import { mapPage, pageFrom } from '../pages.js';
+import { newestPage } from '../pages.js';
 import type { DiskBackupRow } from '../schema.js';
 import type { Context } from './context.js';
 
@@ -40,10 +40,7 @@ export const createBackupRepository = ({ db }: Context): BackupRepository => ({
       .orderBy('id', 'desc')
       .limit(limit + 1)
       .execute();
-    return mapPage(
-      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
-      toBackup,
-    );
+    return newestPage(rows, limit, toBackup);
   },
   usage: async (tenant) => {
     const row = await db

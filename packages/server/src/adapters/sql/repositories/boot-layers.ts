@@ -3,7 +3,7 @@ import type { BootLayerVersion } from '@drover/contract';
 import type { BootLayerRecord, BootLayerRepository } from '../../../app/configs/ports.js';
 import { fromBit, fromJsonOrNull, toBit, toJsonOrNull } from '../codec.js';
 import { equals, olderThan } from '../conditions.js';
-import { mapPage, pageFrom, readCursor } from '../pages.js';
+import { mapPage, newestPage, pageFrom, readCursor } from '../pages.js';
 import type { BootLayerRow, BootLayerVersionRow } from '../schema-configs.js';
 import type { Context } from './context.js';
 
@@ -100,10 +100,7 @@ const lists = ({ db }: Context): Part<'list' | 'groups'> => ({
       .orderBy('id', 'desc')
       .limit(limit + 1)
       .execute();
-    return mapPage(
-      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
-      toLayer,
-    );
+    return newestPage(rows, limit, toLayer);
   },
   groups: async (tenant) => {
     const rows = await db

@@ -2,7 +2,7 @@ import { sql, type SqlBool } from 'kysely';
 import type { Derivative, ImageRecord, ImageRepository } from '../../../app/images/ports.js';
 import { defined, fromJson, fromJsonOrNull, toJson, toJsonOrNull } from '../codec.js';
 import { equals, ofTenant, olderThan, type Condition } from '../conditions.js';
-import { mapPage, pageFrom } from '../pages.js';
+import { newestPage } from '../pages.js';
 import type { DerivativeRow, ImageRow } from '../schema.js';
 import type { Context } from './context.js';
 
@@ -93,10 +93,7 @@ const lookups = ({ db }: Context): Part<'get' | 'find' | 'list' | 'usedBy'> => (
       .orderBy('id', 'desc')
       .limit(limit + 1)
       .execute();
-    return mapPage(
-      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
-      toImage,
-    );
+    return newestPage(rows, limit, toImage);
   },
   usedBy: async (id) => {
     const rows = await db.selectFrom('devices').select('name').where('image', '=', id).orderBy('name').execute();

@@ -3,7 +3,7 @@ import type { JobKind } from '@drover/contract';
 import type { JobRecord, JobRepository } from '../../../app/jobs/ports.js';
 import { fromBit, fromJson, fromJsonOrNull, toBit, toJson, toJsonOrNull } from '../codec.js';
 import { equals, ofTenant, olderThan } from '../conditions.js';
-import { mapPage, pageFrom } from '../pages.js';
+import { newestPage } from '../pages.js';
 import type { JobRow } from '../schema.js';
 import type { Context } from './context.js';
 
@@ -82,10 +82,7 @@ const records = ({ db }: Context): Part<'insert' | 'get' | 'list' | 'unfinished'
       .orderBy('id', 'desc')
       .limit(limit + 1)
       .execute();
-    return mapPage(
-      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
-      toJob,
-    );
+    return newestPage(rows, limit, toJob);
   },
   unfinished: async (kind: JobKind, subject) => {
     const row = await db

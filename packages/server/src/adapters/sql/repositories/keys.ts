@@ -1,6 +1,6 @@
 import type { KeyRecord, KeyRepository } from '../../../app/tenants/ports.js';
 import { ofTenant, olderThan } from '../conditions.js';
-import { mapPage, pageFrom } from '../pages.js';
+import { newestPage } from '../pages.js';
 import type { KeyRow } from '../schema.js';
 import type { Context } from './context.js';
 
@@ -52,10 +52,7 @@ export const createKeyRepository = ({ db }: Context): KeyRepository => ({
       .orderBy('id', 'desc')
       .limit(limit + 1)
       .execute();
-    return mapPage(
-      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
-      toKey,
-    );
+    return newestPage(rows, limit, toKey);
   },
   revoke: async (id, at) => {
     await db.updateTable('keys').set({ revoked_at: at }).where('id', '=', id).where('revoked_at', 'is', null).execute();

@@ -1,7 +1,7 @@
 import type { Tenant, TenantQuota } from '@drover/contract';
 import type { TenantRepository } from '../../../app/tenants/ports.js';
 import { olderThan } from '../conditions.js';
-import { mapPage, pageFrom } from '../pages.js';
+import { newestPage } from '../pages.js';
 import type { TenantRow } from '../schema.js';
 import type { Context } from './context.js';
 
@@ -52,9 +52,6 @@ export const createTenantRepository = ({ db, traits }: Context): TenantRepositor
       .orderBy('id', 'desc')
       .limit(limit + 1)
       .execute();
-    return mapPage(
-      pageFrom(rows, limit, (row) => [row.created_at, row.id]),
-      toTenant,
-    );
+    return newestPage(rows, limit, toTenant);
   },
 });
