@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { chooseFromCard, openDiskFile, type CardBoot, type DiskBytes } from '../../packages/simulator/src/index.js';
-import { drawMoments, keptOf, type Moment } from '../power/crash-states.js';
+import { chooseFromCard, openDiskFile, type CardBoot } from '../../packages/simulator/src/index.js';
+import { drawMoments, durableOf, volatileOf, type Moment } from '../power/crash-states.js';
 import { openWriteLog, type LogEntry } from '../power/write-log.js';
 import { cardState, type CardState } from './card-state.js';
 import { startOf, type KnownSet } from './known-set.js';
@@ -66,14 +66,7 @@ const fsckOf = (state: CardState, base: string, fsck: CardCuts['fsck']): number 
   return status ?? undefined;
 };
 
-async function judge(
-  base: DiskBytes,
-  entries: readonly LogEntry[],
-  cuts: CardCuts,
-  moment: Moment,
-): Promise<CardVerdict[]> {
-  const isRead = ({ offset }: LogEntry): boolean => cuts.within === undefined || offset < cuts.within.end;
-  const state = cardState(base, keptOf(openWriteLog(cuts.log), entries, moment, cuts.chance, isRead));
+async function judge(state: CardState, cuts: CardCuts, moment: Moment): Promise<CardVerdict[]> {
   const fsck = fsckOf(state, cuts.base, cuts.fsck);
   const verdicts: CardVerdict[] = [];
   for (const boot of cuts.boots) {
@@ -86,11 +79,21 @@ async function judge(
 
 /** A verdict for each moment and boot. */
 export async function cutCard(cuts: CardCuts): Promise<CardVerdict[]> {
-  const entries = openWriteLog(cuts.log).entries();
+  const log = openWriteLog(cuts.log);
+  const entries = log.entries();
+  const isRead = ({ offset }: LogEntry): boolean => cuts.within === undefined || offset < cuts.within.end;
   const base = openDiskFile(cuts.base);
   try {
     const verdicts: CardVerdict[] = [];
-    for (const moment of momentsOf(entries, cuts)) verdicts.push(...(await judge(base, entries, cuts, moment)));
+    // Moments come in order, so what is durable only grows: it is read once.
+    const durable = cardState(base);
+    let held = 0;
+    for (const moment of momentsOf(entries, cuts)) {
+      durable.add(durableOf(log, entries.slice(held, moment.durable), isRead));
+      held = moment.durable;
+      const state = durable.over(volatileOf(log, entries, moment, cuts.chance, isRead));
+      verdicts.push(...(await judge(state, cuts, moment)));
+    }
     return verdicts;
   } finally {
     base.close();

@@ -30,23 +30,39 @@ export interface Kept {
   readonly bytes: Buffer;
 }
 
+type Wanted = (entry: LogEntry) => boolean;
+const all: Wanted = () => true;
+
+/** Writes that were durable. `isWanted`: those that nobody looks for are not read. */
+export function* durableOf(log: WriteLog, entries: readonly LogEntry[], isWanted = all): Generator<Kept> {
+  for (const entry of entries.filter(isWanted)) yield { offset: entry.offset, bytes: contentOf(log, entry) };
+}
+
 /**
- * What a drive may have kept after that: everything that was durable, and of the rest some, in part, in the order in which it came. Few drives
- * lose much; so in some moments all of it is there but for what is torn. `isWanted`: those that nobody looks for are not read.
+ * Of what was given and not durable, some that a drive may have kept, in part, in the order in which it came. Few drives lose much; so in some moments all
+ * of it is there but for what is torn.
  */
-export function* keptOf(
+export function* volatileOf(
   log: WriteLog,
   entries: readonly LogEntry[],
   { given, durable }: Moment,
   chance: () => number,
-  isWanted: (entry: LogEntry) => boolean = () => true,
+  isWanted = all,
 ): Generator<Kept> {
   const share = chance() < 0.2 ? 1 : 0.5;
-  for (const [index, entry] of entries.slice(0, given).entries()) {
-    if (!isWanted(entry)) continue;
-    if (index < durable) yield { offset: entry.offset, bytes: contentOf(log, entry) };
-    else if (chance() < share) yield partOf(entry, contentOf(log, entry), chance);
-  }
+  for (const entry of entries.slice(durable, given).filter(isWanted))
+    if (chance() < share) yield partOf(entry, contentOf(log, entry), chance);
+}
+
+/** All that a drive may have kept then. */
+export function* keptOf(
+  log: WriteLog,
+  entries: readonly LogEntry[],
+  moment: Moment,
+  chance: () => number,
+): Generator<Kept> {
+  yield* durableOf(log, entries.slice(0, moment.durable));
+  yield* volatileOf(log, entries, moment, chance);
 }
 
 /** Makes a drive that held nothing before and has kept that. */
