@@ -17,10 +17,12 @@ export interface CardOptions {
   readonly settings?: string;
   /** More files, by path on the card. */
   readonly files?: Readonly<Record<string, string>>;
+  /** MiB behind its partition. */
+  readonly roomBehind?: number;
 }
 
 export async function writeCard({ lab, drover }: FastLab, options: CardOptions = {}): Promise<Card> {
-  const { device, settings = '', files = {} } = options;
+  const { device, settings = '', files = {}, roomBehind = 0 } = options;
   const own = await mkdtemp(path.join(lab.dir, 'card-'));
   const archive = path.join(own, 'card.tgz');
   const pieces: Uint8Array[] = [];
@@ -34,8 +36,8 @@ export async function writeCard({ lab, drover }: FastLab, options: CardOptions =
   await writeFile(path.join(folder, 'drover/card.conf'), settings, { flag: 'a' });
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text);
   const image = path.join(own, 'card.img');
-  await run(['truncate', '-s', '256M', image]);
-  await run(['sh', '-c', 'echo "start=2048, type=c" | sfdisk -q "$1"', 'sh', image]);
+  await run(['truncate', '-s', `${256 + roomBehind}M`, image]);
+  await run(['sh', '-c', 'echo "start=2048, size=255M, type=c" | sfdisk -q "$1"', 'sh', image]);
   await run(['mformat', '-i', `${image}@@1M`, '-F', '-T', String(255 * 2048), '::']);
   await run(['sh', '-c', 'mcopy -i "$1" -s "$2"/* ::', 'sh', `${image}@@1M`, folder]);
   return { image, folder };

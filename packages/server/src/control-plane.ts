@@ -7,7 +7,7 @@ import { hashing } from './adapters/hashing/index.js';
 import type { BootBackend } from './app/boot/ports.js';
 import { documentOfDevice } from './app/configs/effective.js';
 import { createTimelineFeed } from './app/boot/feed.js';
-import { createCardKeys, signingKeys } from './app/boot/signing-key.js';
+import { createCardKeys, readCardKey, signingKeys } from './app/boot/signing-key.js';
 import { createSessionQueries } from './app/boot/session-queries.js';
 import { createWatchTimelines } from './app/boot/watch-timelines.js';
 import { createCollectJob } from './app/blobs/collect-job.js';
@@ -241,6 +241,8 @@ const startParts = async (
         blobs,
         compress: gzip,
         bootUrl: () => bootUrl(settings.boot, networkInterfaces()),
+        prepareCard: work.prepareCard,
+        cardKey: () => readCardKey({ store, ids }),
       }),
       jobs: createJobs({
         store,

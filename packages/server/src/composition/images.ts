@@ -13,6 +13,7 @@ import type { ImageInspector, ImageUnpacker, InitramfsMaker } from '../app/image
 import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createTreeLoader } from '../app/boot/plane/trees.js';
 import { createBootSetJob } from '../app/images/boot-set-job.js';
+import { makeCardParts } from '../app/images/card-parts.js';
 import { createDeltaJob } from '../app/images/delta-job.js';
 import { createImportJob } from '../app/images/import-job.js';
 import { createBootJob, createRootJob } from '../app/images/root-job.js';
@@ -22,6 +23,8 @@ import type { Settings } from '../config.js';
 import type { Storage } from './storage.js';
 
 export interface ImageWork {
+  /** Makes what a card made of this image needs to update itself. */
+  readonly prepareCard: (image: string) => Promise<void>;
   readonly jobs: readonly JobHandler[];
   readonly initramfs: InitramfsMaker;
   readonly digest: ImageUnpacker['digest'];
@@ -35,6 +38,9 @@ const deviceFolder = join(installation, 'device');
 const textCacheBytes = 1024 * 1024;
 
 /** The jobs that turn images into what boards boot, with the programs they call. */
+/** Its programs may have to be fetched from Debian first. */
+const cardPartsMs = 300_000;
+
 export const createImageWork = (
   settings: Settings,
   { store, blobs, uploads }: Storage,
@@ -64,6 +70,11 @@ export const createImageWork = (
   const trees = createTreeLoader({ blobs, backend: noBackend, segments });
   return {
     jobs: [importJob, createRootJob(derive), createBootJob(derive), createBootSetJob({ ...derive, trees }), deltaJob],
+    prepareCard: (image: string) =>
+      makeCardParts({ store, clock, initramfs }, image, {
+        progress: () => undefined,
+        signal: AbortSignal.timeout(cardPartsMs),
+      }),
     initramfs,
     inspector,
     digest: (path, options) => unpacker.digest(path, options),

@@ -40,6 +40,11 @@ it('has programs and drivers for Wi-Fi where the image has them, of its own kern
   expect(blobsOf(parts)).toEqual([common?.blob, modules?.blob]);
 });
 
+it('has the server’s key where it may come to update itself', () => {
+  const files = cardFiles(tree, parts, { server: 'http://192.0.2.1:8081', key: 'untrusted comment: x\nRW\n' });
+  expect(textAt('drover/card.pub', files)).toBe('untrusted comment: x\nRW\n');
+});
+
 it('says where the server is, and for whom the card was made', () => {
   expect(textAt('drover/card.conf')).toMatch(/^server=http:\/\/192\.0\.2\.1:8081\r$/m);
   expect(textAt('drover/card.conf')).not.toContain('device');

@@ -7,6 +7,8 @@ export interface CardSettings {
   /** `http://address:port` of the boot plane. */
   readonly server: string;
   readonly device?: { readonly id: string; readonly name: string };
+  /** The server's public key, in signify's form: for a card that may come to update itself. */
+  readonly key?: string;
 }
 
 export interface CardFile {
@@ -15,9 +17,10 @@ export interface CardFile {
 }
 
 const settingsPath = 'drover/card.conf';
+const keyPath = 'drover/card.pub';
 
 /** Ends of lines as every editor of every system shows them. */
-const settingsText = ({ server, device }: CardSettings): string =>
+const settingsText = ({ server, device }: Omit<CardSettings, 'key'>): string =>
   [
     '# What this card asks at each start: docs/how-to/quickstart-card.md of Drover.',
     `server=${server}`,
@@ -29,6 +32,7 @@ const settingsText = ({ server, device }: CardSettings): string =>
 export function cardFiles(tree: BootTree, initramfs: BootPlan['initramfs'], settings: CardSettings): CardFile[] {
   const { files, hidden } = renderCardFiles(tree, initramfs);
   const ours = new Map([...files, [settingsPath, inlineFile(settingsText(settings))] as const]);
+  if (settings.key !== undefined) ours.set(keyPath, inlineFile(settings.key));
   const kept = tree.files.flatMap((file): CardFile[] => {
     const folded = foldPath(file.path);
     if (folded === undefined || hidden.has(folded) || ours.has(folded)) return [];

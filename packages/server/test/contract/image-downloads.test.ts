@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,12 +7,14 @@ import { refusal } from '@drover/contract';
 import { openDemo, withDemo } from '../../src/app/tenants/demo.js';
 import { gzip } from '../../src/adapters/archive/index.js';
 import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
+import { keepDerivative } from '../../src/app/images/derivatives.js';
 import { createImageDownloads } from '../../src/app/images/downloads.js';
 import { adapters } from './support/databases.js';
 import { makeImage, makeTenant, who } from './support/fleet.js';
 import { temporaryFolder } from './support/folders.js';
 import { valueOf } from './support/importer.js';
 import { inPieces } from './support/pieces.js';
+import { facts } from './support/records.js';
 import { createTestClock, testIds } from './support/world.js';
 
 const folder = temporaryFolder();
@@ -33,7 +35,18 @@ describe.each(adapters())('downloads of images on $name', ({ create }) => {
       tenant,
       digest,
       size,
-      downloads: createImageDownloads({ store, blobs, compress: gzip, bootUrl: () => undefined }),
+      downloads: createImageDownloads({
+        ...{ store, blobs, compress: gzip, bootUrl: () => undefined, cardKey: async () => 'the key\n' },
+        prepareCard: async (image) => {
+          const made = await blobs.put(inPieces(Buffer.from(' of cards'), 5));
+          await store.transaction((tx) =>
+            keepDerivative(tx, {
+              ...{ image, kind: 'card-initramfs', variant: 'arm64', blob: made.digest, size: made.size },
+              ...{ recipe: 'c', createdAt: '2026-01-01T00:00:00.000Z' },
+            }),
+          );
+        },
+      }),
     };
   };
 
@@ -75,6 +88,15 @@ describe.each(adapters())('downloads of images on $name', ({ create }) => {
     expect(readFileSync(join(into, 'drover.img'), 'utf8')).toBe('initramfs');
     expect(readFileSync(join(into, 'drover/card.conf'), 'utf8')).toContain(`server=${server}`);
     expect(card.filename).toBe('debian-12-card.tgz');
+    expect(existsSync(join(into, 'drover/card.pub'))).toBe(false);
+
+    // One that may be kept on a card has what it takes, and the key of who may tell it so.
+    const kept = facts({ rootModes: ['ram', 'sd'] });
+    await store.transaction((tx) => tx.images.update(image.id, image.revision, { facts: kept }));
+    const more = valueOf(await downloads.card(who(tenant, 'reader'), 'debian:12', { server }));
+    execFileSync('tar', ['-xz', '-C', into], { input: await buffer(more.stream()) });
+    expect(readFileSync(join(into, 'drover.img'), 'utf8')).toBe('initramfs\0\0\0 of cards');
+    expect(readFileSync(join(into, 'drover/card.pub'), 'utf8')).toBe('the key\n');
   });
 
   it('shows with the demo key what its tenant has, and nothing that tenants share', async () => {

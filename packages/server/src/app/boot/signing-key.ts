@@ -47,6 +47,10 @@ const present = ({ current, next }: SigningKeys): CardKeys => {
   return { publicKey: file(current), next: next === null ? null : file(next) };
 };
 
+/** The public key, as a file that signify reads. */
+export const readCardKey = async ({ store, ids }: Pick<Deps, 'store' | 'ids'>): Promise<string> =>
+  present(await store.transaction((tx) => signingKeys(tx, ids))).publicKey;
+
 export const createCardKeys = ({ store, ids, clock }: Deps): CardKeyUseCases => ({
   show: async (who) =>
     refuseBelow(who, 'reader') ?? success(present(await store.transaction((tx) => signingKeys(tx, ids)))),

@@ -8,8 +8,9 @@ import type { DeviceRecord } from '../devices/ports.js';
 import type { EnqueueJob, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Store, Transaction } from '../store/ports.js';
 import { bytesOfFile, cardArchive } from './card-archive.js';
+import { makeCardParts } from './card-parts.js';
 import { foreseeDelta } from './deltas.js';
-import { bootFilesOf, keepDerivative, setSourcesOf } from './derivatives.js';
+import { keepDerivative, setSourcesOf } from './derivatives.js';
 import type { Derivative, ImageRecord, InitramfsMaker } from './ports.js';
 import { deleted, findImported, makeRoot, packedRoot, type DeriveDeps } from './root-job.js';
 
@@ -78,7 +79,7 @@ export function createBootSetJob(deps: BootSetDeps): JobHandler {
     const image = await findImported(deps.store, context);
     if (image === undefined) return deleted;
     await makeRoot(deps, context, image);
-    await makeCardParts(deps, context, image.id);
+    await makeCardParts(deps, image.id, context);
     const sources = setSourcesOf(await deps.store.read((tx) => tx.images.derivatives(image.id)));
     if (sources === undefined) return refusal('image.not-ready', 'The boot files of the image are not ready.');
     const made = await makeArchive(deps, context, sources);
@@ -95,23 +96,6 @@ export function createBootSetJob(deps: BootSetDeps): JobHandler {
     return undefined;
   };
   return { kind: 'image.boot-set', run, unwind };
-}
-
-/** One for each processor that the image has an initramfs for. */
-async function makeCardParts(deps: BootSetDeps, context: JobContext, image: string): Promise<void> {
-  const boot = bootFilesOf(await deps.store.read((tx) => tx.images.derivatives(image)));
-  const common = boot?.initramfs.filter(({ kind }) => kind === 'common') ?? [];
-  for (const [done, { architecture }] of common.entries()) {
-    context.progress({ step: 'compose', done, total: common.length, unit: 'files' });
-    const { blob, size } = await deps.initramfs.makeCardPart(architecture, context.signal);
-    const recipe = await deps.initramfs.cardRecipe();
-    const createdAt = new Date(deps.clock.now()).toISOString();
-    await deps.store.transaction(async (tx) => {
-      if ((await tx.images.get(image)) === undefined) return;
-      const of = { image, kind: 'card-initramfs', variant: architecture } as const;
-      await keepDerivative(tx, { ...of, blob, size, recipe, createdAt });
-    });
-  }
 }
 
 async function makeArchive(

@@ -1,12 +1,14 @@
 import { refusal, success, type Principal, type Refusal, type Result } from '@drover/contract';
+import type { SetSources } from '../../domain/boot-set.js';
 import { cardFiles } from '../../domain/card-files.js';
 import type { BlobStore } from '../blobs/ports.js';
 import { createSegmentReader } from '../boot/plane/segments.js';
 import { createTreeLoader, type TreeLoader } from '../boot/plane/trees.js';
 import type { Store } from '../store/ports.js';
 import { findDevice } from '../devices/find.js';
-import { bootFilesOf } from './derivatives.js';
+import { bootFilesOf, setSourcesOf } from './derivatives.js';
 import { cardArchive } from './card-archive.js';
+import type { Derivative } from './ports.js';
 import { findImageFor } from './refs.js';
 
 interface Deps {
@@ -14,6 +16,10 @@ interface Deps {
   readonly blobs: Pick<BlobStore, 'stat' | 'read' | 'stream'>;
   /** Of a tar, as gzip. */
   readonly compress: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+  /** Makes what a card needs besides to update itself, where that was not done yet. */
+  readonly prepareCard: (image: string) => Promise<void>;
+  /** The server's public key, in signify's form. */
+  readonly cardKey: () => Promise<string>;
   /** `http://address:port` where boards reach the boot plane; undefined when that is not known. */
   readonly bootUrl: () => string | undefined;
 }
@@ -69,33 +75,41 @@ async function disk({ store, blobs }: Deps, who: Principal, ref: string): Promis
 }
 
 async function card(
-  { store, blobs, compress, bootUrl }: Deps,
+  deps: Deps,
   trees: TreeLoader,
   who: Principal,
   ref: string,
   wanted: CardWanted,
 ): Promise<Result<MadeFile>> {
-  const server = wanted.server ?? bootUrl();
+  const { store, blobs, compress } = deps;
+  const server = wanted.server ?? deps.bootUrl();
   if (server === undefined) return noServer();
   const found = await store.read(async (tx) => {
     const image = await findImageFor(tx, who, ref);
     if (!image.ok) return image;
     const device = wanted.device === undefined ? undefined : await findDevice(tx, who, wanted.device);
-    if (device?.ok === false) return device;
-    const boot = bootFilesOf(await tx.images.derivatives(image.value.id));
-    return boot === undefined
-      ? notReady(`${image.value.name}:${image.value.version}`)
-      : success({ image: image.value, device: device?.value, ...boot });
+    return device?.ok === false ? device : success({ image: image.value, device: device?.value });
   });
   if (!found.ok) return found;
-  const { image, device, tree, initramfs, wifi } = found.value;
-  const files = cardFiles(await trees.load(tree), [...initramfs, ...wifi], {
+  const { image, device } = found.value;
+  const key = image.facts?.rootModes.includes('sd') === true ? await deps.cardKey() : undefined;
+  if (key !== undefined) await deps.prepareCard(image.id);
+  const made = partsOf(await store.read((tx) => tx.images.derivatives(image.id)));
+  if (made === undefined) return notReady(`${image.name}:${image.version}`);
+  const files = cardFiles(await trees.load(made.tree), made.initramfs, {
     server,
     ...(device === undefined ? {} : { device }),
+    ...(key === undefined ? {} : { key }),
   });
   const time = Math.floor(Date.parse(image.createdAt) / 1000);
   const filename = `${image.name}-${image.version}-card.tgz`;
   return success({ filename, stream: () => compress(cardArchive(blobs, files, time)) });
+}
+
+/** With what a card needs to update itself, where the image can be kept on one. */
+function partsOf(derivatives: readonly Derivative[]): SetSources | undefined {
+  const boot = bootFilesOf(derivatives);
+  return boot && (setSourcesOf(derivatives) ?? { tree: boot.tree, initramfs: [...boot.initramfs, ...boot.wifi] });
 }
 
 const noServer = (): Refusal =>
