@@ -92,7 +92,7 @@ agent_update() {
   agent_writable
   agent_prefetch
   agent_status=$?
-  agent_read_only
+  store_rest
   rm -f "$here/card.lock"
   return "$agent_status"
 }
@@ -109,10 +109,6 @@ agent_writable() {
   [ "$store_kind" != folder ] || card_open rw
   records_open
 }
-agent_read_only() {
-  [ "$store_kind" != folder ] || mount -o remount,ro "$here/card"
-}
-
 agent_prefetch() {
   [ ! -f "$here/card.pub" ] || cp "$here/card.pub" "$run/card.pub"
   step=update
@@ -184,7 +180,7 @@ agent_install() {
   agent_lock || return 1
   agent_writable
   if ! sd_install; then
-    agent_read_only
+    store_rest
     rm -f "$here/card.lock"
     agent_why=$sd_why
     report update failed "$sd_why"
@@ -192,6 +188,7 @@ agent_install() {
   fi
   card_open rw && set_point "$(trial_pointer)" "$set_other"
   card_close
+  store_rest
   rm -f "$here/card.lock"
   finish "into set $set_other, to be tried by $sd_method"
 }

@@ -13,10 +13,10 @@ store_program() {
   "$lib/perl/ld.so" --library-path "$lib/card:$lib/perl" "$lib/card/$store_name" "$@"
 }
 
-# card_open ro|rw: the FAT partition, on $run/card; it stays there where it is the store as well.
+# card_open ro|rw: the FAT partition, on $run/card; it stays there where it is the store as well, and can be written to until store_rest.
 card_open() {
   if grep -qs " $(readlink -f "$run/card") " /proc/mounts; then
-    mount -o "remount,$1" "$run/card"
+    [ "$1" = ro ] || mount -o remount,rw "$run/card"
   else
     mount -t vfat -o "$1,umask=077" "$card_device" "$run/card"
   fi
@@ -25,7 +25,14 @@ card_open() {
 # card_close: what was written is on the card then.
 card_close() {
   sync
-  if [ "$store_kind" = folder ]; then mount -o remount,ro "$run/card"; else umount "$run/card"; fi
+  [ "$store_kind" = folder ] || umount "$run/card"
+}
+
+# store_rest: a FAT partition that is the store is written to when there is something to write, and at no other time.
+store_rest() {
+  [ "$store_kind" = folder ] || return 0
+  sync
+  mount -o remount,ro "$run/card"
 }
 
 # store_disk: the disk that the card is.

@@ -71,7 +71,7 @@ card_writable() {
   [ "$store_kind" != folder ] || card_open rw
   "$@"
   card_up_status=$?
-  [ "$store_kind" != folder ] || mount -o remount,ro "$run/card"
+  store_rest
   return "$card_up_status"
 }
 
