@@ -33,6 +33,9 @@ const tied = (command: readonly string[]): [string, ...string[]] =>
     ? ['setpriv', '--pdeathsig', 'KILL', ...command]
     : [command[0] ?? '', ...command.slice(1)];
 
+/** Every Debian has it; a small container may not. */
+const remedyOf = (program: string): string => (program === 'setpriv' ? ': it comes with util-linux' : '');
+
 /** Splits a byte stream into lines without carriage returns; a line that does not end is cut. */
 export const lineSplitter = (onLine: (line: string) => void) => {
   const decoder = new StringDecoder('utf8');
@@ -76,9 +79,9 @@ export const runQemu = ({ command, onLine }: QemuRun, signal?: AbortSignal): Pro
     child.stderr.on('data', (chunk: Buffer) => {
       errors = (errors + chunk.toString()).slice(-keptErrors);
     });
-    child.once('error', (error) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
       signal?.removeEventListener('abort', stop);
-      reject(error);
+      reject(error.code === 'ENOENT' ? new Error(`${program} is not installed${remedyOf(program)}`) : error);
     });
     child.once('close', (code, exitSignal) => {
       clearTimeout(forced);
