@@ -15,8 +15,10 @@ store_program() {
 
 # card_open ro|rw: the FAT partition, on $run/card; it stays there where it is the store as well, and can be written to until store_rest.
 card_open() {
-  if grep -qs " $(readlink -f "$run/card") " /proc/mounts; then
-    [ "$1" = ro ] || mount -o remount,rw "$run/card"
+  # busybox looks for what it mounts again by its whole name, without links.
+  card_at=$(readlink -f "$run/card")
+  if grep -qs " $card_at " /proc/mounts; then
+    [ "$1" = ro ] || mount -o remount,rw "$card_at"
   else
     mount -t vfat -o "$1,umask=077" "$card_device" "$run/card"
   fi
@@ -32,7 +34,7 @@ card_close() {
 store_rest() {
   [ "$store_kind" = folder ] || return 0
   sync
-  mount -o remount,ro "$run/card"
+  mount -o remount,ro "$(readlink -f "$run/card")"
 }
 
 # store_disk: the disk that the card is.
