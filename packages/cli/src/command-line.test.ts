@@ -42,6 +42,8 @@ describe('every command', () => {
   ];
   it.each(all.map(({ words, spec }) => [[...words, spec.usage.split(' ')[0] ?? ''].join(' '), spec] as const))(
     '%s has help with an example that can be parsed, and --json',
+    // Some load much of Drover, on a machine that may have other work.
+    { timeout: 60_000 },
     async (words, spec) => {
       const help = parse(...words.split(' '), '--help');
       expect(help).toContain('Example');

@@ -70,6 +70,6 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
     maxBodySize: settings.http.maxBodySize,
     trustProxy: settings.http.trustProxy,
   });
-  const first = createQuick({ cards, publicUrl, metrics, stopping: stopping.signal });
-  return createHttpServer({ app, first, listen: settings.http.listen, log, stopping });
+  const quick = createQuick({ cards, publicUrl, metrics, clock, stopping: stopping.signal });
+  return createHttpServer({ app, quick, listen: settings.http.listen, log, stopping });
 };

@@ -6,7 +6,7 @@ import { freePort, startServer, type TestServer } from './server.js';
 
 /** Where CattlePi's own server listens. */
 const originalPort = 4567;
-const keys = { one: 'an-old-key-0001', two: 'an-old-key-0002', cards: 'an-old-key-0003' };
+const keys = { one: 'an-old-key-0001', two: 'an-old-key-0002', cards: 'an-old-key-0003', again: 'an-old-key-0004' };
 const id = 'b8:27:eb:12:34:56';
 
 describe("CattlePi's HTTP API", () => {
@@ -44,6 +44,26 @@ describe("CattlePi's HTTP API", () => {
   const at = (path: string): string => `${base}${path}`;
   const post = (key: string, path: string, body: unknown) =>
     as(key, '-H', 'Content-Type: application/json', '-d', JSON.stringify(body), at(path));
+
+  it('answers a card that asks again the same, whichever way it goes', async () => {
+    expect((await post(keys.again, '/boot/again/config', { config: { words: 'naïve ☃' } })).status).toBe(200);
+    const asked = (...args: string[]) => as(keys.again, ...args, at('/boot/again/config'));
+    const long = await asked('-H', 'X-Odd: 1');
+    const fieldsOf = ({ head }: { head: string }): string[] =>
+      ['content-type', 'content-length', 'cache-control', 'etag'].map(
+        (name) => new RegExp(`^${name}: .*$`, 'im').exec(head)?.[0].toLowerCase() ?? name,
+      );
+    for (const args of [[], ['-H', 'Accept: text/plain'], ['-H', 'Connection: close'], ['-0'], ['-H', 'User-Agent:']]) {
+      const short = await asked(...args);
+      expect([short.status, short.body, fieldsOf(short)], args.join(' ')).toEqual([200, long.body, fieldsOf(long)]);
+      expect(Date.parse(/^date: (.*)$/im.exec(short.head)?.[1] ?? '')).toBeGreaterThan(Date.now() - 10_000);
+    }
+    expect((await curl(at(`/boot/again/config?apiKey=${keys.again}`))).body).toBe(long.body);
+    const etag = /^etag: (.*)$/im.exec(long.head)?.[1] ?? '';
+    expect((await asked('-H', `If-None-Match: ${etag}`)).status).toBe(304);
+    const lines = JSON.parse((await as(keys.again, at('/track/again'))).body) as string[];
+    expect(lines).toHaveLength(8);
+  });
 
   it('answers what cards and scripts call, in their order', async () => {
     const ping = await curl('-k', '-I', at('/ping'));

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Log, Service } from '../../app/ports.js';
+import { putFirst, type Quick } from './first-lane.js';
 
 export interface HttpServerDeps {
   /** Routes; made ready here. */
@@ -10,8 +11,8 @@ export interface HttpServerDeps {
   readonly log: Log;
   /** Aborted when stopping begins, so that event streams and uploads end. */
   readonly stopping: AbortController;
-  /** Looks at each request before the application does; false leaves it to that. */
-  readonly first?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Answers what it can before the application sees it. */
+  readonly quick?: Quick;
   /** How long requests under way may take at stop, in ms. */
   readonly graceMs?: number;
 }
@@ -70,9 +71,13 @@ const closeServer = async (server: Server, graceMs: number): Promise<void> => {
   clearTimeout(cut);
 };
 
+/** Longer than proxies keep theirs. */
+const idleMs = 75_000;
+
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
-  const { app, listen, log, stopping, first = () => false, graceMs = 10_000 } = deps;
+  const { app, listen, log, stopping, quick, graceMs = 10_000 } = deps;
   const servers: Server[] = [];
+  const quickEnds: (() => void)[] = [];
   const urls = (): string[] =>
     servers.map((server) => {
       const { address, port, family } = server.address() as AddressInfo;
@@ -80,6 +85,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     });
   const stop = async (): Promise<void> => {
     stopping.abort();
+    for (const end of quickEnds.splice(0)) end();
     await Promise.all(servers.map((server) => closeServer(server, graceMs)));
     servers.length = 0;
     await app.close();
@@ -90,13 +96,12 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
       await app.ready();
       try {
         for (const { host, port } of listen) {
-          const server = createServer((request, response) => {
-            if (!first(request, response)) app.routing(request, response);
-          });
+          const server = createServer((request, response) => app.routing(request, response));
           // An upload may take hours and an event stream days: only silence ends a connection. Streams say something every 15 s.
           server.requestTimeout = 0;
           server.setTimeout(120_000);
-          server.keepAliveTimeout = 75_000;
+          server.keepAliveTimeout = idleMs;
+          if (quick !== undefined) quickEnds.push(putFirst(server, quick, idleMs));
           servers.push(server);
           await listenOn(server, host, port);
         }
