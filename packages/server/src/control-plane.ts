@@ -242,6 +242,7 @@ const startParts = async (
         compress: gzip,
         bootUrl: () => bootUrl(settings.boot, networkInterfaces()),
         prepareCard: work.prepareCard,
+        log,
         cardKey: () => readCardKey({ store, ids }),
       }),
       jobs: createJobs({

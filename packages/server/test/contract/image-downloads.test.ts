@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { refusal } from '@drover/contract';
+import { refusal, RefusedError } from '@drover/contract';
 import { openDemo, withDemo } from '../../src/app/tenants/demo.js';
 import { gzip } from '../../src/adapters/archive/index.js';
 import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
@@ -15,7 +15,7 @@ import { temporaryFolder } from './support/folders.js';
 import { valueOf } from './support/importer.js';
 import { inPieces } from './support/pieces.js';
 import { facts } from './support/records.js';
-import { createTestClock, testIds } from './support/world.js';
+import { createTestClock, createTestLog, testIds } from './support/world.js';
 
 const folder = temporaryFolder();
 const content = Buffer.from('a whole disk');
@@ -28,7 +28,9 @@ describe.each(adapters())('downloads of images on $name', ({ create }) => {
     const blobs = await createFsBlobStore(own);
     const { digest, size } = await blobs.put(inPieces(content, 5));
     const tenant = await makeTenant(store, 'default');
+    const reach = { debian: true };
     return {
+      reach,
       store,
       blobs,
       clock: createTestClock(),
@@ -37,7 +39,9 @@ describe.each(adapters())('downloads of images on $name', ({ create }) => {
       size,
       downloads: createImageDownloads({
         ...{ store, blobs, compress: gzip, bootUrl: () => undefined, cardKey: async () => 'the key\n' },
+        log: createTestLog(),
         prepareCard: async (image) => {
+          if (!reach.debian) throw new RefusedError(refusal('server.fault', 'Debian cannot be reached.'));
           const made = await blobs.put(inPieces(Buffer.from(' of cards'), 5));
           await store.transaction((tx) =>
             keepDerivative(tx, {
@@ -60,7 +64,7 @@ describe.each(adapters())('downloads of images on $name', ({ create }) => {
   });
 
   it('gives the files of a card as an archive that tar reads, with their bytes from wherever they lie', async () => {
-    const { store, tenant, digest, size, blobs, downloads } = await open();
+    const { store, tenant, digest, size, blobs, downloads, reach } = await open();
     const image = await makeImage(store, { tenant, digest, size });
     expect(await downloads.card(who(tenant), 'debian:12', {})).toMatchObject({ errors: [{ field: 'server' }] });
     const server = 'http://192.0.2.1:8081';
@@ -93,6 +97,11 @@ describe.each(adapters())('downloads of images on $name', ({ create }) => {
     // One that may be kept on a card has what it takes, and the key of who may tell it so.
     const kept = facts({ rootModes: ['ram', 'sd'] });
     await store.transaction((tx) => tx.images.update(image.id, image.revision, { facts: kept }));
+    reach.debian = false;
+    const plain = valueOf(await downloads.card(who(tenant, 'reader'), 'debian:12', { server }));
+    execFileSync('tar', ['-xz', '-C', into], { input: await buffer(plain.stream()) });
+    expect(readFileSync(join(into, 'drover.img'), 'utf8')).toBe('initramfs');
+    reach.debian = true;
     const more = valueOf(await downloads.card(who(tenant, 'reader'), 'debian:12', { server }));
     execFileSync('tar', ['-xz', '-C', into], { input: await buffer(more.stream()) });
     expect(readFileSync(join(into, 'drover.img'), 'utf8')).toBe('initramfs\0\0\0 of cards');

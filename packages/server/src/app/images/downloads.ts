@@ -1,9 +1,10 @@
-import { refusal, success, type Principal, type Refusal, type Result } from '@drover/contract';
+import { RefusedError, refusal, success, type Principal, type Refusal, type Result } from '@drover/contract';
 import type { SetSources } from '../../domain/boot-set.js';
 import { cardFiles } from '../../domain/card-files.js';
 import type { BlobStore } from '../blobs/ports.js';
 import { createSegmentReader } from '../boot/plane/segments.js';
 import { createTreeLoader, type TreeLoader } from '../boot/plane/trees.js';
+import type { Log } from '../ports.js';
 import type { Store } from '../store/ports.js';
 import { findDevice } from '../devices/find.js';
 import { bootFilesOf, setSourcesOf } from './derivatives.js';
@@ -18,6 +19,7 @@ interface Deps {
   readonly compress: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
   /** Makes what a card needs besides to update itself, where that was not done yet. */
   readonly prepareCard: (image: string) => Promise<void>;
+  readonly log: Log;
   /** The server's public key, in signify's form. */
   readonly cardKey: () => Promise<string>;
   /** `http://address:port` where boards reach the boot plane; undefined when that is not known. */
@@ -93,7 +95,7 @@ async function card(
   if (!found.ok) return found;
   const { image, device } = found.value;
   const key = image.facts?.rootModes.includes('sd') === true ? await deps.cardKey() : undefined;
-  if (key !== undefined) await deps.prepareCard(image.id);
+  if (key !== undefined) await prepare(deps, image.id);
   const made = partsOf(await store.read((tx) => tx.images.derivatives(image.id)));
   if (made === undefined) return notReady(`${image.name}:${image.version}`);
   const files = cardFiles(await trees.load(made.tree), made.initramfs, {
@@ -104,6 +106,16 @@ async function card(
   const time = Math.floor(Date.parse(image.createdAt) / 1000);
   const filename = `${image.name}-${image.version}-card.tgz`;
   return success({ filename, stream: () => compress(cardArchive(blobs, files, time)) });
+}
+
+/** A board that keeps nothing on its card does without: its card is made also where Debian cannot be reached. */
+async function prepare({ prepareCard, log }: Deps, image: string): Promise<void> {
+  try {
+    await prepareCard(image);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    log.warn({ err: error, image }, 'the archive of a card is given out without what a card needs to update itself');
+  }
 }
 
 /** With what a card needs to update itself, where the image can be kept on one. */
