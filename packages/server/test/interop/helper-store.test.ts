@@ -76,6 +76,11 @@ describe('helpers', () => {
       ...{ 'sbin/mke2fs': elf('arm64', true), 'sbin/e2fsck': elf('arm64', true) },
       'etc/mke2fs.conf': '[defaults]\n',
     },
+    openssl: { 'usr/bin/openssl': elf('arm64', true) },
+    libssl3: {
+      [`usr/lib/${triplet}/libssl.so.3`]: elf('arm64', true),
+      [`usr/lib/${triplet}/libcrypto.so.3`]: elf('arm64', true),
+    },
     libbsd0: { [`usr/lib/${triplet}/libbsd.so.0`]: elf('arm64', true) },
     libmd0: { [`usr/lib/${triplet}/libmd.so.0`]: elf('arm64', true) },
     libext2fs2: {
