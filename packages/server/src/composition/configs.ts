@@ -27,7 +27,7 @@ export const createConfigWork = (
 ): ConfigWork => {
   const { clock, ids, log, endOfKey, defaultTenant } = deps;
   const tracks = createTracks({ store, clock, log });
-  const cache = createCardCache({ feed: store.events, clock });
+  const cache = createCardCache({ feed: store.events, clock, endOfKey });
   return {
     bootLayers: createBootLayers({ store, clock, ids, defaultTenant }),
     cardBindings: createCardBindings({ store, clock }),

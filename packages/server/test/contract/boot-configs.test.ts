@@ -25,16 +25,20 @@ const serve = (store: SqlStore, defaultTenant: string) => {
   const clock = createTestClock(Date.UTC(2026, 0, 2, 3, 4, 5));
   const tracks = createTracks({ store, clock, log: createTestLog() });
   const common = { store, clock, ids: testIds, defaultTenant };
+  const endings = { isValid: true, asked: 0 };
+  const endOfKey = async () => {
+    endings.asked += 1;
+    return endings.isValid ? { expiresAt: null } : undefined;
+  };
   return {
-    ...{ store, clock, tracks },
+    ...{ store, clock, tracks, endings },
     layers: createBootLayers(common),
     bindings: createCardBindings(common),
     devices: createDevices(common),
     keys: createKeys({ ...common, hashing }),
     cards: createCards({
       ...{ ...common, tracks, blobs: noBlobs },
-      cache: createCardCache({ feed: store.events, clock }),
-      endOfKey: async () => ({ expiresAt: null }),
+      ...{ cache: createCardCache({ feed: store.events, clock, endOfKey }), endOfKey },
     }),
   };
 };
@@ -49,7 +53,7 @@ const keyIn = async (store: SqlStore, tenant: string | null): Promise<Principal>
 };
 
 const textOf = async ({ cards }: Server, whose: Principal, card: string): Promise<string> =>
-  valueOf(await cards.config(whose, keyText, card))
+  valueOf(await cards.config(whose, whose.key, card))
     .bytes(base)
     .body.toString();
 
@@ -247,7 +251,7 @@ describe.each(adapters())('boot configs on $name', ({ create }) => {
   it('are known without a query until something changes, here or on another server', async () => {
     const { database, server, tenant, admin, key, device } = await open();
     const other = serve(await database.open(), tenant);
-    const isKnown = (): boolean => server.cards.quick(keyText, mac) !== undefined;
+    const isKnown = (): boolean => server.cards.quick(key.key, mac) !== undefined;
     const learn = async (): Promise<void> => {
       await expect.poll(async () => (await textOf(server, key, mac)) !== '' && isKnown()).toBe(true);
     };
@@ -266,6 +270,25 @@ describe.each(adapters())('boot configs on $name', ({ create }) => {
       await expect.poll(isKnown).toBe(false);
     }
     server.clock.advance(31_000);
+    expect(isKnown()).toBe(false);
+  });
+
+  it('stay known as long as their key is used and a way in', async () => {
+    const { server, admin, key } = await open();
+    const { endings, clock } = server;
+    const isKnown = (): boolean => server.cards.quick(key.key, mac) !== undefined;
+    await put(server, admin, 'default', { config: {} });
+    await expect.poll(async () => (await textOf(server, key, mac)) !== '' && isKnown()).toBe(true);
+    for (let looks = endings.asked; looks < 5; looks += 1) {
+      clock.advance(20_000);
+      expect(isKnown()).toBe(true);
+      expect(isKnown()).toBe(true);
+      await expect.poll(() => endings.asked).toBe(looks + 1);
+    }
+    endings.isValid = false;
+    clock.advance(20_000);
+    expect(isKnown()).toBe(true);
+    clock.advance(11_000);
     expect(isKnown()).toBe(false);
   });
 });

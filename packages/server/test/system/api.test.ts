@@ -346,6 +346,7 @@ describe('what needs no key', () => {
     const text = await metrics.text();
     for (const name of [
       'drover_http_request_duration_seconds_count',
+      'drover_http_quick_answers_total',
       'drover_devices{state="available"}',
       'drover_jobs_unfinished',
       'drover_boot_plane_up 1',

@@ -19,7 +19,7 @@ export interface CardConfig {
   readonly size: number;
 }
 
-/** How long a key is trusted without a look at the store, which also notes that it is used. */
+/** How long a key is trusted without a look at the store, which also notes that it is used. One that is used on is looked at after half of that. */
 const trustedMs = 30_000;
 const mostBytes = 64 * 2 ** 20;
 const mostKeys = 10_000;
@@ -29,9 +29,14 @@ const concerns = /^(boot-config\.|image\.|build\.|device\.(registered|adopted|up
 
 interface KnownKey {
   readonly tenant: string | null;
-  readonly until: number;
   readonly configs: Map<string, CardConfig>;
+  until: number;
+  /** When to look again. */
+  stale: number;
 }
+
+/** When a key that is a way in ends; undefined: it is none. */
+export type EndOfKey = (key: string) => Promise<{ readonly expiresAt: string | null } | undefined>;
 
 /**
  * Configs of cards, so that a card that asks again costs no query. What this server committed counts at once: while an event of it has not come round, nothing
@@ -52,7 +57,12 @@ export interface KeyGiven {
   readonly expiresAt: string | null;
 }
 
-export const createCardCache = ({ feed, clock }: { readonly feed: EventFeed; readonly clock: Clock }): CardCache => {
+export const createCardCache = (deps: {
+  readonly feed: EventFeed;
+  readonly clock: Clock;
+  readonly endOfKey: EndOfKey;
+}): CardCache => {
+  const { feed, clock, endOfKey } = deps;
   const keys = new Map<string, KnownKey>();
   let generation = 0;
   let bytes = 0;
@@ -78,12 +88,25 @@ export const createCardCache = ({ feed, clock }: { readonly feed: EventFeed; rea
   };
   const unsubscribe = feed.subscribe(onEvent);
 
+  const trust = (known: KnownKey, since: number, expiresAt: string | null): void => {
+    known.until = Math.min(since + trustedMs, expiresAt === null ? Infinity : Date.parse(expiresAt));
+    known.stale = since + trustedMs / 2;
+  };
+  /** Trusts a key that is used further on. One that is not told to be a way in is trusted no longer than it was: what is wrong with it the long way tells. */
+  const renew = async (key: string, known: KnownKey, now: number): Promise<void> => {
+    known.stale = known.until;
+    const ends = await endOfKey(key).catch(() => undefined);
+    if (ends !== undefined) trust(known, now, ends.expiresAt);
+  };
+
   const knownKey = ({ key, principal, expiresAt }: KeyGiven): KnownKey => {
-    const now = clock.now();
-    const old = keys.get(key);
-    if (old !== undefined && old.until > now) return old;
-    const until = Math.min(now + trustedMs, expiresAt === null ? Infinity : Date.parse(expiresAt));
-    const known = { tenant: principal.tenant, until, configs: old?.configs ?? new Map<string, CardConfig>() };
+    const known = keys.get(key) ?? {
+      tenant: principal.tenant,
+      configs: new Map<string, CardConfig>(),
+      until: 0,
+      stale: 0,
+    };
+    trust(known, clock.now(), expiresAt);
     keys.set(key, known);
     return known;
   };
@@ -91,7 +114,9 @@ export const createCardCache = ({ feed, clock }: { readonly feed: EventFeed; rea
   return {
     find: (key, card) => {
       const known = keys.get(key);
-      if (known === undefined || !feed.isCurrent() || known.until <= clock.now()) return undefined;
+      const now = clock.now();
+      if (known === undefined || !feed.isCurrent() || known.until <= now) return undefined;
+      if (known.stale <= now) void renew(key, known, now);
       return known.configs.get(card);
     },
     ticket: () => (feed.isCurrent() ? generation : undefined),

@@ -16,7 +16,7 @@ import { hasSecrets } from '../../domain/config-secrets.js';
 import { refuseBelow } from '../../domain/tenancy.js';
 import type { BlobStore } from '../blobs/ports.js';
 import type { Store } from '../store/ports.js';
-import type { CardBytes, CardCache, CardConfig } from './card-cache.js';
+import type { CardBytes, CardCache, CardConfig, EndOfKey } from './card-cache.js';
 import { cardImageOf, imageOfDocument } from './card-image.js';
 import { changeLayer, type ChangeDeps } from './change-layer.js';
 import { layersOfCard } from './effective.js';
@@ -28,8 +28,8 @@ export interface CardsDeps extends ChangeDeps, PlaceDeps {
   readonly blobs: Pick<BlobStore, 'read'>;
   readonly cache: CardCache;
   readonly tracks: Tracks;
-  /** When the key ends, for what is kept of it; undefined: nothing is to be kept. */
-  readonly endOfKey: (key: string) => Promise<{ readonly expiresAt: string | null } | undefined>;
+  /** For what is kept of a key. */
+  readonly endOfKey: EndOfKey;
 }
 
 /** What cards of CattlePi, and scripts written for it, ask. Ids are in the scope of the key that asks. */
@@ -74,6 +74,8 @@ export const createCards = (deps: CardsDeps): Cards => {
       if (refused !== undefined) return refused;
       const tracked = { key: who.key, card };
       if (!isDemo(who)) tracks.note(tracked, bootGet);
+      const known = cache.find(key, card);
+      if (known !== undefined) return success(known);
       const ticket = cache.ticket();
       const found = await configOf(deps, who, tenantOf(who), tracked);
       const ends = isDemo(who) ? undefined : await deps.endOfKey(key);

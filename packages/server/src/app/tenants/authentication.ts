@@ -10,7 +10,7 @@ const touchEveryMs = 60_000;
 export interface Authentication {
   /** Who a key belongs to. Refuses with auth.invalid, the same for a key never seen, revoked or expired. */
   readonly authenticate: (key: string) => Promise<Result<Principal>>;
-  /** When a key that is a way in ends; undefined: it is none. */
+  /** When a key that is a way in ends; undefined: it is none. Noted as a use of it. */
   readonly endOfKey: (key: string) => Promise<{ readonly expiresAt: string | null } | undefined>;
 }
 
@@ -46,12 +46,17 @@ export const createAuthentication = (deps: {
     return endOf(found, new Date(clock.now()).toISOString()) === undefined ? found : undefined;
   };
 
+  const used = async (key: string): Promise<KeyRecord | undefined> => {
+    const found = await find(key);
+    if (found !== undefined) await touch(found, clock.now());
+    return found;
+  };
+
   return {
-    endOfKey: find,
+    endOfKey: used,
     authenticate: async (key) => {
-      const found = await find(key);
+      const found = await used(key);
       if (found === undefined) return invalid();
-      await touch(found, clock.now());
       return success({ key: found.id, name: found.name, tenant: found.tenant, role: found.role });
     },
   };

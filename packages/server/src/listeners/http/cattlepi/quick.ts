@@ -9,17 +9,17 @@ import { configHeaders } from './routes.js';
 export interface QuickDeps {
   readonly cards: Pick<Cards, 'quick'>;
   readonly publicUrl: string | undefined;
-  readonly metrics: Pick<HttpMetrics, 'observe'>;
+  readonly metrics: Pick<HttpMetrics, 'quick'>;
   readonly clock: Clock;
   readonly stopping: AbortSignal;
 }
 
-const route = '/boot/:id/config';
 /** Nothing in it is encoded: what is goes the long way. */
 const requestLine = /^GET \/boot\/([A-Za-z0-9:._-]{1,128})\/config(?:\?apiKey=([A-Za-z0-9._~-]+))? HTTP\/1\.1$/;
 /** What comes with a request and changes nothing of its answer. */
 const harmless = new Set(['user-agent', 'accept']);
-const mostHeads = 1000;
+/** Requests that are known again as a whole: boards of one kind send the same each time, for each card one. */
+const mostKnown = 20_000;
 
 /** What the header fields of a request say. */
 interface Head {
@@ -52,6 +52,24 @@ function headOf(fields: string, publicUrl: string | undefined): Head | undefined
   return base === undefined ? undefined : { base, key, isLast };
 }
 
+/** A request for the config of a card. */
+interface Asked {
+  readonly key: string;
+  readonly card: string;
+  readonly base: string;
+  readonly isLast: boolean;
+}
+
+function askedBy(request: string, publicUrl: string | undefined): Asked | undefined {
+  const end = request.indexOf('\r\n');
+  if (end < 0 || !request.endsWith('\r\n\r\n')) return undefined;
+  const [, card, inAddress] = requestLine.exec(request.slice(0, end)) ?? [];
+  if (card === undefined) return undefined;
+  const head = headOf(request.slice(end + 2, -2), publicUrl);
+  const key = head?.key ?? inAddress;
+  return head === undefined || key === undefined ? undefined : { key, card, base: head.base, isLast: head.isLast };
+}
+
 /** An answer as it goes out, for as long as its date holds. */
 interface Written {
   readonly second: number;
@@ -71,38 +89,29 @@ function write(config: CardBytes, second: number, isLast: boolean): Written {
  * line in the log. Everything unusual goes the long way, to the same answer.
  */
 export const createQuick = ({ cards, publicUrl, metrics, clock, stopping }: QuickDeps): Quick => {
-  // Boards of one kind send the same fields each time.
-  const heads = new Map<string, Head | null>();
+  const known = new Map<string, Asked>();
   const kept = new WeakMap<CardBytes, Written>();
-
-  const known = (fields: string): Head | undefined => {
-    let head = heads.get(fields);
-    if (head === undefined) {
-      if (heads.size >= mostHeads) heads.clear();
-      head = headOf(fields, publicUrl) ?? null;
-      heads.set(fields, head);
-    }
-    return head ?? undefined;
+  const keep = (request: string, asked: Asked): void => {
+    if (known.size >= mostKnown) known.clear();
+    known.set(request, asked);
   };
 
   return (request) => {
-    const end = request.indexOf('\r\n');
-    if (end < 0 || !request.endsWith('\r\n\r\n') || stopping.aborted) return undefined;
-    const [, card, inAddress] = requestLine.exec(request.slice(0, end)) ?? [];
-    if (card === undefined) return undefined;
-    const head = known(request.slice(end + 2, -2));
-    const key = head?.key ?? inAddress;
-    if (head === undefined || key === undefined) return undefined;
-    const began = performance.now();
-    const config = cards.quick(key, card)?.bytes(head.base);
+    if (stopping.aborted) return undefined;
+    const before = known.get(request);
+    const asked = before ?? askedBy(request, publicUrl);
+    if (asked === undefined) return undefined;
+    const { key, card, base, isLast } = asked;
+    const config = cards.quick(key, card)?.bytes(base);
     if (config === undefined) return undefined;
+    if (before === undefined) keep(request, asked);
     const second = Math.floor(clock.now() / 1000);
-    let written = head.isLast ? undefined : kept.get(config);
+    let written = isLast ? undefined : kept.get(config);
     if (written?.second !== second) {
-      written = write(config, second, head.isLast);
-      if (!head.isLast) kept.set(config, written);
+      written = write(config, second, isLast);
+      if (!isLast) kept.set(config, written);
     }
-    metrics.observe({ method: 'GET', route, status: 200, seconds: (performance.now() - began) / 1000 });
-    return { bytes: written.bytes, isLast: head.isLast };
+    metrics.quick();
+    return { bytes: written.bytes, isLast };
   };
 };
