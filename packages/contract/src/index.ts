@@ -9,6 +9,7 @@ export * from './resources/disk.js';
 export * from './resources/event.js';
 export * from './resources/image.js';
 export * from './resources/job.js';
+export * from './resources/power.js';
 export * from './resources/session.js';
 export * from './resources/tenancy.js';
 export * from './device-api.js';
