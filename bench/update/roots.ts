@@ -92,7 +92,8 @@ export async function buildUpdate(folder: string, mirror: string): Promise<Updat
   const step = { install: newer, remove: [], asked: packages };
   const installed = lock.installed.map((each) => byName.get(nameOf(each)) ?? each);
   writeFileSync(at('update.lock.json'), JSON.stringify({ ...lock, steps: [...lock.steps, step], installed }));
-  const recipe = writeRecipe(folder, 'update', { extends: '../old', packages });
+  // Over the recipe of the dry run, as what is newer comes from where that found it.
+  const recipe = writeRecipe(folder, 'update', { extends: '../newest', packages });
   build(folder, recipe, ['--lock', at('update.lock.json'), '--output', at('out-new'), '--card']);
   await pack(at('out-old/disk.img'), at('old.sqsh'));
   await pack(at('out-new/disk.img'), at('new.sqsh'));

@@ -15,6 +15,8 @@ export interface CardBoardOptions {
   readonly machine?: 'virt' | 'raspi3b';
   readonly memoryMiB?: number;
   readonly append?: string;
+  /** What else the machine has, for `virt`. */
+  readonly qemuArgs?: readonly string[];
 }
 
 /** What a board wrote to its card: the card as it was before, and the log of writes behind it. */
@@ -91,7 +93,7 @@ export function createCardBoard(options: CardBoardOptions): CardBoard {
     return qemuVirt({
       ...common,
       memoryMiB: options.memoryMiB ?? 512,
-      qemuArgs: [...drive(), '-device', 'virtio-blk-device,drive=recorded'],
+      qemuArgs: [...drive(), '-device', 'virtio-blk-device,drive=recorded', ...(options.qemuArgs ?? [])],
     });
   };
 

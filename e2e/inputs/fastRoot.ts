@@ -13,7 +13,7 @@ export const bootModules = [
   ...['virtio_net', 'virtio_blk', 'virtio_pci', 'virtio_mmio', 'virtio-rng'],
   ...['usb-common', 'usbcore', 'roles', 'udc-core', 'dwc2', 'phy-generic', 'mii', 'usbnet', 'cdc_ether'],
   ...['smsc95xx', 'lan78xx', 'microchip', 'genet', 'broadcom', '8021q'],
-  ...['bcm2835', 'sdhci-iproc', 'bcm2835_wdt', 'bcm2835-rng', 'iproc-rng200'],
+  ...['bcm2835', 'sdhci-iproc', 'bcm2835_wdt', 'i6300esb', 'bcm2835-rng', 'iproc-rng200'],
 ];
 
 const inittab = `::sysinit:/etc/init.d/rcS

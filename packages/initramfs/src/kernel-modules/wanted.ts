@@ -61,6 +61,8 @@ const disks = [
   ...['nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8', 'fat', 'vfat'],
   // Restarts a board whose firmware does not: what a kernel on trial hangs in, and QEMU's boards at any restart.
   'bcm2835_wdt',
+  // Of a virtual machine.
+  'i6300esb',
 ];
 
 export const wantedModules: readonly string[] = [...requiredModules, ...buses, ...phys, ...cards, ...others, ...disks];

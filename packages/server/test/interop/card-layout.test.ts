@@ -89,6 +89,25 @@ test('what the board keeps stays in a slot that the dump leaves free', async () 
   expect(await table()).toEqual([first, over]);
 });
 
+const labelAt = async (start: number): Promise<string> =>
+  execute('blkid', ['-p', '-O', String(start * 512), '-s', 'LABEL', '-o', 'value', card]).then(
+    ({ stdout }) => stdout.trim(),
+    () => 'none',
+  );
+
+test('what has to go is not taken for the board’s own again, and what the dump itself has stays', async () => {
+  const kept = { number: 2, start: 133_120, size: 100_000, type: '83' };
+  await sh(`echo "start=133120,size=100000,type=83" | sfdisk -q -a "$1"
+    mke2fs -q -F -t ext4 -L drover-data -E offset=$((133120 * 512)) "$1" 50000`);
+  const more = { number: 3, start: 241_664, size: 16_384, type: '82' };
+  expect(await apply(dumpOf([first, kept, more]))).toBe('changed');
+  expect(await labelAt(kept.start)).toBe('drover-data');
+  const theirs = { ...kept, size: 50_000 };
+  expect(await apply(dumpOf([first, theirs]))).toBe('changed');
+  expect(await table()).toEqual([first, theirs]);
+  expect(await labelAt(kept.start)).toBe('none');
+});
+
 test.each([
   ['moves the boot files', dumpOf([{ ...first, start: 4096, size: 129_024 }]), 'partition 1 begins at 2048'],
   ['cuts their file system', dumpOf([{ ...first, size: 131_071 }]), 'its file system has 131072'],
