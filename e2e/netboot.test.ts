@@ -45,6 +45,7 @@ describe('a Pi 4 that nobody knows', () => {
     await drover.client.call('provision', { body: { image: 'fast:1', device: 'first' } });
     running.push(await powerOn(lab, { model: '4b', serial }));
     const device = await drover.untilUp('first');
+    expect(device.memoryMiB).toBe(512);
     const session = await drover.client.call('getSession', { params: { id: device.lastSession ?? '' } });
     expect(session).toMatchObject({ outcome: 'up', stage: 'up', verdict: null });
     const items = await drover.timelineOf(session.id);

@@ -75,7 +75,8 @@ step_exchange() {
   uptime_now
   exchange_until=$((now_seconds + patience))
   exchange_root_until=$((now_seconds + exchange_root_limit))
-  printf %s "secret=$secret&nonce=$nonce&mac=$(url_encode "$mac")&serial=$serial&release=$(url_encode "$(uname -r)")${exchange_known:+&known=$(url_encode "$exchange_known")}" \
+  exchange_memory=$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)
+  printf %s "secret=$secret&nonce=$nonce&mac=$(url_encode "$mac")&serial=$serial&release=$(url_encode "$(uname -r)")${exchange_memory:+&memory=$exchange_memory}${exchange_known:+&known=$(url_encode "$exchange_known")}" \
     >"$run/exchange.form"
   while :; do
     http POST "/device/v1/sessions/$session/exchange" "$run/exchange.form" application/x-www-form-urlencoded

@@ -73,6 +73,13 @@ export const ExchangeForm = z.object({
   mac: z.string().max(17).optional(),
   serial: z.string().max(16).optional(),
   release: z.string().max(128).optional(),
+  /** MemTotal of /proc/meminfo, in KiB. */
+  memory: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 40)
+    .optional(),
   /** sha256 of roots that the card has, with commas. */
   known: z
     .string()

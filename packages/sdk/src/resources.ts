@@ -14,6 +14,13 @@ const names = {
     provision: 'provision',
     reimage: 'reimageDevice',
     release: 'releaseDevice',
+    lease: 'leaseDevice',
+  },
+  requests: {
+    list: 'listProvisionRequests',
+    create: 'createProvisionRequest',
+    get: 'getProvisionRequest',
+    cancel: 'cancelProvisionRequest',
   },
   bootLayers: {
     list: 'listBootLayers',

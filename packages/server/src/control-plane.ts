@@ -22,6 +22,8 @@ import { createRootDisks } from './app/disks/root-disks.js';
 import { createDiskJobs } from './app/disks/work-job.js';
 import { createDevices } from './app/devices/devices.js';
 import { createPrepare } from './app/devices/prepare.js';
+import { createDeviceKeeper } from './app/devices/keeper.js';
+import { createProvisionRequests } from './app/devices/provision-requests.js';
 import { createProvisioning } from './app/devices/provisioning.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
@@ -202,6 +204,14 @@ const startParts = async (
 
   await begin('schedules of builds', building.scheduler);
 
+  const prepare = createPrepare({ enqueue, clock, rootDisks });
+  const provisioning = createProvisioning({ store, clock, prepare, defaultTenant });
+  const provisionRequests = createProvisionRequests({ store, clock, ids, prepare, defaultTenant });
+  await begin(
+    'leases and requests',
+    createDeviceKeeper({ provisioning, requests: provisionRequests, events: store.events, log }),
+  );
+
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
   const disks = createDisks({
@@ -225,12 +235,8 @@ const startParts = async (
       ...{ uploads, clock, version, builds: building.builds, ...configs },
       devices: createDevices({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
-      provisioning: createProvisioning({
-        store,
-        clock,
-        prepare: createPrepare({ enqueue, clock, rootDisks }),
-        defaultTenant,
-      }),
+      provisioning,
+      provisionRequests,
       disks,
       attachments,
       backups,

@@ -10,7 +10,16 @@ const io: Io = {
 const told = '2026-01-01T12:00:00.000Z';
 const device = (health: Partial<Device['health']>): Device => ({
   ...{ id: 'dev_1', tenant: null, site: 'default', name: 'sign', state: 'in-use', stateReason: null, model: 'pi4' },
-  ...{ modelName: null, firmware: 'ee', mac: null, serial: null, bootPrefix: null, identities: [], labels: {} },
+  ...{
+    modelName: null,
+    firmware: 'ee',
+    mac: null,
+    serial: null,
+    bootPrefix: null,
+    memoryMiB: null,
+    identities: [],
+    labels: {},
+  },
   ...{ assignment: null, lastAddress: null, lastSeenAt: null, lastSession: null, upGeneration: null },
   ...{ createdAt: told, updatedAt: told, etag: '"1"' },
   health: {
@@ -48,7 +57,7 @@ describe('the health of a device', () => {
       ...device({ status: 'healthy', reportedAt: told, image: 'base:1', fellBack: true }),
       assignment: {
         ...{ image: 'img_1', imageName: 'base:2', rootMode: 'sd', disk: null, kernelParameters: '' },
-        ...{ generation: 2, assignedAt: told },
+        ...{ generation: 2, assignedAt: told, leaseUntil: null },
       },
       upGeneration: 2,
     });

@@ -2,6 +2,7 @@ import type { Device, DeviceState, HealthStatus, Model } from '@drover/contract'
 import { flagOption, labelsOf, listOption, requiredOption, textOption, UsageError, type Action } from '../command.js';
 import { connect } from '../connect.js';
 import { gather, hint, show, showList } from '../show.js';
+import { sizeOf } from './disk.js';
 import { agoText } from '../terminal/format.js';
 import { factsText } from '../terminal/table.js';
 import type { Io } from '../terminal/io.js';
@@ -50,6 +51,7 @@ export const deviceText = (io: Io, device: Device): string =>
     ['condition', conditionText(device)],
     ['model', device.modelName ?? device.model],
     ['serial', device.serial],
+    ['memory', device.memoryMiB === null ? null : `${device.memoryMiB} MiB`],
     ['boot prefix', device.bootPrefix],
     ['MAC', device.mac],
     ['site', device.site],
@@ -57,6 +59,7 @@ export const deviceText = (io: Io, device: Device): string =>
     ['labels', labelsText(device.labels)],
     ['image', device.assignment?.imageName],
     ['root mode', device.assignment?.rootMode],
+    ['kept until', device.assignment?.leaseUntil],
     ['disk', device.assignment?.disk],
     ['kernel parameters', device.assignment?.kernelParameters],
     ['address', device.lastAddress],
@@ -151,8 +154,10 @@ export const create: Action = async (cli) => {
       return value === undefined ? [] : [[field, field === 'mac' ? value.toLowerCase().replaceAll('-', ':') : value]];
     }),
   );
+  const memory = textOption(options, 'memory');
   const body = {
     ...given,
+    ...(memory === undefined ? {} : { memoryMiB: Math.ceil(sizeOf(memory) / 2 ** 20) }),
     model: (textOption(options, 'model') ?? 'other') as Model,
     labels: labelsOf(listOption(options, 'label')),
   };

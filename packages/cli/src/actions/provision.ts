@@ -1,4 +1,5 @@
-import type { Device, RootMode } from '@drover/contract';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Device, Model, ProvisionRequest, RootMode } from '@drover/contract';
 import { DroverError, type Client } from '@drover/sdk';
 import {
   flagOption,
@@ -11,6 +12,7 @@ import {
   type Cli,
 } from '../command.js';
 import { connect } from '../connect.js';
+import { secondsOf } from '../duration.js';
 import { hint, show } from '../show.js';
 import { entryText } from '../terminal/timeline.js';
 import { isShown, watchTimelines } from '../watch.js';
@@ -95,6 +97,52 @@ const finish = async (cli: Cli, client: Client, device: Device): Promise<void> =
   show(cli, up, `${up.name} is up${up.lastAddress === null ? '' : ` at ${up.lastAddress}`}.\n`);
 };
 
+/** What a device must be like, beside its labels. */
+function likeness({ options }: Cli) {
+  const [model, memory, site, spread] = ['model', 'memory', 'site', 'spread'].map((name) => textOption(options, name));
+  return {
+    ...(model === undefined ? {} : { model: model as Model }),
+    ...(memory === undefined ? {} : { memoryMiB: Math.ceil(sizeOf(memory) / 2 ** 20) }),
+    ...(site === undefined ? {} : { site }),
+    ...(spread === undefined ? {} : { spread }),
+  };
+}
+
+const leaseOf = ({ options }: Cli) => {
+  const ttl = textOption(options, 'ttl');
+  return ttl === undefined ? {} : { ttlSeconds: secondsOf('--ttl', ttl) };
+};
+
+const notGranted = ({ id, state, reason }: ProvisionRequest): DroverError =>
+  new DroverError({
+    type: 'urn:drover:error:device.none-available',
+    title: 'No device came free',
+    status: 409,
+    code: 'device.none-available',
+    detail: `The request ${id} is ${state}${reason === null ? '' : `: ${reason}`}.`,
+    remedy: 'Ask again, for longer or for less.',
+  });
+
+/** Waits in the queue, telling the place in it; whoever stops to wait leaves it. */
+async function untilGranted(cli: Cli, client: Client, first: ProvisionRequest): Promise<Device> {
+  let request = first;
+  let told: number | null = null;
+  try {
+    while (request.state === 'waiting') {
+      if (request.position !== told)
+        hint(cli, `Waiting for a device ${request.wish}: number ${request.position} in the queue.`);
+      told = request.position;
+      await sleep(500, undefined, { signal: cli.signal });
+      request = await client.requests.get({ params: { id: request.id } }, { signal: cli.signal });
+    }
+  } catch (error) {
+    if (cli.signal.aborted) await client.requests.cancel({ params: { id: request.id } }).catch(() => undefined);
+    throw error;
+  }
+  if (request.device === null) throw notGranted(request);
+  return client.devices.get({ params: { ref: request.device } }, { signal: cli.signal });
+}
+
 export const provision: Action = async (cli) => {
   const { options } = cli;
   const device = textOption(options, 'device');
@@ -109,8 +157,25 @@ export const provision: Action = async (cli) => {
     ...(device === undefined ? {} : { device }),
     ...(labels.length === 0 ? {} : { selector: labels.join(',') }),
     ...(any ? { any } : {}),
+    ...likeness(cli),
+    ...leaseOf(cli),
   };
-  await finish(cli, client, await client.devices.provision({ body }, { signal: cli.signal }));
+  const patience = textOption(options, 'waitForDevice');
+  if (patience === undefined)
+    return finish(cli, client, await client.devices.provision({ body }, { signal: cli.signal }));
+  const waitSeconds = secondsOf('--wait-for-device', patience);
+  const request = await client.requests.create({ body: { ...body, waitSeconds } }, { signal: cli.signal });
+  await finish(cli, client, await untilGranted(cli, client, request));
+};
+
+export const lease: Action = async (cli, [ref = '']) => {
+  const { ttlSeconds } = leaseOf(cli);
+  if ((ttlSeconds === undefined) !== flagOption(cli.options, 'forever'))
+    throw new UsageError('How long is not said, or said twice', 'Give --ttl or --forever.');
+  const body = { ttlSeconds: ttlSeconds ?? null };
+  const device = await connect(cli).devices.lease({ params: { ref }, body }, { signal: cli.signal });
+  const until = device.assignment?.leaseUntil ?? null;
+  show(cli, device, `${device.name} is kept ${until === null ? 'until it is released' : `until ${until}`}.\n`);
 };
 
 export const reimage: Action = async (cli, [ref = '']) => {

@@ -69,13 +69,20 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       'drover provision --image raspios:2026 --device sign-17 --wait',
       'drover provision --image raspios:2026 --label rack=a',
-      'drover provision --image raspios --any',
+      'drover provision --image raspios --any --memory 4G --spread rack',
+      'drover provision --image raspios --any --ttl 4h --wait-for-device 10m --wait',
     ],
     options: [
       ['--image <image>', 'name:version, or a name for its newest version'],
       ['--device <device>', 'this one'],
       ['--label <k=v...>', 'any free one with these labels'],
       ['--any', 'any free one'],
+      ['--model <model>', 'with --label or --any: of this model'],
+      ['--memory <size>', 'with --label or --any: 512M, 4G; at least so much memory'],
+      ['--site <site>', 'with --label or --any: at this site'],
+      ['--spread <label>', 'with --label or --any: where the fewest are in use, by the value of this label'],
+      ['--ttl <time>', '30m, 4h, 7d: the device is released by itself after so long'],
+      ['--wait-for-device <time>', '10m, 2h: queue for a device, at most so long'],
       ...provisionOptions,
     ],
     load: async () => (await import('../actions/provision.js')).provision,
@@ -86,6 +93,16 @@ export const commands: readonly CommandSpec[] = [
     examples: ['drover reimage sign-17 --image raspios:2027'],
     options: [['--image <image>', 'name:version, or a name for its newest version'], ...provisionOptions],
     load: async () => (await import('../actions/provision.js')).reimage,
+  },
+  {
+    usage: 'lease <device>',
+    summary: 'Say how much longer a device is kept, from now on',
+    examples: ['drover lease sign-17 --ttl 4h', 'drover lease sign-17 --forever'],
+    options: [
+      ['--ttl <time>', '30m, 4h, 7d: it is released by itself after so long'],
+      ['--forever', 'until somebody releases it'],
+    ],
+    load: async () => (await import('../actions/provision.js')).lease,
   },
   {
     usage: 'release <device>',

@@ -4,10 +4,12 @@ import {
   DeviceId,
   DiskId,
   ImageId,
+  LabelKey,
   Labels,
   Mac,
   Model,
   Name,
+  RequestId,
   RootMode,
   Serial,
   SessionId,
@@ -46,6 +48,8 @@ export const Assignment = z.object({
   /** Counts every change of the assignment; a boot session says which one it booted. */
   generation: z.number().int().min(1),
   assignedAt: Timestamp,
+  /** When the device is released by itself; null: when somebody does. */
+  leaseUntil: Timestamp.nullable(),
 });
 export type Assignment = z.infer<typeof Assignment>;
 
@@ -74,6 +78,9 @@ export const DeviceHealth = z.object({
 });
 export type DeviceHealth = z.infer<typeof DeviceHealth>;
 
+/** Megabytes of 2^20 bytes: 512 to 16384 on a Pi. */
+export const MemoryMiB = z.number().int().min(1).max(1_048_576);
+
 export const Device = z.object({
   id: DeviceId,
   tenant: TenantId.nullable(),
@@ -88,6 +95,8 @@ export const Device = z.object({
   mac: Mac.nullable(),
   serial: Serial.nullable(),
   bootPrefix: BootPrefix.nullable(),
+  /** As the board told it, or whoever registered it. */
+  memoryMiB: MemoryMiB.nullable(),
   identities: z.array(Identity),
   labels: Labels,
   assignment: Assignment.nullable(),
@@ -120,6 +129,7 @@ export const DeviceCreate = z.object({
   serial: Serial.optional(),
   bootPrefix: BootPrefix.optional(),
   model: Model.default('other'),
+  memoryMiB: MemoryMiB.optional(),
   site: Name.default('default'),
   labels: Labels.default({}),
 });
@@ -160,20 +170,92 @@ const parametersNeedServer = {
   },
 };
 
+/** How long an assignment lasts: a minute to a year. */
+const TtlSeconds = z.number().int().min(60).max(31_536_000);
+
+const provisionShape = {
+  ...ProvisionTarget,
+  device: z.string().max(128).optional(),
+  selector: z.string().max(1000).optional(),
+  any: z.boolean().optional(),
+  model: Model.optional(),
+  site: Name.optional(),
+  /** At least so much. Boards that never told are left out. */
+  memoryMiB: MemoryMiB.optional(),
+  /** Key of a label: of what fits, one is taken where the fewest have an assignment with that value. */
+  spread: LabelKey.optional(),
+  /** The device is released by itself after so long, unless its lease is made longer. */
+  ttlSeconds: TtlSeconds.optional(),
+};
+
+interface Chosen {
+  readonly device?: string | undefined;
+  readonly selector?: string | undefined;
+  readonly any?: boolean | undefined;
+  readonly model?: Model | undefined;
+  readonly site?: string | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly spread?: string | undefined;
+}
+
+const namesOne = {
+  isMet: ({ device, selector, any }: Chosen): boolean =>
+    [device !== undefined, selector !== undefined, any === true].filter(Boolean).length === 1,
+  otherwise: { message: 'name exactly one of device, selector, any' },
+};
+
+const choosesAmongMany = {
+  isMet: ({ device, model, site, memoryMiB, spread }: Chosen): boolean =>
+    device === undefined || [model, site, memoryMiB, spread].every((each) => each === undefined),
+  otherwise: { path: ['device'], message: 'is chosen already: leave out model, site, memoryMiB and spread' },
+};
+
 /** Exactly one of device, selector, any. */
 export const Provision = z
-  .object({
-    ...ProvisionTarget,
-    device: z.string().max(128).optional(),
-    selector: z.string().max(1000).optional(),
-    any: z.boolean().optional(),
-  })
-  .refine((p) => [p.device !== undefined, p.selector !== undefined, p.any === true].filter(Boolean).length === 1, {
-    message: 'name exactly one of device, selector, any',
-  })
+  .object(provisionShape)
+  .refine(namesOne.isMet, namesOne.otherwise)
+  .refine(choosesAmongMany.isMet, choosesAmongMany.otherwise)
   .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise)
   .refine(parametersNeedServer.isMet, parametersNeedServer.otherwise);
 export type Provision = z.infer<typeof Provision>;
+
+/** The same, for whoever waits for a device to come free. */
+export const ProvisionRequestCreate = z
+  .object({ ...provisionShape, waitSeconds: z.number().int().min(1).max(604_800).default(600) })
+  .refine(namesOne.isMet, namesOne.otherwise)
+  .refine(choosesAmongMany.isMet, choosesAmongMany.otherwise)
+  .refine(sizeNeedsDisk.isMet, sizeNeedsDisk.otherwise)
+  .refine(parametersNeedServer.isMet, parametersNeedServer.otherwise);
+export type ProvisionRequestCreate = z.infer<typeof ProvisionRequestCreate>;
+
+/** `refused`: what was asked for became impossible while it waited. */
+export const provisionRequestStates = ['waiting', 'granted', 'timed-out', 'cancelled', 'refused'] as const;
+export const ProvisionRequestState = z.enum(provisionRequestStates);
+export type ProvisionRequestState = z.infer<typeof ProvisionRequestState>;
+
+/** A place in the queue for a device. Those of a tenant are served in the order they came, each as soon as something fits it. */
+export const ProvisionRequest = z.object({
+  id: RequestId,
+  tenant: TenantId,
+  state: ProvisionRequestState,
+  /** 1 is next; null when it no longer waits. */
+  position: z.number().int().min(1).nullable(),
+  /** Why it was refused, or what it waits for. */
+  reason: z.string().nullable(),
+  image: z.string(),
+  /** What device: `device sign-3`, `rack=a, model pi4`. */
+  wish: z.string(),
+  device: DeviceId.nullable(),
+  createdAt: Timestamp,
+  /** When it stops to wait. */
+  waitsUntil: Timestamp,
+  endedAt: Timestamp.nullable(),
+});
+export type ProvisionRequest = z.infer<typeof ProvisionRequest>;
+
+/** null: no end. */
+export const LeaseChange = z.object({ ttlSeconds: TtlSeconds.nullable() });
+export type LeaseChange = z.infer<typeof LeaseChange>;
 
 /** What a device runs, with the root mode that is meant. */
 export const AssignmentTarget = z

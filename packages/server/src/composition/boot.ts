@@ -31,6 +31,7 @@ export const createBoot = (
     registerSeen: (wire, tenant) =>
       discovery.registerSeen(wire, tenant === undefined ? seen : { ...seen, autoAdopt: tenant }),
     learnSerial: (device, serial) => discovery.learnSerial(device, serial),
+    learnMemory: (device, memoryKiB) => discovery.learnMemory(device, memoryKiB),
     settings: {
       site,
       dhcpMode: boot.dhcp.mode,

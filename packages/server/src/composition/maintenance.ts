@@ -41,6 +41,7 @@ export const createMaintenance = (deps: MaintenanceDeps): Service => {
     ['tracks of cards', () => deps.tracks.prune()],
     ['events', () => store.transaction((tx) => tx.events.prune(before(retention.eventsDays)))],
     ['jobs', () => store.transaction((tx) => tx.jobs.prune(before(retention.jobsDays)))],
+    ['requests for devices', () => store.transaction((tx) => tx.requests.prune(before(retention.jobsDays)))],
     ['the audit trail', () => store.transaction((tx) => tx.audit.prune(before(retention.auditDays)))],
     ['blobs nothing needs', () => collectWhereNeeded(deps)],
   ];

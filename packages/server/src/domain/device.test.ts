@@ -18,6 +18,7 @@ describe('the state machine of a device', () => {
       reimage: ['preparing -> preparing', 'in-use -> preparing', 'failed -> preparing'],
       ready: ['preparing -> in-use'],
       fail: ['preparing -> failed'],
+      lease: ['preparing -> preparing', 'in-use -> in-use', 'failed -> failed'],
       release: ['preparing -> available', 'in-use -> available', 'failed -> available'],
       freed: ['releasing -> available'],
       update: [

@@ -7,6 +7,7 @@ export const deviceActions = [
   'reimage',
   'ready',
   'fail',
+  'lease',
   'release',
   'freed',
   'update',
@@ -28,6 +29,7 @@ const transitions: Record<DeviceAction, Partial<Record<DeviceState, DeviceState 
   fail: { preparing: 'failed' },
   // Root modes that keep data on the server pass through `releasing`; with `ram` there is nothing to clean up.
   release: { preparing: 'available', 'in-use': 'available', failed: 'available' },
+  lease: { preparing: 'preparing', 'in-use': 'in-use', failed: 'failed' },
   freed: { releasing: 'available' },
   update: {
     available: 'available',
@@ -66,6 +68,7 @@ const participles: Record<DeviceAction, string> = {
   reimage: 'given another image',
   ready: 'made ready',
   fail: 'failed',
+  lease: 'leased',
   release: 'released',
   freed: 'freed',
   update: 'changed',
@@ -79,7 +82,7 @@ const remedyFor = (action: DeviceAction, { name, state }: Named): string => {
     return `Give it another image with \`drover reimage ${name} --image X\`, or free it with \`drover release ${name}\`.`;
   }
   if (action === 'delete') return `Free it first: drover release ${name}`;
-  if (state === 'available' && action === 'reimage') {
+  if (state === 'available' && (action === 'reimage' || action === 'lease')) {
     return `Give it its first image: drover provision --device ${name} --image X`;
   }
   return state === 'available' ? 'It is free already; nothing needs to be done.' : 'Wait for it to become available.';

@@ -73,9 +73,17 @@ describe('when nothing can be picked', () => {
       remedy: expect.stringContaining('drover release') as string,
     });
     expect(nonePicked(image, 'of this tenant', [], false).remedy).toContain('drover device adopt');
-    expect(nonePicked(image, 'of this tenant', [{ name: 'old', model: 'pi1' }], false)).toMatchObject({
+    expect(nonePicked(image, 'of this tenant', [{ name: 'old', model: 'pi1', memoryMiB: null }], false)).toMatchObject({
       detail: expect.stringContaining('old (pi1): the kernel is 64-bit') as string,
       conflicts: ['old'],
     });
+    const [small, unknown] = [1024, null].map((memoryMiB) => ({
+      name: `m${memoryMiB}`,
+      model: 'pi4' as const,
+      memoryMiB,
+    }));
+    expect(nonePicked(image, 'of this tenant', [small!, unknown!], false, 2048).detail).toMatch(
+      /m1024 \(pi4\): has 1024 MiB of memory; mnull \(pi4\): nobody told how much memory it has$/,
+    );
   });
 });

@@ -77,8 +77,9 @@ export const refuseDevice = (
 export const nonePicked = (
   image: Runnable,
   wish: string,
-  available: readonly { readonly name: string; readonly model: Model }[],
+  available: readonly { readonly name: string; readonly model: Model; readonly memoryMiB: number | null }[],
   inUse: boolean,
+  leastMemoryMiB?: number,
 ): Refusal => {
   if (available.length === 0) {
     return refusal('device.none-available', `No device ${wish} is available`, {
@@ -87,11 +88,18 @@ export const nonePicked = (
         : 'Adopt a discovered board with `drover device adopt`, or start one.',
     });
   }
-  const unfit = available.map(
-    ({ name, model }) => `${name} (${model}): ${(image.facts && unfitReason(image.facts, model)) ?? 'does not fit'}`,
-  );
+  const unfit = available.map(({ name, model, memoryMiB }) => {
+    const reason = (image.facts && unfitReason(image.facts, model)) ?? tooSmall(memoryMiB, leastMemoryMiB);
+    return `${name} (${model}): ${reason ?? 'does not fit'}`;
+  });
   return refusal('device.none-available', `No available device ${wish} can run ${image.ref}: ${unfit.join('; ')}`, {
-    remedy: 'Choose an image for these boards.',
+    remedy: 'Choose an image for these boards, or ask for less.',
     conflicts: available.map(({ name }) => name),
   });
+};
+
+const tooSmall = (memoryMiB: number | null, least: number | undefined): string | undefined => {
+  if (least === undefined) return undefined;
+  if (memoryMiB === null) return 'nobody told how much memory it has';
+  return memoryMiB < least ? `has ${memoryMiB} MiB of memory` : undefined;
 };

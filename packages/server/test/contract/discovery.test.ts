@@ -160,7 +160,7 @@ describe.each(adapters())('boards on the wire, on $name', ({ create }) => {
 
   it('tell their serial, which nobody else may have', async () => {
     const store = await (await create()).open();
-    const { registerSeen, learnSerial } = setUp(store);
+    const { registerSeen, learnSerial, learnMemory } = setUp(store);
     const first = deviceOf(await registerSeen(wire({ mac, bootPrefix: prefix }), settings));
     const second = deviceOf(await registerSeen(wire({ mac: 'dc:a6:32:00:00:02' }), settings));
     const serial = `10000000${prefix}`;
@@ -170,6 +170,11 @@ describe.each(adapters())('boards on the wire, on $name', ({ create }) => {
     expect(await learnSerial(second.id, serial)).toBe(false);
     expect(await learnSerial(second.id, `20000000${prefix}`)).toBe(false);
     expect(await learnSerial('dev_gone', serial)).toBe(false);
+    await learnMemory(first.id, 3_885_396);
+    await learnMemory(first.id, 3_885_000);
+    await learnMemory('dev_gone', 1);
+    const known = await store.read((tx) => tx.devices.get(first.id));
+    expect(known).toMatchObject({ memoryMiB: 4096, serial });
     expect(await store.read((tx) => tx.devices.resolve(serial, undefined))).toMatchObject([{ id: first.id, serial }]);
     expect((await events(store)).filter((type) => type === 'device.conflict')).toHaveLength(3);
   });

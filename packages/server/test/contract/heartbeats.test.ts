@@ -39,6 +39,7 @@ const setUp = async (store: Store) => {
   const assignment: Assignment = {
     ...{ image: image.id, imageName: 'debian:12', rootMode: 'sd', disk: null, kernelParameters: '', generation: 1 },
     assignedAt: iso(clock.now()),
+    leaseUntil: null,
   };
   const fleet = await makeFleet(store, tenant, 3, () => ({ state: 'in-use', assignment }));
   const [board] = fleet;

@@ -51,7 +51,11 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     await older.close();
     await execute(
       database.location,
-      `drop index devices_beat_session;
+      `drop index devices_lease;
+       drop table provision_requests;
+       alter table devices drop column memory_mib;
+       alter table devices drop column lease_until;
+       drop index devices_beat_session;
        alter table devices drop column beat_session;
        alter table devices drop column beat_at;
        alter table devices drop column beat_due_at;

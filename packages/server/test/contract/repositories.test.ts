@@ -14,6 +14,7 @@ const assignmentOf = (image: { id: string }) => ({
   kernelParameters: 'quiet',
   generation: 7,
   assignedAt: someTime,
+  leaseUntil: null,
 });
 
 describe.each(adapters())('images on $name', ({ create }) => {

@@ -272,6 +272,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
           kernelParameters: '',
           generation: (device.assignment?.generation ?? 0) + 1,
           assignedAt: at,
+          leaseUntil: null,
           ...more,
         };
         const done = await tx.devices.update(id, device.revision, {

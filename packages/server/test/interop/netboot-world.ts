@@ -54,6 +54,7 @@ export class World {
       effectiveConfig: async () => '{}',
       registerSeen: (seen) => discovery.registerSeen(seen, { autoAdopt: null, discoveredLimit: 100 }),
       learnSerial: (device, serial) => discovery.learnSerial(device, serial),
+      learnMemory: (device, memoryKiB) => discovery.learnMemory(device, memoryKiB),
       settings: {
         site: 'default',
         dhcpMode: 'proxy',
@@ -129,6 +130,7 @@ export class World {
         kernelParameters: '',
         generation: 1,
         assignedAt: at,
+        leaseUntil: null,
       };
       const record = (await tx.devices.get(device))!;
       await tx.devices.update(device, record.revision, { tenant, state: 'in-use', assignment, generation: 1 });

@@ -60,6 +60,7 @@ const ExchangeRequest = z.strictObject({
   address: Address,
   mac: z.string().max(17).optional(),
   serial: z.string().max(16).optional(),
+  memory: z.number().int().min(1).optional(),
   release: z.string().max(128).optional(),
   known: Known.optional(),
   opened: SessionOpened.optional(),

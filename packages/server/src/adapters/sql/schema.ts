@@ -22,6 +22,7 @@ import type {
   SessionOutcome,
   SessionStage,
 } from '@drover/contract';
+import type { ProvisionRequestRow } from './schema-requests.js';
 import type { BootLayerRow, BootLayerVersionRow, TrackChunkRow, TrackedCardRow } from './schema-configs.js';
 
 /**
@@ -59,6 +60,7 @@ export interface Tables {
   tracked_cards: TrackedCardRow;
   track_chunks: TrackChunkRow;
   card_versions: CardVersionRow;
+  provision_requests: ProvisionRequestRow;
 }
 
 /** JSON kept as text. */
@@ -286,6 +288,7 @@ export interface DeviceRow {
   mac: string | null;
   serial: string | null;
   boot_prefix: string | null;
+  memory_mib: number | null;
   /** The assignment: all of these are null where there is none. */
   image: string | null;
   image_name: string | null;
@@ -294,6 +297,7 @@ export interface DeviceRow {
   kernel_parameters: string | null;
   assignment_generation: number | null;
   assigned_at: string | null;
+  lease_until: string | null;
   last_address: string | null;
   last_seen_at: string | null;
   last_session: string | null;

@@ -22,6 +22,8 @@ interface Deps {
   readonly secrets: DeviceSecretsMaker;
   /** The board told its whole serial; false when another board has it. */
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
+  /** It told its memory, in KiB. */
+  readonly learnMemory: (device: string, memoryKiB: number) => Promise<void>;
   /** The board runs what it is assigned now: what earlier assignments left may go. */
   readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
   /** app/images: has the boot files for cards made, where they are not as they should be. */
@@ -73,13 +75,19 @@ export function createExchange(deps: Deps): (request: ExchangeRequest) => Promis
       decide(deps, tx, request, key, secrets, isNews),
     );
     for (const told of published) deps.feed.publish(told.session, told.device, told.tenant, told.items);
-    if (device !== undefined && request.serial !== undefined && /^[0-9a-f]{16}$/.test(request.serial)) {
-      await deps.learnSerial(device, request.serial).catch((error: unknown) => {
-        deps.log.error({ err: error, device }, 'the serial a board told could not be noted');
-      });
-    }
+    if (device !== undefined) await learn(deps, device, request);
     return result;
   };
+}
+
+/** What a board tells of itself, once it has proved itself. A boot does not end for it. */
+async function learn(deps: Deps, device: string, { serial, memory }: ExchangeRequest): Promise<void> {
+  try {
+    if (serial !== undefined && /^[0-9a-f]{16}$/.test(serial)) await deps.learnSerial(device, serial);
+    if (memory !== undefined) await deps.learnMemory(device, memory);
+  } catch (error) {
+    deps.log.error({ err: error, device }, 'what a board told of itself could not be noted');
+  }
 }
 
 interface Decided {

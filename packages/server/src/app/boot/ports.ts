@@ -92,6 +92,8 @@ export interface ExchangeRequest {
   readonly address: string;
   readonly mac?: string;
   readonly serial?: string;
+  /** As its kernel counts it, in KiB. */
+  readonly memory?: number;
   readonly release?: string;
   /** Digests of roots that the card has. */
   readonly known?: readonly string[];

@@ -37,6 +37,7 @@ export interface BootServiceDeps {
   readonly defaultTenant: string;
   /** app/devices: the board told its whole serial. */
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
+  readonly learnMemory: (device: string, memoryKiB: number) => Promise<void>;
   /** app/disks: root disks of a device that it runs from no more. */
   readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
   /** app/jobs: for what a card needs and is not made yet. */

@@ -8,6 +8,7 @@ import {
   type KnownBoard,
   type Recognised,
 } from '../../domain/device-identity.js';
+import { fittedMemory } from '../../domain/device-memory.js';
 import type { WireIdentity } from '../boot/ports.js';
 import type { Clock, Ids, Log } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
@@ -33,6 +34,8 @@ export type Seen =
   | { readonly kind: 'conflict'; readonly reason: string; readonly devices: readonly DeviceRecord[] };
 
 export interface Discovery {
+  /** The board told how much memory its kernel has, in KiB. */
+  readonly learnMemory: (device: string, memoryKiB: number) => Promise<void>;
   /** Who a board on the wire is. Discovers it when nobody knows it, learns what it shows, and notes that it was seen. */
   readonly registerSeen: (wire: WireIdentity, settings: DiscoverySettings) => Promise<Seen>;
   /** The board itself told its full serial. False, with an event, when another board has it. */
@@ -76,6 +79,14 @@ export const createDiscovery = (deps: Deps): Discovery => {
       if (seen.kind === 'conflict') log.warn({ reason: seen.reason, site: wire.site }, 'boards in conflict');
       return seen;
     },
+    learnMemory: async (id, memoryKiB) =>
+      store.transaction(async (tx) => {
+        const device = await tx.devices.get(id);
+        const memoryMiB = fittedMemory(memoryKiB);
+        if (device === undefined || device.memoryMiB === memoryMiB) return;
+        const at = new Date(clock.now()).toISOString();
+        await changeDevice(tx, device, { memoryMiB }, { type: 'device.updated', at, data: { memoryMiB } });
+      }),
     learnSerial: async (id, serial) =>
       store.transaction(async (tx) => {
         const device = await tx.devices.get(id);

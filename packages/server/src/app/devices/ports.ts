@@ -25,6 +25,19 @@ export interface DeviceRecord extends Omit<Device, 'etag' | 'health'> {
 
 export type DeviceChange = Partial<Omit<DeviceRecord, 'id' | 'identities' | 'revision' | 'createdAt' | 'beat'>>;
 
+/** Which available devices. `tenant` null: any tenant's. */
+export interface FreeFilter {
+  readonly tenant: string | null;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly models?: readonly Model[] | undefined;
+  readonly site?: string | undefined;
+  /** At least. */
+  readonly memoryMiB?: number | undefined;
+  readonly device?: string | undefined;
+  /** With that value of a label; null: without the label. */
+  readonly spread?: { readonly label: string; readonly value: string | null } | undefined;
+}
+
 export interface DeviceRepository {
   /** With its identities, in the scope of its site. Throws RefusedError('device.identity-conflict') when another device has one of them. */
   insert(device: DeviceRecord): Promise<void>;
@@ -54,12 +67,11 @@ export interface DeviceRepository {
    * Locks one available device that fits for the rest of the transaction, so that two callers never get the same. The longest available first.
    * `tenant` null: any tenant's.
    */
-  claimAvailable(filter: {
-    tenant: string | null;
-    labels?: Record<string, string>;
-    models?: readonly Model[];
-    device?: string;
-  }): Promise<DeviceRecord | undefined>;
+  claimAvailable(filter: FreeFilter): Promise<DeviceRecord | undefined>;
+  /** Values of a label among the available devices that fit, the one first whose devices have the fewest assignments. null, for those without the label, comes last. */
+  spread(filter: FreeFilter, label: string): Promise<(string | null)[]>;
+  /** Whose lease ended at that moment (RFC 3339) or before. */
+  leaseEnded(at: string, limit: number): Promise<DeviceRecord[]>;
   /** Sets seen data without touching the revision: telemetry, not state. */
   touch(id: string, seen: { at: string; address?: string; session?: string }): Promise<void>;
   /** One UPDATE, and seen data with it, like {@link touch}: for a heartbeat that brings no news, of the session that sent the last one, with the health of that, and in

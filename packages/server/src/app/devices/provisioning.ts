@@ -1,37 +1,31 @@
 import {
   AssignmentTarget,
-  parseSelector,
   refusal,
   success,
-  type Assignment,
   type Device,
+  type LeaseChange,
   type Principal,
   type Provision,
   type Reimage,
   type Result,
 } from '@drover/contract';
-import { allowAction } from '../../domain/device.js';
-import { fittingModels, nonePicked, refuseDevice, refuseImage, type Runnable } from '../../domain/provisioning.js';
+import { refuseDevice } from '../../domain/provisioning.js';
 import { refuseBelow } from '../../domain/tenancy.js';
-import type { ImageRecord } from '../images/ports.js';
-import { findImage } from '../images/refs.js';
-import type { Clock } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
-import { announce, changeDevice } from './change.js';
-import { badSelector } from './devices.js';
-import { findDevice } from './find.js';
-import type { DeviceRecord, Prepare } from './ports.js';
-import { presentDevice, refuseChanged } from './present.js';
+import { assign, type AssignDeps } from './assign.js';
+import { changeDevice } from './change.js';
+import { findFor, findRunnable, pick, refuseSelector, runnable, tenantOf } from './pick.js';
+import type { DeviceRecord } from './ports.js';
+import { presentDevice } from './present.js';
+import { serveQueue } from './queue.js';
 
-export interface ProvisioningDeps {
+export interface ProvisioningDeps extends AssignDeps {
   readonly store: Store;
-  readonly clock: Clock;
-  readonly prepare: Prepare;
   readonly defaultTenant: string;
 }
 
 export interface Provisioning {
-  /** Gives one available device an image. Two callers never get the same device. */
+  /** Gives one available device an image. Two callers never get the same device, and nobody who waits is passed by. */
   readonly provision: (who: Principal, wanted: Provision, also?: Also<Device>) => Promise<Result<Device>>;
   /** Another image for a device that has one, at its next boot. */
   readonly reimage: (
@@ -41,21 +35,27 @@ export interface Provisioning {
     etag?: string,
     also?: Also<Device>,
   ) => Promise<Result<Device>>;
+  /** How much longer a device is kept, from now on. */
+  readonly lease: (who: Principal, ref: string, wanted: LeaseChange, etag?: string) => Promise<Result<Device>>;
   /** Ends the assignment. What makes the board itself (machine-id, host keys) stays with it. */
   readonly release: (who: Principal, ref: string, etag?: string, also?: Also<Device>) => Promise<Result<Device>>;
+  /** Releases devices whose lease is over; returns how many. */
+  readonly releaseExpired: () => Promise<number>;
 }
 
 export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
-  provision: async (who, wanted, also) => {
-    const labels = wanted.selector === undefined ? undefined : parseSelector(wanted.selector);
-    if (wanted.selector !== undefined && labels === undefined) return badSelector(wanted.selector);
-    return change(deps, who, also, async (tx) => {
+  provision: async (who, wanted, also) =>
+    refuseSelector(wanted) ??
+    change(deps, who, also, async (tx) => {
       const image = await findRunnable(tx, who, wanted);
       if (!image.ok) return image;
-      const device = await pick(deps, tx, who, image.value, wanted, labels);
-      return device.ok ? success(await assign(deps, tx, who, device.value, image.value, wanted)) : device;
-    });
-  },
+      const tenant = tenantOf(who, image.value, deps.defaultTenant);
+      await serveQueue(deps, tx, tenant);
+      const device = await pick(tx, who, image.value, wanted, tenant);
+      if (!device.ok) return device;
+      const leaseUntil = leaseEnd(deps, wanted.ttlSeconds ?? null);
+      return success(await assign(deps, tx, device.value, { by: who.key, image: image.value, wanted, leaseUntil }));
+    }),
   reimage: async (who, ref, wanted, etag, also) =>
     change(deps, who, also, async (tx) => {
       const device = await findFor(tx, who, ref, 'reimage', etag);
@@ -65,46 +65,77 @@ export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
       const image = await findRunnable(tx, who, target.value);
       if (!image.ok) return image;
       const unfit = refuseDevice(runnable(image.value), device.value);
-      return unfit ?? success(await assign(deps, tx, who, device.value, image.value, target.value));
+      if (unfit !== undefined) return unfit;
+      const leaseUntil = device.value.assignment?.leaseUntil ?? null;
+      const assigning = { by: who.key, image: image.value, wanted: target.value, leaseUntil };
+      return success(await assign(deps, tx, device.value, assigning));
+    }),
+  lease: async (who, ref, { ttlSeconds }, etag) =>
+    change(deps, who, undefined, async (tx) => {
+      const device = await findFor(tx, who, ref, 'lease', etag);
+      if (!device.ok) return device;
+      const { assignment } = device.value;
+      if (assignment === null) throw new Error(`${device.value.id} is ${device.value.state} and has no assignment`);
+      const leaseUntil = leaseEnd(deps, ttlSeconds);
+      const data = { leaseUntil, by: who.key };
+      const event = { type: 'device.lease-changed', at: moment(deps), data } as const;
+      return success(await changeDevice(tx, device.value, { assignment: { ...assignment, leaseUntil } }, event));
     }),
   release: async (who, ref, etag, also) =>
     change(deps, who, also, async (tx) => {
       const device = await findFor(tx, who, ref, 'release', etag);
-      if (!device.ok) return device;
-      await deps.prepare.end(tx, device.value.id);
-      const freed = { state: 'available' as const, stateReason: null, assignment: null, upGeneration: null };
-      const data = { image: device.value.assignment?.imageName ?? null, by: who.key };
-      return success(await changeDevice(tx, device.value, freed, { type: 'device.released', at: moment(deps), data }));
+      return device.ok ? success(await release(deps, tx, device.value, { by: who.key })) : device;
+    }),
+  releaseExpired: async () =>
+    deps.store.transaction(async (tx) => {
+      const expired = await tx.devices.leaseEnded(moment(deps), atOnce);
+      for (const device of expired) await release(deps, tx, device, { by: null, because: 'lease' });
+      return expired.length;
     }),
 });
 
+/** Released in one transaction. */
+const atOnce = 100;
+
 const moment = ({ clock }: ProvisioningDeps): string => new Date(clock.now()).toISOString();
 
+const leaseEnd = ({ clock }: ProvisioningDeps, ttlSeconds: number | null): string | null =>
+  ttlSeconds === null ? null : new Date(clock.now() + ttlSeconds * 1000).toISOString();
+
 /** One change of one device in one transaction, for operators. */
-const change = async (
+async function change(
   deps: ProvisioningDeps,
   who: Principal,
   also: Also<Device> | undefined,
   work: (tx: Transaction) => Promise<Result<DeviceRecord>>,
-): Promise<Result<Device>> => {
+): Promise<Result<Device>> {
   const refused = refuseBelow(who, 'operator');
   if (refused !== undefined) return refused;
   return deps.store.transaction(async (tx) => {
     const result = await work(tx);
     if (!result.ok) return result;
-    const shown = presentDevice(result.value, new Date(deps.clock.now()).toISOString());
+    const shown = presentDevice(result.value, moment(deps));
     await also?.(tx, shown);
     return success(shown);
   });
-};
+}
 
-const runnable = (image: ImageRecord): Runnable => ({
-  ref: `${image.name}:${image.version}`,
-  tenant: image.tenant,
-  state: image.state,
-  stateReason: image.stateReason,
-  facts: image.facts,
-});
+async function release(
+  deps: ProvisioningDeps,
+  tx: Transaction,
+  device: DeviceRecord,
+  why: { readonly by: string | null; readonly because?: 'lease' },
+): Promise<DeviceRecord> {
+  await deps.prepare.end(tx, device.id);
+  const at = moment(deps);
+  const image = device.assignment?.imageName ?? null;
+  const freed = { state: 'available' as const, stateReason: null, assignment: null, upGeneration: null };
+  if (why.because !== undefined) {
+    const data = { name: device.name, image, leaseUntil: device.assignment?.leaseUntil };
+    await tx.events.append({ type: 'device.lease-expired', at, tenant: device.tenant, subject: device.id, data });
+  }
+  return changeDevice(tx, device, freed, { type: 'device.released', at, data: { image, ...why } });
+}
 
 /** What another image means for this device: it keeps its root mode unless another is named. */
 const targetOf = (wanted: Reimage, { assignment }: DeviceRecord): Result<AssignmentTarget> => {
@@ -117,103 +148,4 @@ const targetOf = (wanted: Reimage, { assignment }: DeviceRecord): Result<Assignm
     remedy: 'Leave it out, or name another root mode.',
     errors,
   });
-};
-
-const findRunnable = async (
-  tx: Transaction,
-  who: Principal,
-  wanted: AssignmentTarget,
-): Promise<Result<ImageRecord>> => {
-  const image = await findImage(tx, who.tenant, wanted.image);
-  if (!image.ok) return image;
-  return refuseImage(runnable(image.value), wanted.rootMode) ?? image;
-};
-
-const findFor = async (
-  tx: Transaction,
-  who: Principal,
-  ref: string,
-  action: 'provision' | 'reimage' | 'release',
-  etag: string | undefined,
-): Promise<Result<DeviceRecord>> => {
-  const found = await findDevice(tx, who, ref);
-  if (!found.ok) return found;
-  const allowed = refuseChanged(found.value, etag) ?? allowAction(action, found.value);
-  return allowed.ok ? found : allowed;
-};
-
-/** The device to provision, locked for the rest of the transaction. */
-const pick = async (
-  deps: ProvisioningDeps,
-  tx: Transaction,
-  who: Principal,
-  image: ImageRecord,
-  wanted: Provision,
-  labels: Record<string, string> | undefined,
-): Promise<Result<DeviceRecord>> => {
-  if (wanted.device !== undefined) {
-    const named = await findFor(tx, who, wanted.device, 'provision', undefined);
-    if (!named.ok) return named;
-    const unfit = refuseDevice(runnable(image), named.value);
-    if (unfit !== undefined) return unfit;
-    const locked = await tx.devices.claimAvailable({ tenant: named.value.tenant, device: named.value.id });
-    return locked === undefined ? takenMeanwhile(named.value) : success(locked);
-  }
-  const tenant = who.tenant ?? image.tenant ?? deps.defaultTenant;
-  const models = image.facts === null ? [] : fittingModels(image.facts);
-  const filter = { tenant, ...(labels === undefined ? {} : { labels }) };
-  const claimed = await tx.devices.claimAvailable({ ...filter, models });
-  if (claimed !== undefined) return success(claimed);
-  const free = await tx.devices.list({ ...filter, state: 'available' }, { limit: 5 });
-  const inUse = await tx.devices.list({ ...filter, state: 'in-use' }, { limit: 1 });
-  const wish = wanted.selector === undefined ? 'of this tenant' : `with ${wanted.selector}`;
-  return nonePicked(runnable(image), wish, free.items, inUse.items.length > 0);
-};
-
-/** It was available a moment ago, and somebody else has it now. */
-const takenMeanwhile = (device: DeviceRecord) =>
-  refusal('device.state', `${device.name} was provisioned by somebody else a moment ago`, {
-    remedy: `Choose another device, or free it with \`drover release ${device.name}\`.`,
-    conflicts: [device.name],
-  });
-
-/** Sets what the device shall run. It is in use at once when everything the boot needs is there. */
-const assign = async (
-  deps: ProvisioningDeps,
-  tx: Transaction,
-  who: Principal,
-  device: DeviceRecord,
-  image: ImageRecord,
-  wanted: AssignmentTarget,
-): Promise<DeviceRecord> => {
-  const at = moment(deps);
-  const generation = device.generation + 1;
-  const imageName = runnable(image).ref;
-  const { job: waiting, what, disk } = await deps.prepare.ensure(tx, device, image, wanted);
-  const assignment: Assignment = {
-    image: image.id,
-    imageName,
-    rootMode: wanted.rootMode,
-    disk,
-    kernelParameters: wanted.kernelParameters,
-    generation,
-    assignedAt: at,
-  };
-  const assigned = await changeDevice(
-    tx,
-    device,
-    {
-      assignment,
-      generation,
-      state: waiting === null ? 'in-use' : 'preparing',
-      stateReason: waiting === null ? null : `${what} is being made (${waiting})`,
-    },
-    {
-      type: 'device.provisioned',
-      at,
-      data: { image: image.id, imageName, rootMode: wanted.rootMode, generation, job: waiting, by: who.key },
-    },
-  );
-  if (waiting === null) await announce(tx, assigned, { type: 'device.ready', at, data: { imageName, generation } });
-  return assigned;
 };

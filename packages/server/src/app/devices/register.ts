@@ -55,6 +55,7 @@ export const createRegistration = (deps: RegisterDeps): Registration => {
           tenant,
           state: 'available',
           model: wanted.model,
+          memoryMiB: wanted.memoryMiB ?? null,
           identities: identitiesOf(wanted),
           labels: wanted.labels,
         };
@@ -125,6 +126,7 @@ export const newDevice = (made: {
   mac: null,
   serial: null,
   bootPrefix: null,
+  memoryMiB: null,
   identities: [],
   labels: {},
   assignment: null,

@@ -2,6 +2,7 @@ import type { BlobRepository } from '../blobs/ports.js';
 import type { BuildRepository } from '../builds/records.js';
 import type { BootLayerRepository, TrackRepository } from '../configs/ports.js';
 import type { DeviceRepository } from '../devices/ports.js';
+import type { RequestRepository } from '../devices/requests.js';
 import type { BackupRepository } from '../disks/backup-records.js';
 import type { DiskRepository } from '../disks/records.js';
 import type { EventRepository } from '../events/ports.js';
@@ -37,6 +38,7 @@ export interface Transaction {
   readonly tracks: TrackRepository;
   readonly sessions: SessionRepository;
   readonly cardVersions: CardVersionRepository;
+  readonly requests: RequestRepository;
   readonly settings: SettingRepository;
 }
 

@@ -40,6 +40,7 @@ export const aDevice = (change: Partial<DeviceRecord> = {}): DeviceRecord => ({
   mac: null,
   serial: null,
   bootPrefix: null,
+  memoryMiB: null,
   identities: [],
   labels: {},
   assignment: null,

@@ -11,6 +11,7 @@ import { bootConfigs } from './0010-boot-configs.js';
 import { cardVersions } from './0011-card-versions.js';
 import { heartbeats } from './0012-heartbeats.js';
 import { silence } from './0013-silence.js';
+import { leasesAndRequests } from './0014-leases-and-requests.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -25,4 +26,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0011-card-versions': cardVersions(traits),
   '0012-heartbeats': heartbeats(traits),
   '0013-silence': silence(traits),
+  '0014-leases-and-requests': leasesAndRequests(traits),
 });

@@ -6,7 +6,14 @@ import type { DeviceRow } from '../schema.js';
 
 type AssignmentColumns = Pick<
   DeviceRow,
-  'image' | 'image_name' | 'root_mode' | 'root_disk' | 'kernel_parameters' | 'assignment_generation' | 'assigned_at'
+  | 'image'
+  | 'image_name'
+  | 'root_mode'
+  | 'root_disk'
+  | 'kernel_parameters'
+  | 'assignment_generation'
+  | 'assigned_at'
+  | 'lease_until'
 >;
 
 const assignmentColumns = (assignment: Assignment | null): AssignmentColumns => ({
@@ -17,6 +24,7 @@ const assignmentColumns = (assignment: Assignment | null): AssignmentColumns => 
   kernel_parameters: assignment?.kernelParameters ?? null,
   assignment_generation: assignment?.generation ?? null,
   assigned_at: assignment?.assignedAt ?? null,
+  lease_until: assignment?.leaseUntil ?? null,
 });
 
 const toAssignment = (row: DeviceRow): Assignment | null =>
@@ -35,6 +43,7 @@ const toAssignment = (row: DeviceRow): Assignment | null =>
         kernelParameters: row.kernel_parameters,
         generation: row.assignment_generation,
         assignedAt: row.assigned_at,
+        leaseUntil: row.lease_until,
       };
 
 type BeatColumns = Pick<
@@ -84,6 +93,7 @@ export const toDevice = (
   mac: row.mac,
   serial: row.serial,
   bootPrefix: row.boot_prefix,
+  memoryMiB: row.memory_mib,
   identities: [...identities],
   labels,
   assignment: toAssignment(row),
@@ -111,6 +121,7 @@ export const toDeviceRow = (device: DeviceRecord): DeviceRow => ({
   mac: device.mac,
   serial: device.serial,
   boot_prefix: device.bootPrefix,
+  memory_mib: device.memoryMiB,
   ...assignmentColumns(device.assignment),
   last_address: device.lastAddress,
   last_seen_at: device.lastSeenAt,
@@ -137,6 +148,7 @@ export const toDeviceColumns = (change: DeviceChange): Partial<DeviceRow> => ({
     mac: change.mac,
     serial: change.serial,
     boot_prefix: change.bootPrefix,
+    memory_mib: change.memoryMiB,
     last_address: change.lastAddress,
     last_seen_at: change.lastSeenAt,
     last_session: change.lastSession,

@@ -2,10 +2,11 @@ import { sql, type SqlBool } from 'kysely';
 import { deviceStates, refusal, RefusedError, type DeviceState, type Identity } from '@drover/contract';
 import type { DeviceRepository } from '../../../app/devices/ports.js';
 import { fromJson, toJson } from '../codec.js';
-import { always, equals, ofTenant, olderThan, type Condition } from '../conditions.js';
+import { equals, ofTenant, olderThan, type Condition } from '../conditions.js';
 import { mapPage, pageFrom } from '../pages.js';
 import type { Context } from './context.js';
 import { beats, inHealth } from './device-beats.js';
+import { choice, labelled } from './device-choice.js';
 import { complete, completeOne } from './device-records.js';
 import { toDeviceColumns, toDeviceRow } from './device-rows.js';
 
@@ -14,6 +15,7 @@ type Part<K extends keyof DeviceRepository> = Pick<DeviceRepository, K>;
 export const createDeviceRepository = (context: Context): DeviceRepository => ({
   ...lookups(context),
   ...lists(context),
+  ...choice(context),
   ...changes(context),
   ...beats(context),
   ...identities(context),
@@ -25,16 +27,6 @@ const visibleTo = (tenant: string | null | undefined, discovered: boolean): Cond
   tenant == null || !discovered
     ? ofTenant(tenant)
     : sql<SqlBool>`(tenant = ${tenant} or (tenant is null and state = 'discovered'))`;
-
-const labelled = (labels: Record<string, string> | undefined): Condition => {
-  const pairs = Object.entries(labels ?? {});
-  if (pairs.length === 0) return always;
-  const tests = pairs.map(
-    ([key, value]) =>
-      sql`exists (select 1 from device_labels l where l.device = devices.id and l.key = ${key} and l.value = ${value})`,
-  );
-  return sql<SqlBool>`(${sql.join(tests, sql` and `)})`;
-};
 
 const lookups = (context: Context): Part<'get' | 'findByIdentity' | 'findByPrefixTail' | 'resolve' | 'nameTaken'> => ({
   get: async (id) =>
@@ -102,7 +94,7 @@ const lookups = (context: Context): Part<'get' | 'findByIdentity' | 'findByPrefi
   },
 });
 
-const lists = (context: Context): Part<'list' | 'claimAvailable' | 'oldestDiscovered' | 'countByState'> => ({
+const lists = (context: Context): Part<'list' | 'oldestDiscovered' | 'countByState'> => ({
   list: async (filter, { limit, cursor }) => {
     const rows = await context.db
       .selectFrom('devices')
@@ -122,22 +114,6 @@ const lists = (context: Context): Part<'list' | 'claimAvailable' | 'oldestDiscov
     const page = pageFrom(rows, limit, (row) => [row.created_at, row.id]);
     const items = await complete(context, page.items);
     return mapPage({ items, next: page.next }, (item) => item);
-  },
-  claimAvailable: async ({ tenant, labels, models, device }) => {
-    const free = context.db
-      .selectFrom('devices')
-      .selectAll()
-      .where('state', '=', 'available')
-      .where(ofTenant(tenant ?? undefined))
-      .where(equals('id', device))
-      .$if(models !== undefined, (query) => query.where('model', 'in', [...(models ?? [])]))
-      .where(labelled(labels))
-      .orderBy('updated_at')
-      .orderBy('id')
-      .limit(1);
-    const row = await context.traits.lockFree(free).executeTakeFirst();
-    // None that nobody holds. One that is held may come free when its holder fails, so wait for that before saying there is none.
-    return completeOne(context, row ?? (await context.traits.lock(free).executeTakeFirst()));
   },
   oldestDiscovered: async (limit) => {
     const rows = await context.db

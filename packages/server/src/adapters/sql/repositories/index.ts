@@ -13,6 +13,7 @@ import { createIdempotencyRepository } from './idempotency.js';
 import { createImageRepository } from './images.js';
 import { createJobRepository } from './jobs.js';
 import { createKeyRepository } from './keys.js';
+import { createRequestRepository } from './requests.js';
 import { createSessionRepository } from './sessions.js';
 import { createSettingRepository } from './settings.js';
 import { createTenantRepository } from './tenants.js';
@@ -80,6 +81,9 @@ class Repositories implements Transaction {
   }
   get cardVersions(): Transaction['cardVersions'] {
     return (this.#made.cardVersions ??= createCardVersionRepository(this.#context));
+  }
+  get requests(): Transaction['requests'] {
+    return (this.#made.requests ??= createRequestRepository(this.#context));
   }
   get settings(): Transaction['settings'] {
     return (this.#made.settings ??= createSettingRepository(this.#context));

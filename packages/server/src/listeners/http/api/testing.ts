@@ -37,6 +37,7 @@ export const exampleDevice: Device = {
   mac: null,
   serial: null,
   bootPrefix: null,
+  memoryMiB: null,
   identities: [],
   labels: {},
   assignment: null,

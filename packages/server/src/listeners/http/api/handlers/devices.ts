@@ -1,4 +1,5 @@
 import type { Devices } from '../../../../app/devices/devices.js';
+import type { ProvisionRequests } from '../../../../app/devices/provision-requests.js';
 import type { Provisioning } from '../../../../app/devices/provisioning.js';
 import type { Registration } from '../../../../app/devices/register.js';
 import type { Handlers } from '../handlers.js';
@@ -7,6 +8,7 @@ export interface DeviceUseCases {
   readonly devices: Devices;
   readonly registration: Registration;
   readonly provisioning: Provisioning;
+  readonly provisionRequests: ProvisionRequests;
 }
 
 type Operations =
@@ -17,6 +19,11 @@ type Operations =
   | 'deleteDevice'
   | 'adoptDevice'
   | 'provision'
+  | 'listProvisionRequests'
+  | 'createProvisionRequest'
+  | 'getProvisionRequest'
+  | 'cancelProvisionRequest'
+  | 'leaseDevice'
   | 'reimageDevice'
   | 'releaseDevice';
 
@@ -24,6 +31,7 @@ export const deviceHandlers = ({
   devices,
   registration,
   provisioning,
+  provisionRequests,
 }: DeviceUseCases): Pick<Handlers, Operations> => ({
   listDevices: ({ principal }, { query }) => devices.list(principal, query),
   createDevice: ({ principal, also }, { body }) => registration.create(principal, body, also),
@@ -32,6 +40,11 @@ export const deviceHandlers = ({
   deleteDevice: ({ principal, ifMatch }, { params }) => devices.remove(principal, params.ref, ifMatch),
   adoptDevice: ({ principal, also }, { params, body }) => registration.adopt(principal, params.ref, body, also),
   provision: ({ principal, also }, { body }) => provisioning.provision(principal, body, also),
+  listProvisionRequests: ({ principal }, { query }) => provisionRequests.list(principal, query),
+  createProvisionRequest: ({ principal, also }, { body }) => provisionRequests.create(principal, body, also),
+  getProvisionRequest: ({ principal }, { params }) => provisionRequests.get(principal, params.id),
+  cancelProvisionRequest: ({ principal }, { params }) => provisionRequests.cancel(principal, params.id),
+  leaseDevice: ({ principal, ifMatch }, { params, body }) => provisioning.lease(principal, params.ref, body, ifMatch),
   reimageDevice: ({ principal, ifMatch, also }, { params, body }) =>
     provisioning.reimage(principal, params.ref, body, ifMatch, also),
   releaseDevice: ({ principal, ifMatch, also }, { params }) =>

@@ -1,0 +1,114 @@
+import type { GroupSpec } from '../command.js';
+import { page } from './options.js';
+
+export const device: GroupSpec = {
+  name: 'device',
+  summary: 'boards: find, adopt, label, register, forget',
+  commands: [
+    {
+      usage: 'list',
+      summary: 'Devices, newest first',
+      examples: [
+        'drover device list',
+        'drover device list --state discovered',
+        'drover device list --label rack=a --json',
+        'drover device list --health failing',
+      ],
+      options: [
+        ['--state <state>', 'discovered, available, preparing, in-use, releasing or failed'],
+        ['--label <k=v...>', 'only with these labels'],
+        ['--model <model>', 'only this model: pi4'],
+        ['--image <image>', 'only those assigned this image'],
+        ['--health <health>', 'healthy, failing, silent or unknown, as boards tell that run from their card'],
+        ...page,
+      ],
+      load: async () => (await import('../actions/device.js')).list,
+    },
+    {
+      usage: 'show <device>',
+      summary: 'One device by id, name, serial, MAC or boot prefix',
+      examples: ['drover device show sign-17'],
+      load: async () => (await import('../actions/device.js')).show,
+    },
+    {
+      usage: 'adopt <device>',
+      summary: 'Take a discovered device into your tenant, so that it can be provisioned',
+      examples: ['drover device adopt pi-91cdf03d --name sign-17 --label rack=a'],
+      options: [
+        ['--name <name>', 'what it is called from now on'],
+        ['--label <k=v...>', 'labels it gets'],
+      ],
+      load: async () => (await import('../actions/device.js')).adopt,
+    },
+    {
+      usage: 'label <device> <labels...>',
+      summary: 'Set labels (k=v) or take them away (k-)',
+      examples: ['drover device label sign-17 rack=b floor-'],
+      load: async () => (await import('../actions/device.js')).label,
+    },
+    {
+      usage: 'rename <device> <name>',
+      summary: 'Give a device another name',
+      examples: ['drover device rename pi-91cdf03d sign-17'],
+      load: async () => (await import('../actions/device.js')).rename,
+    },
+    {
+      usage: 'create',
+      summary: 'Register a device before it was seen, or a machine that is no Pi',
+      examples: [
+        'drover device create --name vm-1 --mac 52:54:00:12:34:56',
+        'drover device create --serial 10000000abcdef01 --model pi4',
+      ],
+      options: [
+        ['--name <name>', 'its name'],
+        ['--mac <mac>', 'its MAC address'],
+        ['--serial <serial>', '16 hex digits'],
+        ['--memory <size>', '1G, 4G: how much memory it has'],
+        ['--boot-prefix <prefix>', '8 hex digits: the folder it asks for over TFTP'],
+        ['--model <model>', 'pi4, pi5, ... (default other)'],
+        ['--site <site>', 'network segment it is on'],
+        ['--label <k=v...>', 'labels it gets'],
+      ],
+      load: async () => (await import('../actions/device.js')).create,
+    },
+    {
+      usage: 'card <device> <id>',
+      summary: 'Say that a card of CattlePi which calls itself so is this device',
+      examples: [
+        'drover device card sign-17 door --of key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
+        'drover device card sign-17 door --of key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N --off',
+      ],
+      options: [
+        ['--of <key>', 'id of the key that the card asks with'],
+        ['--off', 'take it away again'],
+      ],
+      load: async () => (await import('../actions/device.js')).card,
+    },
+    {
+      usage: 'delete <device>',
+      summary: 'Forget a device that is not in use',
+      examples: ['drover device delete sign-17'],
+      load: async () => (await import('../actions/device.js')).remove,
+    },
+  ],
+};
+
+export const request: GroupSpec = {
+  name: 'request',
+  summary: 'who waits for a device',
+  commands: [
+    {
+      usage: 'list',
+      summary: 'Requests for a device, newest first',
+      examples: ['drover request list', 'drover request list --state waiting'],
+      options: [['--state <state>', 'waiting, granted, timed-out, cancelled, refused'], ...page],
+      load: async () => (await import('../actions/requests.js')).list,
+    },
+    {
+      usage: 'cancel <request>',
+      summary: 'Stop to wait',
+      examples: ['drover request cancel req_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
+      load: async () => (await import('../actions/requests.js')).cancel,
+    },
+  ],
+};

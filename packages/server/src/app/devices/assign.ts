@@ -1,0 +1,54 @@
+import type { Assignment, AssignmentTarget } from '@drover/contract';
+import type { ImageRecord } from '../images/ports.js';
+import type { Clock } from '../ports.js';
+import type { Transaction } from '../store/ports.js';
+import { announce, changeDevice } from './change.js';
+import type { DeviceRecord, Prepare } from './ports.js';
+
+export interface AssignDeps {
+  readonly clock: Clock;
+  readonly prepare: Prepare;
+}
+
+export interface Assigning {
+  /** Id of the key that asked. */
+  readonly by: string;
+  readonly image: ImageRecord;
+  readonly wanted: AssignmentTarget;
+  readonly leaseUntil: string | null;
+}
+
+/** Sets what the device shall run. It is in use at once when everything the boot needs is there. */
+export async function assign(
+  { clock, prepare }: AssignDeps,
+  tx: Transaction,
+  device: DeviceRecord,
+  { by, image, wanted, leaseUntil }: Assigning,
+): Promise<DeviceRecord> {
+  const at = new Date(clock.now()).toISOString();
+  const generation = device.generation + 1;
+  const imageName = `${image.name}:${image.version}`;
+  const { job: waiting, what, disk } = await prepare.ensure(tx, device, image, wanted);
+  const { rootMode, kernelParameters } = wanted;
+  const assignment: Assignment = {
+    ...{ image: image.id, imageName, rootMode, disk, kernelParameters },
+    ...{ generation, assignedAt: at, leaseUntil },
+  };
+  const assigned = await changeDevice(
+    tx,
+    device,
+    {
+      assignment,
+      generation,
+      state: waiting === null ? 'in-use' : 'preparing',
+      stateReason: waiting === null ? null : `${what} is being made (${waiting})`,
+    },
+    {
+      type: 'device.provisioned',
+      at,
+      data: { image: image.id, imageName, rootMode, generation, job: waiting, leaseUntil, by },
+    },
+  );
+  if (waiting === null) await announce(tx, assigned, { type: 'device.ready', at, data: { imageName, generation } });
+  return assigned;
+}
