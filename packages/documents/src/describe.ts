@@ -20,10 +20,18 @@ export const bareSchema = (schema: z.core.$ZodType): z.core.$ZodType => {
   return schema;
 };
 
-/** What a list is of; a schema that is no list is its own. */
-export const elementOf = (schema: z.core.$ZodType): z.core.$ZodType => {
+/** What stands at `path` in a document of this schema: elements of lists, values of maps, keys; undefined where the schema has nothing. */
+export const schemaAt = (schema: z.core.$ZodType, path: readonly PropertyKey[]): z.core.$ZodType | undefined => {
+  const [step, ...rest] = path;
+  if (step === undefined) return schema;
   const bare = bareSchema(schema);
-  return bare instanceof z.ZodArray ? bare.element : schema;
+  const below = (next: z.core.$ZodType | undefined) => (next === undefined ? undefined : schemaAt(next, rest));
+  if (bare instanceof z.ZodArray) return below(bare.element);
+  if (bare instanceof z.ZodRecord) return below(bare.valueType);
+  if (bare instanceof z.ZodObject) return below((bare.shape as Record<PropertyKey, z.core.$ZodType>)[step]);
+  if (!(bare instanceof z.ZodUnion)) return undefined;
+  const [found, ...others] = bare.options.flatMap((option) => schemaAt(option, path) ?? []);
+  return found === undefined || others.length === 0 ? found : z.union([found, ...others]);
 };
 
 export const metaOf = (schema: z.core.$ZodType): Record<string, unknown> => {
@@ -53,7 +61,7 @@ export const typeText = (schema: z.core.$ZodType): string => {
   if (bare instanceof z.ZodLiteral) return [...bare.values].map(String).join(', ');
   if (bare instanceof z.ZodArray) return `list of ${typeText(bare.element)}`;
   if (bare instanceof z.ZodObject) return `{ ${Object.keys(bare.shape).join(', ')} }`;
-  if (bare instanceof z.ZodUnion) return bare.options.map(typeText).join(' or ');
+  if (bare instanceof z.ZodUnion) return [...new Set(bare.options.map(typeText))].join(' or ');
   return bare instanceof z.ZodIPv4 ? 'IPv4 address' : bare instanceof z.ZodURL ? 'URL' : 'text';
 };
 

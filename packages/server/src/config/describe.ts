@@ -16,6 +16,7 @@ const shapeOf = (schema: z.core.$ZodType): SettingKey['shape'] => {
   const bare = bareSchema(schema);
   if (bare instanceof z.ZodNumber) return 'number';
   if (bare instanceof z.ZodBoolean) return 'boolean';
+  if (bare instanceof z.ZodRecord) return 'yaml';
   if (bare instanceof z.ZodArray) return bareSchema(bare.element) instanceof z.ZodObject ? 'yaml' : 'list';
   if (bare instanceof z.ZodUnion && bare.options.some((option) => option instanceof z.ZodArray)) return 'list';
   return 'text';

@@ -10,7 +10,7 @@ optional, an unknown key is refused with its line, and \`drover settings\` shows
 
 An environment variable is stronger than the file and the command line is stronger than both. The variable's name is \`DROVER_\` and the key in capitals, a word
 break as \`_\`: \`boot.dhcp.pool.leaseSeconds\` is \`DROVER_BOOT_DHCP_POOL_LEASE_SECONDS\`. Lists are separated by commas (\`DROVER_HTTP_LISTEN=127.0.0.1:8080,[::1]:8080\`);
-a list of maps is written as YAML.
+a list of maps, or a map of them, is written as YAML.
 
 Sizes are bytes, or carry a unit: \`500MB\` is a power of 1000, \`8GiB\` and \`8G\` are powers of 1024. Times are whole numbers whose unit is in the key's name.
 

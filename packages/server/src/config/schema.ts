@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { buildSchedule } from './build-schedules.js';
+import { powerDrivers } from './power-drivers.js';
 import { Ipv4Address, Listen, MacText, Port, Size, TimeZone, whole } from './values.js';
 
 const name = z
@@ -245,6 +246,17 @@ const builds = z
   })
   .prefault({});
 
+const power = z
+  .strictObject({
+    drivers: powerDrivers
+      .default({})
+      .describe(
+        'Ways to switch boards on and off, by name: programs, HTTP, PoE ports of a switch, or a person. See docs/how-to/power.md.',
+      )
+      .meta({ kind: 'map of { kind, ... } by name', secret: true }),
+  })
+  .prefault({});
+
 const retention = z
   .strictObject({
     sessionsDays: whole(1, 36_500).default(30).describe('Boot sessions and their timelines, in days.'),
@@ -288,6 +300,7 @@ export const SettingsSchema = z.strictObject({
   images,
   helpers,
   builds,
+  power,
   jobs: z
     .strictObject({
       concurrency: whole(1, 64).default(2).describe('Jobs (imports, making roots) at work at once.'),

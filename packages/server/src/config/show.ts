@@ -17,11 +17,24 @@ const isListenAddress = (value: unknown): value is ListenAddress =>
 export const plain = (value: unknown): unknown =>
   Array.isArray(value) ? value.map((item: unknown) => (isListenAddress(item) ? listenAddressText(item) : item)) : value;
 
-/** The password of a database URL as three dots. */
-export const redacted = (value: unknown): unknown =>
-  typeof value === 'string'
-    ? value.replace(/^([a-z]+:\/\/[^/@\s:]*):[^@\s]*@/, '$1:...@').replace(/password=[^&\s]*/gi, 'password=...')
-    : value;
+/** Members of drivers that hold a secret, or may: headers and bodies are whatever somebody's plug wants. */
+const secretMembers = ['password', 'token', 'community', 'authKey', 'privKey', 'headers', 'body'];
+
+const withoutQuery = (url: unknown): unknown => (typeof url === 'string' ? url.replace(/\?.*/, '?...') : url);
+
+/** The password of a database URL as three dots, and what is secret in maps. */
+export const redacted = (value: unknown): unknown => {
+  if (typeof value === 'string')
+    return value.replace(/^([a-z]+:\/\/[^/@\s:]*):[^@\s]*@/, '$1:...@').replace(/password=[^&\s]*/gi, 'password=...');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const members = Object.entries(value).map(([key, member]: [string, unknown]) => [
+    key,
+    secretMembers.includes(key) && member !== undefined
+      ? '...'
+      : redacted(key === 'url' ? withoutQuery(member) : member),
+  ]);
+  return Object.fromEntries(members) as unknown;
+};
 
 const at = (settings: Settings, path: string): unknown =>
   path.split('.').reduce<unknown>((node, step) => (node as Record<string, unknown> | undefined)?.[step], settings);
