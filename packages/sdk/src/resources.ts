@@ -15,7 +15,9 @@ const names = {
     reimage: 'reimageDevice',
     release: 'releaseDevice',
     lease: 'leaseDevice',
+    power: 'powerDevice',
   },
+  power: { drivers: 'listPowerDrivers' },
   requests: {
     list: 'listProvisionRequests',
     create: 'createProvisionRequest',

@@ -21,10 +21,6 @@ import { createDiskRetries } from './app/disks/retries.js';
 import { createRootDisks } from './app/disks/root-disks.js';
 import { createDiskJobs } from './app/disks/work-job.js';
 import { createDevices } from './app/devices/devices.js';
-import { createPrepare } from './app/devices/prepare.js';
-import { createDeviceKeeper } from './app/devices/keeper.js';
-import { createProvisionRequests } from './app/devices/provision-requests.js';
-import { createProvisioning } from './app/devices/provisioning.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
 import { refreshBootSets } from './app/images/boot-set-job.js';
@@ -55,6 +51,8 @@ import { adminKeyFile, bootstrapWithFile } from './composition/first-key.js';
 import { backendSocket } from './composition/paths.js';
 import { createConfigWork } from './composition/configs.js';
 import { createImageWork } from './composition/images.js';
+import { createPowerWork } from './composition/power.js';
+import { createProvisionWork } from './composition/provisioning.js';
 import { createMaintenance } from './composition/maintenance.js';
 import { openStorage, type Storage } from './composition/storage.js';
 import type { Settings } from './config.js';
@@ -130,7 +128,9 @@ const startParts = async (
   await store.transaction((tx) => signingKeys(tx, ids));
   const enqueue = createEnqueue({ clock, ids });
   const progress = createProgressFeed({ log });
-  const waiting = createWaiting({ clock });
+  const power = createPowerWork(settings, storage, { clock, log, enqueue });
+  const { powering } = power;
+  const waiting = createWaiting({ clock, powering });
   const work = createImageWork(settings, storage, { clock, enqueue, waiting });
   const idempotency = createIdempotency({ store, clock, ids, hashing, server: storage.serverId });
   // The lock on the data folder says that no other life of this server is at work.
@@ -150,6 +150,7 @@ const startParts = async (
     ...{ clock, ids, log, feed, defaultTenant, diskOrders, retire, enqueue },
     effectiveConfig: (device) => storage.store.read((tx) => documentOfDevice(tx, device)),
     authenticate: (key) => authentication.authenticate(key),
+    onUnassigned: (device) => power.onUnassigned(device),
   });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
 
@@ -191,7 +192,7 @@ const startParts = async (
       handlers: [
         ...work.jobs,
         ...blobJobs,
-        ...createDiskJobs({ store, desk, clock, enqueue, uploads: files }),
+        ...createDiskJobs({ store, desk, clock, enqueue, powering, uploads: files }),
         backupJob,
         building.job,
       ],
@@ -202,15 +203,13 @@ const startParts = async (
     }),
   );
 
-  await begin('schedules of builds', building.scheduler);
+  const provision = createProvisionWork(storage, power, {
+    ...{ clock, ids, log, enqueue, progress, rootDisks, defaultTenant },
+  });
+  for (const [name, service] of provision.services) await begin(name, service);
+  await power.restore();
 
-  const prepare = createPrepare({ enqueue, clock, rootDisks });
-  const provisioning = createProvisioning({ store, clock, prepare, defaultTenant });
-  const provisionRequests = createProvisionRequests({ store, clock, ids, prepare, defaultTenant });
-  await begin(
-    'leases and requests',
-    createDeviceKeeper({ provisioning, requests: provisionRequests, events: store.events, log }),
-  );
+  await begin('schedules of builds', building.scheduler);
 
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
@@ -233,10 +232,10 @@ const startParts = async (
     cards: configs.cards,
     useCases: {
       ...{ uploads, clock, version, builds: building.builds, ...configs },
-      devices: createDevices({ store, clock }),
+      devices: createDevices({ store, clock, refuseSupply: power.refuseSupply }),
+      power: power.power,
       registration: createRegistration({ store, clock, ids, defaultTenant }),
-      provisioning,
-      provisionRequests,
+      ...provision,
       disks,
       attachments,
       backups,

@@ -17,6 +17,7 @@ const device = (health: Partial<Device['health']>): Device => ({
     serial: null,
     bootPrefix: null,
     memoryMiB: null,
+    power: null,
     identities: [],
     labels: {},
   },

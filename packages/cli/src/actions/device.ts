@@ -43,6 +43,14 @@ const startedAt = ({ reportedAt, uptimeSeconds }: Device['health']): string | nu
     ? null
     : new Date(Date.parse(reportedAt) - uptimeSeconds * 1000).toISOString();
 
+/** `on, by switch-2 (port=7)`, and what is wrong with it. */
+const powerText = ({ power }: Device): string | null => {
+  if (power === null) return null;
+  const values = Object.entries(power.values).map(([name, value]) => `${name}=${value}`);
+  const place = values.length === 0 ? power.driver : `${power.driver} (${values.join(', ')})`;
+  return `${power.state}, by ${place}${power.failure === null ? '' : `: ${power.failure}`}`;
+};
+
 export const deviceText = (io: Io, device: Device): string =>
   factsText(io, [
     ['name', device.name],
@@ -62,6 +70,7 @@ export const deviceText = (io: Io, device: Device): string =>
     ['kept until', device.assignment?.leaseUntil],
     ['disk', device.assignment?.disk],
     ['kernel parameters', device.assignment?.kernelParameters],
+    ['power', powerText(device)],
     ['address', device.lastAddress],
     ['last seen', agoText(device.lastSeenAt, Date.now())],
     ['last boot', device.lastSession],

@@ -188,6 +188,11 @@ export const reimage: Action = async (cli, [ref = '']) => {
 };
 
 export const release: Action = async (cli, [ref = '']) => {
-  const device = await connect(cli).devices.release({ params: { ref } }, { signal: cli.signal });
+  const query = {
+    ...(flagOption(cli.options, 'keepDisk') ? { disk: 'keep' as const } : {}),
+    ...(flagOption(cli.options, 'force') ? { force: 'true' as const } : {}),
+  };
+  const device = await connect(cli).devices.release({ params: { ref }, query }, { signal: cli.signal });
   show(cli, device, `${device.name} is ${device.state}.\n`);
+  if (device.state === 'releasing') hint(cli, `Follow it: drover device show ${device.name}`);
 };

@@ -5,6 +5,7 @@ import { config } from './config-group.js';
 import { disk } from './disk-group.js';
 import { device, request } from './device-group.js';
 import { page, wait } from './options.js';
+import { power } from './power-group.js';
 
 const image: GroupSpec = {
   name: 'image',
@@ -291,6 +292,7 @@ const helpers: GroupSpec = {
 export const groups: readonly GroupSpec[] = [
   device,
   request,
+  power,
   image,
   card,
   builds,

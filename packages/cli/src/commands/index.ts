@@ -107,7 +107,11 @@ export const commands: readonly CommandSpec[] = [
   {
     usage: 'release <device>',
     summary: 'End the assignment; the device is free again',
-    examples: ['drover release sign-17'],
+    examples: ['drover release sign-17', 'drover release sign-17 --keep-disk'],
+    options: [
+      ['--keep-disk', 'the disk it ran from (root mode nbd) becomes a disk of yours'],
+      ['--force', 'also when it cannot be switched off, or the hook of the server refuses'],
+    ],
     load: async () => (await import('../actions/provision.js')).release,
   },
   {

@@ -18,6 +18,7 @@ import {
   Timestamp,
 } from '../primitives.js';
 import { DiskSize } from './disk.js';
+import { DevicePower, PowerSupply } from './power.js';
 
 /** discovered: seen on the wire, not trusted, gets nothing bootable. The others belong to a tenant. */
 export const deviceStates = ['discovered', 'available', 'preparing', 'in-use', 'releasing', 'failed'] as const;
@@ -106,6 +107,8 @@ export const Device = z.object({
   /** Generation that last reported "up", to compare with the assignment's. */
   upGeneration: z.number().int().nullable(),
   health: DeviceHealth,
+  /** null: nothing but hands can switch it. */
+  power: DevicePower.nullable(),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   /** For If-Match. */
@@ -135,7 +138,12 @@ export const DeviceCreate = z.object({
 });
 export type DeviceCreate = z.infer<typeof DeviceCreate>;
 
-export const DevicePatch = z.object({ name: Name.optional(), labels: Labels.optional() });
+export const DevicePatch = z.object({
+  name: Name.optional(),
+  labels: Labels.optional(),
+  /** Admins only; null takes it away. */
+  power: PowerSupply.nullable().optional(),
+});
 export type DevicePatch = z.infer<typeof DevicePatch>;
 
 export const DeviceAdopt = z.object({ name: Name.optional(), labels: Labels.optional() });
@@ -252,6 +260,13 @@ export const ProvisionRequest = z.object({
   endedAt: Timestamp.nullable(),
 });
 export type ProvisionRequest = z.infer<typeof ProvisionRequest>;
+
+/** `disk` is what becomes of the disk that root mode `nbd` made: `keep` leaves it as a disk of the tenant. `force`: also when the board cannot be switched off, or the hook
+ * of the release refuses. */
+export const ReleaseQuery = z.object({
+  disk: z.enum(['wipe', 'keep']).default('wipe'),
+  force: z.enum(['true', 'false']).default('false'),
+});
 
 /** null: no end. */
 export const LeaseChange = z.object({ ttlSeconds: TtlSeconds.nullable() });

@@ -24,6 +24,8 @@ export const jobKinds = [
   'disk.check',
   'disk.remove',
   'disk.backup',
+  'device.power',
+  'device.release',
   'blob.verify',
   'blob.collect',
 ] as const;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { JobId, Name, Timestamp } from '../primitives.js';
+import { Name, Timestamp } from '../primitives.js';
 
 /** `ppi`: a program as Bakery's. `http`: requests made of templates. `snmp`: PoE ports of a switch (RFC 3621). `manual`: a person, who is told. */
 export const powerDriverKinds = ['ppi', 'http', 'snmp', 'manual'] as const;
@@ -36,10 +36,19 @@ export const DevicePower = z.object({
   stateSince: Timestamp.nullable(),
   /** Why the last action did not work, or what shows that it did not. */
   failure: z.string().nullable(),
-  /** The job that switches it now. */
-  job: JobId.nullable(),
 });
 export type DevicePower = z.infer<typeof DevicePower>;
+
+/** A driver of the settings. */
+export const PowerDriverInfo = z.object({
+  name: Name,
+  kind: PowerDriverKind,
+  /** Values that each board needs. */
+  needs: z.array(z.string()),
+  /** Whether it can tell if a board has power. */
+  canQuery: z.boolean(),
+});
+export type PowerDriverInfo = z.infer<typeof PowerDriverInfo>;
 
 export const PowerRequest = z.object({ action: PowerAction });
 export type PowerRequest = z.infer<typeof PowerRequest>;

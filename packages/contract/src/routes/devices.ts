@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { pageOf, PageQuery } from '../primitives.js';
 import {
   Device,
@@ -10,8 +11,11 @@ import {
   ProvisionRequest,
   ProvisionRequestCreate,
   ProvisionRequestState,
+  ReleaseQuery,
   Reimage,
 } from '../resources/device.js';
+import { Job } from '../resources/job.js';
+import { PowerDriverInfo, PowerRequest } from '../resources/power.js';
 import { byId, byRef, none, type Route } from './route.js';
 
 export const devicesRoutes = {
@@ -162,6 +166,27 @@ export const devicesRoutes = {
     idempotent: true,
     etag: true,
   },
+  powerDevice: {
+    method: 'POST',
+    path: '/devices/{ref}/power',
+    tag: 'devices',
+    summary: 'Switch a device on, off, off and on, or ask whether it has power',
+    role: 'operator',
+    params: byRef,
+    body: PowerRequest,
+    status: 202,
+    answer: Job,
+    idempotent: true,
+  },
+  listPowerDrivers: {
+    method: 'GET',
+    path: '/power-drivers',
+    tag: 'devices',
+    summary: 'What can switch devices on and off, by the settings',
+    role: 'reader',
+    status: 200,
+    answer: z.object({ items: z.array(PowerDriverInfo) }),
+  },
   releaseDevice: {
     method: 'POST',
     path: '/devices/{ref}/release',
@@ -169,6 +194,7 @@ export const devicesRoutes = {
     summary: 'End the assignment; the device is available again',
     role: 'operator',
     params: byRef,
+    query: ReleaseQuery,
     status: 202,
     answer: Device,
     idempotent: true,

@@ -20,6 +20,7 @@ export const createBoot = (
     retire: BootServiceDeps['retire'];
     enqueue: BootServiceDeps['enqueue'];
     effectiveConfig: BootServiceDeps['effectiveConfig'];
+    onUnassigned: BootServiceDeps['onUnassigned'];
   },
 ): BootService => {
   const discovery = createDiscovery({ store, ...parts });

@@ -254,6 +254,32 @@ const power = z
         'Ways to switch boards on and off, by name: programs, HTTP, PoE ports of a switch, or a person. See docs/how-to/power.md.',
       )
       .meta({ kind: 'map of { kind, ... } by name', secret: true }),
+    proveSeconds: whole(10, 3600)
+      .default(180)
+      .describe(
+        'How long a board that was switched on may take until it is heard (DHCP, a boot, a heartbeat), and one that was switched off has to be silent. What is not proved then is told: power.failed.',
+      ),
+    offUnassigned: z
+      .boolean()
+      .default(false)
+      .describe('Switch off boards that ask for something to boot and have no image.'),
+  })
+  .prefault({});
+
+const provisioning = z
+  .strictObject({
+    releaseHook: z
+      .strictObject({
+        program: z
+          .string()
+          .startsWith('/', 'is not an absolute path')
+          .optional()
+          .describe(
+            'Program that is run before a device is released, with a JSON object about it on standard input. Any exit code but 0 stops the release. Unset: none.',
+          ),
+        timeoutSeconds: whole(1, 3600).default(60).describe('How long it may take.'),
+      })
+      .prefault({}),
   })
   .prefault({});
 
@@ -301,6 +327,7 @@ export const SettingsSchema = z.strictObject({
   helpers,
   builds,
   power,
+  provisioning,
   jobs: z
     .strictObject({
       concurrency: whole(1, 64).default(2).describe('Jobs (imports, making roots) at work at once.'),

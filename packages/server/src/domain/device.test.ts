@@ -19,7 +19,7 @@ describe('the state machine of a device', () => {
       ready: ['preparing -> in-use'],
       fail: ['preparing -> failed'],
       lease: ['preparing -> preparing', 'in-use -> in-use', 'failed -> failed'],
-      release: ['preparing -> available', 'in-use -> available', 'failed -> available'],
+      release: ['preparing -> releasing', 'in-use -> releasing', 'failed -> releasing'],
       freed: ['releasing -> available'],
       update: [
         'available -> available',

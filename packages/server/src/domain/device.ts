@@ -27,8 +27,8 @@ const transitions: Record<DeviceAction, Partial<Record<DeviceState, DeviceState 
   ready: { preparing: 'in-use' },
   // What the boot needs cannot be made.
   fail: { preparing: 'failed' },
-  // Root modes that keep data on the server pass through `releasing`; with `ram` there is nothing to clean up.
-  release: { preparing: 'available', 'in-use': 'available', failed: 'available' },
+  // Where nothing is to be switched off or asked, `freed` follows in the same transaction.
+  release: { preparing: 'releasing', 'in-use': 'releasing', failed: 'releasing' },
   lease: { preparing: 'preparing', 'in-use': 'in-use', failed: 'failed' },
   freed: { releasing: 'available' },
   update: {

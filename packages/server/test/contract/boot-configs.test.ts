@@ -14,6 +14,7 @@ import { makeFleet, makeTenant, who } from './support/fleet.js';
 import { valueOf } from './support/importer.js';
 import { aKey } from './support/records.js';
 import { createTestClock, createTestLog, testIds } from './support/world.js';
+import { noPower } from './support/no-power.js';
 
 const mac = 'b8:27:eb:00:00:01';
 const keyText = 'an-old-key-of-cards';
@@ -34,7 +35,7 @@ const serve = (store: SqlStore, defaultTenant: string) => {
     ...{ store, clock, tracks, endings },
     layers: createBootLayers(common),
     bindings: createCardBindings(common),
-    devices: createDevices(common),
+    devices: createDevices({ ...common, ...noPower }),
     keys: createKeys({ ...common, hashing }),
     cards: createCards({
       ...{ ...common, tracks, blobs: noBlobs },

@@ -7,12 +7,18 @@ import { adapters } from './support/databases.js';
 import { makeFleet, makeTenant, who } from './support/fleet.js';
 import { aDevice, at } from './support/records.js';
 import { createTestClock, testIds } from './support/world.js';
+import { noPower } from './support/no-power.js';
 
 const clock = createTestClock();
 const setUp = async (store: Store) => {
   const tenant = await makeTenant(store, 'default');
   const registration = createRegistration({ store, clock, ids: testIds, defaultTenant: tenant });
-  return { tenant, devices: createDevices({ store, clock }), register: registration.create, adopt: registration.adopt };
+  return {
+    tenant,
+    devices: createDevices({ store, clock, ...noPower }),
+    register: registration.create,
+    adopt: registration.adopt,
+  };
 };
 
 const valueOf = <T>(result: Result<T>): T => {

@@ -11,6 +11,7 @@ import type { Store } from '../../src/app/store/ports.js';
 import { adapters } from './support/databases.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { createTestClock, createTestLog, iso } from './support/world.js';
+import { noPower } from './support/no-power.js';
 
 const everySeconds = 300;
 const minute = 60_000;
@@ -43,7 +44,7 @@ const setUp = async (store: Store) => {
   };
   const fleet = await makeFleet(store, tenant, 3, () => ({ state: 'in-use', assignment }));
   const [board] = fleet;
-  const devices = createDevices({ store, clock });
+  const devices = createDevices({ store, clock, ...noPower });
   const record = createRecordTelemetry({
     ...{ store, clock, site: 'default', recordBeats: createRecordBeats({ clock, everySeconds }) },
     timelines: { open: async () => [], append: async () => [], end: async () => [] },

@@ -51,7 +51,18 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     await older.close();
     await execute(
       database.location,
-      `drop index devices_lease;
+      `drop index devices_power_place;
+       drop index devices_power_proof;
+       alter table devices drop column power_driver;
+       alter table devices drop column power_values;
+       alter table devices drop column power_place;
+       alter table devices drop column power_wanted;
+       alter table devices drop column power_state;
+       alter table devices drop column power_since;
+       alter table devices drop column power_failure;
+       alter table devices drop column power_acted_at;
+       alter table devices drop column power_proof_until;
+       drop index devices_lease;
        drop table provision_requests;
        alter table devices drop column memory_mib;
        alter table devices drop column lease_until;

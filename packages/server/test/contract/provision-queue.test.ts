@@ -9,6 +9,8 @@ import { adapters } from './support/databases.js';
 import { makeFleet, makeImage, makeTenant } from './support/fleet.js';
 import { aKey, anImage } from './support/records.js';
 import { createTestClock, createTestLog, testIds } from './support/world.js';
+import { noPower } from './support/no-power.js';
+import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 
 const { facts } = anImage({ name: 'debian', version: '12' });
 if (facts === null) throw new Error('the image of the tests has no facts');
@@ -29,7 +31,15 @@ const codeOf = (result: Result<unknown>): string => (result.ok ? 'ok' : result.c
 describe.each(adapters())('choosing and waiting on $name', ({ create }) => {
   /** One server's use cases over a store. */
   const serve = (store: SqlStore, tenant: string, clock = createTestClock()) => {
-    const deps = { store, clock, ids: testIds, prepare, defaultTenant: tenant };
+    const deps = {
+      store,
+      clock,
+      ids: testIds,
+      enqueue: createEnqueue({ clock, ids: testIds }),
+      prepare,
+      defaultTenant: tenant,
+      ...noPower,
+    };
     return { store, clock, provisioning: createProvisioning(deps), requests: createProvisionRequests(deps) };
   };
   const open = async (fleet: Parameters<typeof makeFleet>[3] = () => ({}), size = 2) => {

@@ -14,15 +14,16 @@ import { adapters } from './support/databases.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { facts, someTime } from './support/records.js';
 import { testIds } from './support/world.js';
+import { noPower } from './support/no-power.js';
 
 const enqueue = createEnqueue({ clock: systemClock, ids: testIds });
 const none = async (): Promise<never> => Promise.reject(new Error('no disk in this test'));
 const prepare = createPrepare({
   enqueue,
   clock: systemClock,
-  rootDisks: { make: none, retire: async () => undefined },
+  rootDisks: { make: none, retire: async () => undefined, keep: none },
 });
-const waiting = createWaiting({ clock: systemClock });
+const waiting = createWaiting({ clock: systemClock, ...noPower });
 const wish = (change: Partial<Provision> = {}): Provision =>
   Provision.parse({ image: 'debian:12', rootMode: 'sd', any: true, ...change });
 const valueOf = (result: Result<Device>): Device => (result.ok ? result.value : expect.fail(result.detail));
@@ -55,7 +56,10 @@ describe.each(adapters())('root mode sd on $name', ({ create }) => {
     const tenant = await makeTenant(store, 'default');
     const image = await makeImage(store, { facts: facts({ rootModes }) });
     await makeFleet(store, tenant, 2);
-    const provisioning = createProvisioning({ store, clock: systemClock, prepare, defaultTenant: tenant });
+    const provisioning = createProvisioning({
+      ...{ store, clock: systemClock, prepare, enqueue, defaultTenant: tenant },
+      ...noPower,
+    });
     return {
       ...{ store, tenant, image },
       provision: (wanted: Provision) => provisioning.provision(who(tenant), wanted),

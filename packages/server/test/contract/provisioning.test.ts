@@ -8,6 +8,7 @@ import type { Store } from '../../src/app/store/ports.js';
 import { adapters } from './support/databases.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { createTestClock, testIds } from './support/world.js';
+import { noPower } from './support/no-power.js';
 
 const nothingToEnd = async (): Promise<void> => undefined;
 const ready: Prepare = { ensure: async () => ({ job: null, what: '', disk: null }), end: nothingToEnd };
@@ -25,7 +26,7 @@ const packing: Prepare = {
 };
 
 const service = (store: Store, tenant: string, prepare = ready) =>
-  createProvisioning({ store, clock, prepare, defaultTenant: tenant });
+  createProvisioning({ store, clock, prepare, enqueue, defaultTenant: tenant, ...noPower });
 
 const wish = (change: Partial<Provision>): Provision => ({
   image: 'debian:12',
@@ -129,7 +130,7 @@ describe.each(adapters())('provisioning on $name', ({ create }) => {
     expect(waiting.map((device) => device.state)).toEqual(['preparing', 'preparing']);
     expect(waiting[0]?.stateReason).toContain('the root of debian:12 is being made (job_');
     expect((await store.read((tx) => tx.jobs.list({}, { limit: 10 }))).items).toHaveLength(1);
-    const { markReady } = createWaiting({ clock });
+    const { markReady } = createWaiting({ clock, ...noPower });
     await store.transaction((tx) => markReady(tx, image.id, ['ram']));
     expect(await store.read((tx) => tx.devices.countByState())).toMatchObject({ 'in-use': 2, available: 1 });
     expect((await eventsOf(store)).filter((type) => type === 'device.ready')).toHaveLength(2);
@@ -141,7 +142,9 @@ describe.each(adapters())('provisioning on $name', ({ create }) => {
     const image = await makeImage(store);
     const [device] = await makeFleet(store, tenant, 1);
     await service(store, tenant, packing).provision(who(tenant), wish({ any: true }));
-    await store.transaction((tx) => createWaiting({ clock }).markFailed(tx, image.id, 'the disk is full', ['ram']));
+    await store.transaction((tx) =>
+      createWaiting({ clock, ...noPower }).markFailed(tx, image.id, 'the disk is full', ['ram']),
+    );
     expect(await store.read((tx) => tx.devices.get(device!.id))).toMatchObject({
       state: 'failed',
       stateReason: 'the disk is full',
@@ -166,8 +169,8 @@ describe.each(adapters())('provisioning on $name', ({ create }) => {
       ),
     );
     expect(second.assignment).toMatchObject({ imageName: 'debian:13', generation: 2, kernelParameters: 'quiet' });
-    expect(codeOf(await release(who(tenant), 'pi-0', first.etag))).toBe('precondition.failed');
-    const freed = valueOf(await release(who(tenant), 'pi-0', second.etag));
+    expect(codeOf(await release(who(tenant), 'pi-0', {}, first.etag))).toBe('precondition.failed');
+    const freed = valueOf(await release(who(tenant), 'pi-0', {}, second.etag));
     expect(freed).toMatchObject({ state: 'available', assignment: null });
     expect(remedyOf(await release(who(tenant), 'pi-0'))).toContain('free already');
     const third = valueOf(await provision(who(tenant), wish({ any: true })));

@@ -14,6 +14,7 @@ import { createWaiting } from '../../src/app/devices/waiting.js';
 import { eventually } from './eventually.js';
 import { createFakeApi } from '../../src/listeners/http/api/testing.js';
 import { admin, run, sha256, startLab, type NetbootLab } from './netboot-lab.js';
+import { noPower } from '../contract/support/no-power.js';
 
 /** A client of root mode sd as docs/boot-flow.md has it, with nothing of ours: HTTP, signify, tar, sha256sum. */
 
@@ -98,7 +99,7 @@ async function makeSet(): Promise<void> {
   const job = createBootSetJob({
     ...{ store: lab.store, blobs, clock: systemClock, packer: { pack: never }, inspector: { inspect: never } },
     enqueue: createEnqueue({ clock: systemClock, ids }),
-    ...createWaiting({ clock: systemClock }),
+    ...createWaiting({ clock: systemClock, ...noPower }),
     trees: createTreeLoader({ blobs, backend: { tree: never }, segments }),
     initramfs: {
       ...{ recipe: never, make: never, compression: never, cardRecipe: async () => 'r' },

@@ -152,6 +152,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     authenticate: createAuthentication({ store, clock: systemClock, hashing, log: testLog }).authenticate,
     diskOrders: async () => [],
     retire: async () => undefined,
+    onUnassigned: () => undefined,
     enqueue: createEnqueue({ clock: systemClock, ids }),
     effectiveConfig: (device) => Promise.resolve(options.configs?.get(device) ?? '{}'),
   });

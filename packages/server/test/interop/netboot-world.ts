@@ -50,6 +50,7 @@ export class World {
       authenticate: async () => Promise.reject(new Error('no key in this test')),
       defaultTenant: 'none',
       retire: async () => undefined,
+      onUnassigned: () => undefined,
       enqueue: createEnqueue({ clock, ids }),
       effectiveConfig: async () => '{}',
       registerSeen: (seen) => discovery.registerSeen(seen, { autoAdopt: null, discoveredLimit: 100 }),

@@ -59,6 +59,8 @@ const requests: Record<
     answers: ['image.not-found', 'device.not-found'],
   },
   releaseDevice: { params: { ref: absent }, answers: ['device.not-found'] },
+  powerDevice: { params: { ref: absent }, body: { action: 'on' }, answers: ['device.not-found'] },
+  listPowerDrivers: { answers: [200] },
   leaseDevice: { params: { ref: absent }, body: { ttlSeconds: 3600 }, answers: ['device.not-found'] },
   listProvisionRequests: { query: '?state=waiting', answers: [200] },
   createProvisionRequest: { body: { image: 'none:1', any: true }, answers: ['image.not-found'] },

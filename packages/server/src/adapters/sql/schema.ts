@@ -17,6 +17,7 @@ import type {
   JobKind,
   JobState,
   Model,
+  PowerState,
   Role,
   RootMode,
   SessionOutcome,
@@ -311,6 +312,16 @@ export interface DeviceRow {
   beat_health: BeatHealth | null;
   /** The rest of what it said. */
   beat_said: Json | null;
+  /** What switches it: all of these are null where nothing does. */
+  power_driver: string | null;
+  power_values: Json | null;
+  power_place: string | null;
+  power_wanted: 'on' | 'off' | null;
+  power_state: PowerState | null;
+  power_since: string | null;
+  power_failure: string | null;
+  power_acted_at: string | null;
+  power_proof_until: string | null;
   created_at: string;
   updated_at: string;
   revision: number;

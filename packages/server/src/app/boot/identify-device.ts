@@ -18,15 +18,18 @@ interface Deps {
   readonly registerSeen: (wire: WireIdentity) => Promise<SeenBoard>;
   /** Called for boards that will boot: what makes them themselves takes a moment to make. */
   readonly prepareSecrets: (device: string, hostname: string) => void;
+  /** app/power: it asks, and has nothing to boot. */
+  readonly onUnassigned: (device: DeviceRecord) => void;
 }
 
 export const createIdentifyDevice =
-  ({ store, registerSeen, prepareSecrets }: Deps) =>
+  ({ store, registerSeen, prepareSecrets, onUnassigned }: Deps) =>
   async (wire: WireIdentity): Promise<BootAnswer> => {
     const seen = await registerSeen(wire);
     if (seen.kind === 'stranger') return { kind: 'ignore', reason: 'no Raspberry Pi, and not registered' };
     if (seen.kind === 'conflict') return { kind: 'ignore', reason: seen.reason };
     const answer = await store.read(async (tx) => overNetwork(seen.device, await answerFor(tx, seen.device)));
+    if (seen.device.assignment === null) onUnassigned(seen.device);
     if (answer.kind === 'boot') prepareSecrets(seen.device.id, seen.device.name);
     return answer;
   };

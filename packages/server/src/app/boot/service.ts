@@ -12,6 +12,7 @@ import { createCardAnswers } from './card-answer.js';
 import { createDeltas } from '../images/deltas.js';
 import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
 import { createExchange } from './exchange.js';
+import type { DeviceRecord } from '../devices/ports.js';
 import { createIdentifyDevice, type SeenBoard } from './identify-device.js';
 import type { AttachedDisk, BootBackend, TimelineFeed, WireIdentity } from './ports.js';
 import { createRecordBeats } from './record-beats.js';
@@ -37,6 +38,8 @@ export interface BootServiceDeps {
   readonly defaultTenant: string;
   /** app/devices: the board told its whole serial. */
   readonly learnSerial: (device: string, serial: string) => Promise<boolean>;
+  /** app/power: a board asks, and has nothing to boot. */
+  readonly onUnassigned: (device: DeviceRecord) => void;
   readonly learnMemory: (device: string, memoryKiB: number) => Promise<void>;
   /** app/disks: root disks of a device that it runs from no more. */
   readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
@@ -92,7 +95,10 @@ export function createBootService(deps: BootServiceDeps): BootService {
   return {
     backend: {
       bootKey,
-      identify: createIdentifyDevice({ store, registerSeen: (wire) => deps.registerSeen(wire), prepareSecrets }),
+      identify: createIdentifyDevice({
+        ...{ store, prepareSecrets, onUnassigned: deps.onUnassigned },
+        registerSeen: (wire) => deps.registerSeen(wire),
+      }),
       admitCard: createAdmitCard({ ...deps, prepareSecrets }),
       tree,
       attachments: (device) => store.read((tx) => attachmentsOf(tx, device)),

@@ -2,10 +2,11 @@ import type { Assignment, AssignmentTarget } from '@drover/contract';
 import type { ImageRecord } from '../images/ports.js';
 import type { Clock } from '../ports.js';
 import type { Transaction } from '../store/ports.js';
-import { announce, changeDevice } from './change.js';
+import { changeDevice } from './change.js';
+import { markInUse, type ReadyDeps } from './ready.js';
 import type { DeviceRecord, Prepare } from './ports.js';
 
-export interface AssignDeps {
+export interface AssignDeps extends ReadyDeps {
   readonly clock: Clock;
   readonly prepare: Prepare;
 }
@@ -20,11 +21,12 @@ export interface Assigning {
 
 /** Sets what the device shall run. It is in use at once when everything the boot needs is there. */
 export async function assign(
-  { clock, prepare }: AssignDeps,
+  deps: AssignDeps,
   tx: Transaction,
   device: DeviceRecord,
   { by, image, wanted, leaseUntil }: Assigning,
 ): Promise<DeviceRecord> {
+  const { clock, prepare } = deps;
   const at = new Date(clock.now()).toISOString();
   const generation = device.generation + 1;
   const imageName = `${image.name}:${image.version}`;
@@ -40,7 +42,7 @@ export async function assign(
     {
       assignment,
       generation,
-      state: waiting === null ? 'in-use' : 'preparing',
+      state: 'preparing',
       stateReason: waiting === null ? null : `${what} is being made (${waiting})`,
     },
     {
@@ -49,6 +51,5 @@ export async function assign(
       data: { image: image.id, imageName, rootMode, generation, job: waiting, leaseUntil, by },
     },
   );
-  if (waiting === null) await announce(tx, assigned, { type: 'device.ready', at, data: { imageName, generation } });
-  return assigned;
+  return waiting === null ? markInUse(deps, tx, assigned) : assigned;
 }

@@ -8,7 +8,9 @@ import {
   type HealthStatus,
   type Model,
   type Page,
+  type PowerSupply,
   type Principal,
+  type Refusal,
   type Result,
 } from '@drover/contract';
 import { allowAction } from '../../domain/device.js';
@@ -19,6 +21,7 @@ import type { Store, Transaction } from '../store/ports.js';
 import { announce, changeDevice } from './change.js';
 import { findDevice, seesDiscovered } from './find.js';
 import { nameIsTaken } from './names.js';
+import type { DeviceRecord, PowerRecord } from './ports.js';
 import { presentDevice, refuseChanged } from './present.js';
 
 export interface DeviceListQuery {
@@ -44,7 +47,14 @@ export interface Devices {
   readonly remove: (who: Principal, ref: string, etag?: string) => Promise<Result<null>>;
 }
 
-export const createDevices = ({ store, clock }: { readonly store: Store; readonly clock: Clock }): Devices => {
+export interface DevicesDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** app/power: why a device cannot be switched like that. */
+  readonly refuseSupply: (tx: Transaction, device: DeviceRecord, supply: PowerSupply) => Promise<Refusal | undefined>;
+}
+
+export const createDevices = ({ store, clock, refuseSupply }: DevicesDeps): Devices => {
   const now = (): string => new Date(clock.now()).toISOString();
   return {
     get: async (who, ref) => {
@@ -73,12 +83,15 @@ export const createDevices = ({ store, clock }: { readonly store: Store; readonl
         if (changed !== undefined) return changed;
         const allowed = allowAction('update', device);
         if (!allowed.ok) return allowed;
-        const { name, labels } = patch;
+        const { name, labels, power } = patch;
+        const unfit = power === undefined ? undefined : await refusePower(refuseSupply, tx, who, device, power);
+        if (unfit !== undefined) return unfit;
         if (name !== undefined && name !== device.name && (await tx.devices.nameTaken(device.tenant, name))) {
           return nameIsTaken(name);
         }
-        const change = { ...(name === undefined ? {} : { name }), ...(labels === undefined ? {} : { labels }) };
-        const data = { ...change, by: who.key };
+        const said = { ...(name === undefined ? {} : { name }), ...(labels === undefined ? {} : { labels }) };
+        const change = { ...said, ...(power === undefined ? {} : { power: power && unknownPower(power) }) };
+        const data = { ...said, ...(power === undefined ? {} : { power }), by: who.key };
         const at = now();
         return success(presentDevice(await changeDevice(tx, device, change, { type: 'device.updated', at, data }), at));
       });
@@ -100,6 +113,22 @@ export const createDevices = ({ store, clock }: { readonly store: Store; readonl
     },
   };
 };
+
+/** Nothing is known yet of what it is at there. */
+const unknownPower = (supply: PowerSupply): PowerRecord => ({
+  ...supply,
+  ...{ wanted: null, state: 'unknown', stateSince: null, failure: null, actedAt: null, proofUntil: null },
+});
+
+/** Who plugs boards in says where: whoever has another one's outlet switches that off. */
+const refusePower = async (
+  refuseSupply: DevicesDeps['refuseSupply'],
+  tx: Transaction,
+  who: Principal,
+  device: DeviceRecord,
+  power: PowerSupply | null,
+): Promise<Refusal | undefined> =>
+  refuseBelow(who, 'admin') ?? (power === null ? undefined : refuseSupply(tx, device, power));
 
 const list = async (
   tx: Transaction,

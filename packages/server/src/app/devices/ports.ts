@@ -1,12 +1,14 @@
 import type {
   AssignmentTarget,
   Device,
+  DevicePower,
   DeviceState,
   HealthStatus,
   Identity,
   IdentityKind,
   Model,
   Page,
+  PowerSupply,
 } from '@drover/contract';
 import type { HeardBeat } from '../../domain/device-health.js';
 import type { ImageRecord } from '../images/ports.js';
@@ -16,11 +18,18 @@ import type { Transaction } from '../store/ports.js';
  * `revision` counts changes of state (the etag is made from it); `generation` is the highest that any assignment of this device ever had, so that
  * a generation is never used twice, also after a release.
  */
-export interface DeviceRecord extends Omit<Device, 'etag' | 'health'> {
+/** With when it was switched, and until when something has to show that it was; null: nothing has to. */
+export interface PowerRecord extends DevicePower {
+  actedAt: string | null;
+  proofUntil: string | null;
+}
+
+export interface DeviceRecord extends Omit<Device, 'etag' | 'health' | 'power'> {
   revision: number;
   generation: number;
   /** The last one that was heard. */
   beat: HeardBeat | null;
+  power: PowerRecord | null;
 }
 
 export type DeviceChange = Partial<Omit<DeviceRecord, 'id' | 'identities' | 'revision' | 'createdAt' | 'beat'>>;
@@ -70,6 +79,10 @@ export interface DeviceRepository {
   claimAvailable(filter: FreeFilter): Promise<DeviceRecord | undefined>;
   /** Values of a label among the available devices that fit, the one first whose devices have the fewest assignments. null, for those without the label, comes last. */
   spread(filter: FreeFilter, label: string): Promise<(string | null)[]>;
+  /** That has this place at this driver. */
+  findByPower(supply: PowerSupply): Promise<DeviceRecord | undefined>;
+  /** Of which something has to show that they were switched. */
+  powerUnproved(limit: number): Promise<DeviceRecord[]>;
   /** Whose lease ended at that moment (RFC 3339) or before. */
   leaseEnded(at: string, limit: number): Promise<DeviceRecord[]>;
   /** Sets seen data without touching the revision: telemetry, not state. */
@@ -111,8 +124,14 @@ export interface DeviceSecrets {
 export interface Prepare {
   /** Starts what is missing. */
   ensure(tx: Transaction, device: DeviceRecord, image: ImageRecord, wanted: Wanted): Promise<Prepared>;
-  /** Takes back what was made for this device alone: its assignment has ended. */
-  end(tx: Transaction, device: string): Promise<void>;
+  /** Takes back what was made for this device alone: its assignment has ended. `disk`: what becomes of the disk it ran from. */
+  end(tx: Transaction, device: string, disk: 'wipe' | 'keep'): Promise<void>;
+}
+
+/** What becomes of a board's power. In the caller's transaction. */
+export interface Powering {
+  /** It is in use since now. */
+  ready(tx: Transaction, device: DeviceRecord): Promise<void>;
 }
 
 export type Wanted = Pick<AssignmentTarget, 'rootMode' | 'diskSize'>;

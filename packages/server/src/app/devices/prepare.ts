@@ -30,8 +30,9 @@ export const createPrepare = ({ enqueue, clock, rootDisks }: PrepareDeps): Prepa
     const prepared = await ensureRoot({ enqueue }, tx, image);
     return { job: prepared === 'ready' ? null : prepared.job, what, disk: null };
   },
-  end: async (tx, device) => {
+  end: async (tx, device, disk) => {
     await detachAll({ enqueue, clock }, tx, device);
-    await rootDisks.retire(tx, device, null);
+    if (disk === 'keep') await rootDisks.keep(tx, device);
+    else await rootDisks.retire(tx, device, null);
   },
 });

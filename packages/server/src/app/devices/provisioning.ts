@@ -14,12 +14,13 @@ import { refuseBelow } from '../../domain/tenancy.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import { assign, type AssignDeps } from './assign.js';
 import { changeDevice } from './change.js';
+import { beginRelease, type ReleaseDeps, type ReleaseOrder } from './release.js';
 import { findFor, findRunnable, pick, refuseSelector, runnable, tenantOf } from './pick.js';
 import type { DeviceRecord } from './ports.js';
 import { presentDevice } from './present.js';
 import { serveQueue } from './queue.js';
 
-export interface ProvisioningDeps extends AssignDeps {
+export interface ProvisioningDeps extends AssignDeps, Omit<ReleaseDeps, 'prepare'> {
   readonly store: Store;
   readonly defaultTenant: string;
 }
@@ -37,8 +38,14 @@ export interface Provisioning {
   ) => Promise<Result<Device>>;
   /** How much longer a device is kept, from now on. */
   readonly lease: (who: Principal, ref: string, wanted: LeaseChange, etag?: string) => Promise<Result<Device>>;
-  /** Ends the assignment. What makes the board itself (machine-id, host keys) stays with it. */
-  readonly release: (who: Principal, ref: string, etag?: string, also?: Also<Device>) => Promise<Result<Device>>;
+  /** Ends the assignment, and switches the board off where something can. What makes the board itself (machine-id, host keys) stays with it. */
+  readonly release: (
+    who: Principal,
+    ref: string,
+    how?: Partial<Omit<ReleaseOrder, 'by'>>,
+    etag?: string,
+    also?: Also<Device>,
+  ) => Promise<Result<Device>>;
   /** Releases devices whose lease is over; returns how many. */
   readonly releaseExpired: () => Promise<number>;
 }
@@ -81,15 +88,15 @@ export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
       const event = { type: 'device.lease-changed', at: moment(deps), data } as const;
       return success(await changeDevice(tx, device.value, { assignment: { ...assignment, leaseUntil } }, event));
     }),
-  release: async (who, ref, etag, also) =>
+  release: async (who, ref, { disk = 'wipe', force = false } = {}, etag, also) =>
     change(deps, who, also, async (tx) => {
       const device = await findFor(tx, who, ref, 'release', etag);
-      return device.ok ? success(await release(deps, tx, device.value, { by: who.key })) : device;
+      return device.ok ? success(await release(deps, tx, device.value, { disk, force, by: who.key })) : device;
     }),
   releaseExpired: async () =>
     deps.store.transaction(async (tx) => {
       const expired = await tx.devices.leaseEnded(moment(deps), atOnce);
-      for (const device of expired) await release(deps, tx, device, { by: null, because: 'lease' });
+      for (const device of expired) await release(deps, tx, device, { disk: 'wipe', force: false, by: null });
       return expired.length;
     }),
 });
@@ -124,17 +131,20 @@ async function release(
   deps: ProvisioningDeps,
   tx: Transaction,
   device: DeviceRecord,
-  why: { readonly by: string | null; readonly because?: 'lease' },
+  order: ReleaseOrder,
 ): Promise<DeviceRecord> {
-  await deps.prepare.end(tx, device.id);
-  const at = moment(deps);
-  const image = device.assignment?.imageName ?? null;
-  const freed = { state: 'available' as const, stateReason: null, assignment: null, upGeneration: null };
-  if (why.because !== undefined) {
-    const data = { name: device.name, image, leaseUntil: device.assignment?.leaseUntil };
-    await tx.events.append({ type: 'device.lease-expired', at, tenant: device.tenant, subject: device.id, data });
+  if (order.by === null) {
+    const data = { name: device.name, image: device.assignment?.imageName, leaseUntil: device.assignment?.leaseUntil };
+    const event = {
+      type: 'device.lease-expired',
+      at: moment(deps),
+      tenant: device.tenant,
+      subject: device.id,
+      data,
+    } as const;
+    await tx.events.append(event);
   }
-  return changeDevice(tx, device, freed, { type: 'device.released', at, data: { image, ...why } });
+  return beginRelease(deps, tx, device, order);
 }
 
 /** What another image means for this device: it keeps its root mode unless another is named. */

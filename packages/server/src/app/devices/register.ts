@@ -135,6 +135,7 @@ export const newDevice = (made: {
   lastSession: null,
   upGeneration: null,
   beat: null,
+  power: null,
   createdAt: made.at,
   updatedAt: made.at,
   revision: 1,

@@ -2,6 +2,7 @@ import type { RootMode } from '@drover/contract';
 import type { Transaction } from '../store/ports.js';
 import { changeDevice } from './change.js';
 import type { DeviceRecord } from './ports.js';
+import { markInUse, type ReadyDeps } from './ready.js';
 
 const atOnce = 200;
 
@@ -28,18 +29,13 @@ export interface Waiting {
   readonly markFailed: (tx: Transaction, image: string, reason: string, modes: readonly RootMode[]) => Promise<void>;
 }
 
-export const createWaiting = ({ clock }: { readonly clock: { now(): number } }): Waiting => {
+export const createWaiting = (deps: ReadyDeps): Waiting => {
+  const { clock } = deps;
   const now = (): string => new Date(clock.now()).toISOString();
   return {
     markReady: async (tx, image, modes) => {
       for (const device of await waitingFor(tx, image, modes)) {
-        const { imageName, generation } = device.assignment ?? {};
-        await changeDevice(
-          tx,
-          device,
-          { state: 'in-use', stateReason: null },
-          { type: 'device.ready', at: now(), data: { imageName, generation } },
-        );
+        await markInUse(deps, tx, device);
       }
     },
     markFailed: async (tx, image, reason, modes) => {

@@ -19,7 +19,7 @@ export interface DiskFilter {
 }
 
 export type DiskChange = Partial<
-  Omit<DiskRecord, 'id' | 'tenant' | 'role' | 'restoredFrom' | 'attachments' | 'createdAt' | 'revision'>
+  Omit<DiskRecord, 'id' | 'tenant' | 'restoredFrom' | 'attachments' | 'createdAt' | 'revision'>
 >;
 export type SnapshotChange = Partial<Pick<DiskSnapshot, 'size' | 'state' | 'stateReason' | 'job'>>;
 

@@ -20,6 +20,8 @@ export interface RootDisks {
   make(tx: Transaction, device: DeviceRecord, image: ImageRecord, size: number | undefined): Promise<DiskRecord>;
   /** Has those of a device removed, but for the one it runs from now. */
   retire(tx: Transaction, device: string, keep: string | null): Promise<void>;
+  /** Makes what a device ran from a disk of its tenant, attached to nothing. */
+  keep(tx: Transaction, device: string): Promise<void>;
 }
 
 export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
@@ -51,6 +53,16 @@ export const createRootDisks = (deps: RootDisksDeps): RootDisks => ({
   retire: async (tx, device, keep) => {
     const { items } = await tx.disks.list({ device, role: 'root' }, { limit: mostOfOne });
     for (const disk of items) if (disk.id !== keep) await remove(deps, tx, disk);
+  },
+  keep: async (tx, device) => {
+    const { items } = await tx.disks.list({ device, role: 'root' }, { limit: mostOfOne });
+    const updatedAt = new Date(deps.clock.now()).toISOString();
+    // The newest is that of the last assignment; one that is not whole has nothing to keep.
+    const kept = items.find(({ state }) => state === 'ready');
+    for (const disk of items) {
+      if (disk === kept) await saveDisk(tx, disk, { role: 'data', device: null, updatedAt });
+      else await remove(deps, tx, disk);
+    }
   },
 });
 

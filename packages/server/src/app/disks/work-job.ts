@@ -1,5 +1,6 @@
 import { success, type EventType, type JobKind } from '@drover/contract';
 import { changeDevice } from '../devices/change.js';
+import { markInUse, type ReadyDeps } from '../devices/ready.js';
 import type { EnqueueJob, FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
@@ -10,7 +11,7 @@ import type { DiskOrderResult, DiskWork } from './orders.js';
 import { placeOrder } from './place-order.js';
 import type { DiskChange, DiskRecord } from './records.js';
 
-export interface DiskWorkDeps {
+export interface DiskWorkDeps extends ReadyDeps {
   readonly store: Store;
   readonly desk: OrderDesk;
   readonly enqueue: EnqueueJob;
@@ -91,7 +92,7 @@ async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { fac
       await saveDisk(tx, disk, rest);
       await endUpload(tx, work, false);
       await tell('disk.ready');
-      return markDevice(tx, disk, at, undefined);
+      return markDevice(deps, tx, disk, at, undefined);
     case 'resize':
       await saveDisk(tx, disk, { ...rest, size: work.size });
       return tell('disk.updated', { size: work.size, before: disk.size });
@@ -143,18 +144,18 @@ const removeRetired = async (deps: DiskWorkDeps, tx: Transaction, disk: DiskReco
 };
 
 /** The device that waits for its root disk goes on, or has failed with the reason. */
-async function markDevice(tx: Transaction, disk: DiskRecord, at: string, reason: string | undefined): Promise<void> {
+async function markDevice(
+  deps: DiskWorkDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  at: string,
+  reason: string | undefined,
+): Promise<void> {
   if (disk.role !== 'root' || disk.device === null) return;
   const device = await tx.devices.get(disk.device);
   if (device?.assignment?.disk !== disk.id || device.state !== 'preparing') return;
-  const { imageName, generation } = device.assignment;
-  if (reason === undefined)
-    await changeDevice(
-      tx,
-      device,
-      { state: 'in-use', stateReason: null },
-      { type: 'device.ready', at, data: { imageName, generation } },
-    );
+  const { imageName } = device.assignment;
+  if (reason === undefined) await markInUse(deps, tx, device);
   else
     await changeDevice(
       tx,
@@ -218,5 +219,5 @@ async function giveUp(
       subject: disk.id,
       data: { name: disk.name, reason },
     });
-  if (!isMade) await markDevice(tx, disk, at, `its disk cannot be made: ${reason}`);
+  if (!isMade) await markDevice(deps, tx, disk, at, `its disk cannot be made: ${reason}`);
 }

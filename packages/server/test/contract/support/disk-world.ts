@@ -29,6 +29,7 @@ import type { Service } from '../../../src/app/ports.js';
 import { makeTenant, who } from './fleet.js';
 import { valueOf } from './importer.js';
 import { createTestLog, systemClock, testIds } from './world.js';
+import { noPower } from './no-power.js';
 
 const timing = { leaseMs: 60_000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
 const MiB = 1 << 20;
@@ -102,7 +103,8 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
   return {
     ...{ disks, backups, blobs, uploads, pool, tenant, log, store, rootDisks, boards, folder, attachments },
     provisioning: createProvisioning({
-      ...{ store, clock: systemClock, defaultTenant: tenant },
+      ...{ store, clock: systemClock, enqueue, defaultTenant: tenant },
+      ...noPower,
       prepare: createPrepare({ enqueue, clock: systemClock, rootDisks }),
     }),
     jobs,
@@ -123,7 +125,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
       const unpacker = createImageUnpacker({ mayReachLocal: false });
       const backupPath = (backup: string): string => join(folder, 'disks/backups', backup);
       const handlers = [
-        ...createDiskJobs({ ...shared, uploads }),
+        ...createDiskJobs({ ...shared, ...noPower, uploads }),
         createBackupJob({
           ...{ ...shared, blobs, backupPath },
           digest: (path, options) => unpacker.digest(path, options),

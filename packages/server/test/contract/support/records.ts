@@ -41,6 +41,7 @@ export const aDevice = (change: Partial<DeviceRecord> = {}): DeviceRecord => ({
   serial: null,
   bootPrefix: null,
   memoryMiB: null,
+  power: null,
   identities: [],
   labels: {},
   assignment: null,

@@ -12,6 +12,7 @@ import { cardVersions } from './0011-card-versions.js';
 import { heartbeats } from './0012-heartbeats.js';
 import { silence } from './0013-silence.js';
 import { leasesAndRequests } from './0014-leases-and-requests.js';
+import { power } from './0015-power.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -27,4 +28,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0012-heartbeats': heartbeats(traits),
   '0013-silence': silence(traits),
   '0014-leases-and-requests': leasesAndRequests(traits),
+  '0015-power': power(traits),
 });

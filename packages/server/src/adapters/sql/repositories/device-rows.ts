@@ -2,6 +2,7 @@ import type { Assignment, Identity } from '@drover/contract';
 import type { DeviceChange, DeviceRecord } from '../../../app/devices/ports.js';
 import type { HeardBeat } from '../../../domain/device-health.js';
 import { defined, fromJson, toJson } from '../codec.js';
+import { powerColumns, toPower } from './device-power.js';
 import type { DeviceRow } from '../schema.js';
 
 type AssignmentColumns = Pick<
@@ -102,6 +103,7 @@ export const toDevice = (
   lastSession: row.last_session,
   upGeneration: row.up_generation,
   beat: toBeat(row),
+  power: toPower(row),
   createdAt: row.created_at,
   updatedAt: row.updated_at,
   revision: row.revision,
@@ -128,6 +130,7 @@ export const toDeviceRow = (device: DeviceRecord): DeviceRow => ({
   last_session: device.lastSession,
   up_generation: device.upGeneration,
   ...(device.beat === null ? noBeat : beatColumns(device.beat)),
+  ...powerColumns(device.power),
   created_at: device.createdAt,
   updated_at: device.updatedAt,
   revision: device.revision,
@@ -157,4 +160,5 @@ export const toDeviceColumns = (change: DeviceChange): Partial<DeviceRow> => ({
     generation: change.generation,
   }),
   ...(change.assignment === undefined ? {} : assignmentColumns(change.assignment)),
+  ...(change.power === undefined ? {} : powerColumns(change.power)),
 });

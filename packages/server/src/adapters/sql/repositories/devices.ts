@@ -7,6 +7,7 @@ import { mapPage, pageFrom } from '../pages.js';
 import type { Context } from './context.js';
 import { beats, inHealth } from './device-beats.js';
 import { choice, labelled } from './device-choice.js';
+import { powered } from './device-power.js';
 import { complete, completeOne } from './device-records.js';
 import { toDeviceColumns, toDeviceRow } from './device-rows.js';
 
@@ -16,6 +17,7 @@ export const createDeviceRepository = (context: Context): DeviceRepository => ({
   ...lookups(context),
   ...lists(context),
   ...choice(context),
+  ...powered(context),
   ...changes(context),
   ...beats(context),
   ...identities(context),

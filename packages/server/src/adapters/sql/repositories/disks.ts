@@ -171,6 +171,7 @@ const changes = ({ db }: Context): Part<'insert' | 'update' | 'delete'> => ({
     if (change.name !== undefined && (await isTaken(db, id, change.name))) return false;
     const columns = defined({
       name: change.name,
+      role: change.role,
       site: change.site,
       device: change.device,
       image: change.image,

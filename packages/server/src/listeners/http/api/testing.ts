@@ -38,6 +38,7 @@ export const exampleDevice: Device = {
   serial: null,
   bootPrefix: null,
   memoryMiB: null,
+  power: null,
   identities: [],
   labels: {},
   assignment: null,

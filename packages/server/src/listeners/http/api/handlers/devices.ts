@@ -1,6 +1,7 @@
 import type { Devices } from '../../../../app/devices/devices.js';
 import type { ProvisionRequests } from '../../../../app/devices/provision-requests.js';
 import type { Provisioning } from '../../../../app/devices/provisioning.js';
+import type { Power } from '../../../../app/power/power.js';
 import type { Registration } from '../../../../app/devices/register.js';
 import type { Handlers } from '../handlers.js';
 
@@ -9,6 +10,7 @@ export interface DeviceUseCases {
   readonly registration: Registration;
   readonly provisioning: Provisioning;
   readonly provisionRequests: ProvisionRequests;
+  readonly power: Power;
 }
 
 type Operations =
@@ -25,13 +27,16 @@ type Operations =
   | 'cancelProvisionRequest'
   | 'leaseDevice'
   | 'reimageDevice'
-  | 'releaseDevice';
+  | 'releaseDevice'
+  | 'powerDevice'
+  | 'listPowerDrivers';
 
 export const deviceHandlers = ({
   devices,
   registration,
   provisioning,
   provisionRequests,
+  power,
 }: DeviceUseCases): Pick<Handlers, Operations> => ({
   listDevices: ({ principal }, { query }) => devices.list(principal, query),
   createDevice: ({ principal, also }, { body }) => registration.create(principal, body, also),
@@ -47,6 +52,8 @@ export const deviceHandlers = ({
   leaseDevice: ({ principal, ifMatch }, { params, body }) => provisioning.lease(principal, params.ref, body, ifMatch),
   reimageDevice: ({ principal, ifMatch, also }, { params, body }) =>
     provisioning.reimage(principal, params.ref, body, ifMatch, also),
-  releaseDevice: ({ principal, ifMatch, also }, { params }) =>
-    provisioning.release(principal, params.ref, ifMatch, also),
+  releaseDevice: ({ principal, ifMatch, also }, { params, query: { disk, force } }) =>
+    provisioning.release(principal, params.ref, { disk, force: force === 'true' }, ifMatch, also),
+  powerDevice: ({ principal, also }, { params, body }) => power.act(principal, params.ref, body.action, also),
+  listPowerDrivers: async ({ principal }) => power.drivers(principal),
 });

@@ -1,0 +1,41 @@
+import type { PowerState } from '@drover/contract';
+
+/** What is known of a board's power, as far as it is to be proved. Moments are RFC 3339. */
+export interface Unproved {
+  readonly state: PowerState;
+  /** When it was switched. */
+  readonly actedAt: string;
+  /** Until when something has to show that it was. */
+  readonly proofUntil: string;
+}
+
+export type Proof =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'proved'; readonly by: 'the board' | 'silence' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** A board that loses its power may have sent its last packet just before; it is noted a moment later. */
+const graceMs = 5000;
+
+/**
+ * The closed loop: a board that was switched on is heard in time (its DHCP, a boot, a heartbeat), one that was switched off is not. What a driver says is not
+ * enough: plugs are mixed up, and relays stick.
+ */
+export function proofOf({ state, actedAt, proofUntil }: Unproved, lastSeenAt: string | null, now: number): Proof {
+  const acted = Date.parse(actedAt);
+  const isOver = now >= Date.parse(proofUntil);
+  const seconds = Math.round((Date.parse(proofUntil) - acted) / 1000);
+  const seen = lastSeenAt === null ? -Infinity : Date.parse(lastSeenAt);
+  if (state === 'off') {
+    if (seen > acted + graceMs)
+      return {
+        kind: 'failed',
+        reason: `it was heard ${Math.round((seen - acted) / 1000)} s after it was switched off`,
+      };
+    return isOver ? { kind: 'proved', by: 'silence' } : { kind: 'open' };
+  }
+  if (seen > acted) return { kind: 'proved', by: 'the board' };
+  return isOver
+    ? { kind: 'failed', reason: `nothing was heard of it in the ${seconds} s after it was switched on` }
+    : { kind: 'open' };
+}
