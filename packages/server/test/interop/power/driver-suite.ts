@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Result } from '@drover/contract';
 import type { ConfiguredDriver, PowerTarget, Switched } from '../../../src/app/power/ports.js';
+import { guardedLookup, isInnermost } from '../../../src/adapters/import/addresses.js';
 import { createPowerDrivers } from '../../../src/adapters/power/index.js';
 import { powerDrivers } from '../../../src/config/power-drivers.js';
 
@@ -35,7 +36,8 @@ export const configured = (
   reader: (said: Said) => void = () => undefined,
 ): ConfiguredDriver => {
   const log = { info: (fields: object, message: string) => reader({ fields, message }) };
-  const found = createPowerDrivers(powerDrivers.parse({ 'under-test': settings }), { log }).get('under-test');
+  const guard = { isInnermost, lookup: guardedLookup };
+  const found = createPowerDrivers(powerDrivers.parse({ 'under-test': settings }), { log, guard }).get('under-test');
   if (found === undefined) throw new Error('there is no such driver');
   return found;
 };

@@ -53,25 +53,31 @@ const rigOf = (kind: Kind) => async (): Promise<PowerRig> => {
 const kinds: Record<string, Kind> = {
   'shelly-gen2 with a password': {
     start: () => startShellyGen2(account),
-    settings: () => ({ preset: 'shelly-gen2', ...account }),
+    settings: () => ({ preset: 'shelly-gen2', localAddresses: true, ...account }),
     outputs: numbers(0, 3),
     named: 'channel',
-    refusing: () => ({ settings: { preset: 'shelly-gen2', ...account, password: 'wrong' }, words: /answered 401/ }),
+    refusing: () => ({
+      settings: { preset: 'shelly-gen2', localAddresses: true, ...account, password: 'wrong' },
+      words: /answered 401/,
+    }),
   },
   'shelly-gen1 with a password': {
     start: () => startShellyGen1(account),
-    settings: () => ({ preset: 'shelly-gen1', ...account }),
+    settings: () => ({ preset: 'shelly-gen1', localAddresses: true, ...account }),
     outputs: numbers(0, 1),
     named: 'channel',
-    refusing: () => ({ settings: { preset: 'shelly-gen1' }, words: /answered 401: 401 Unauthorized/ }),
+    refusing: () => ({
+      settings: { preset: 'shelly-gen1', localAddresses: true },
+      words: /answered 401: 401 Unauthorized/,
+    }),
   },
   'tasmota with a password, four outputs': {
     start: () => startTasmota(4, account),
-    settings: () => ({ preset: 'tasmota', ...account }),
+    settings: () => ({ preset: 'tasmota', localAddresses: true, ...account }),
     outputs: numbers(1, 4),
     named: 'output',
     refusing: () => ({
-      settings: { preset: 'tasmota', ...account, password: 'wrong' },
+      settings: { preset: 'tasmota', localAddresses: true, ...account, password: 'wrong' },
       words: /something else than it should: \{"WARNING":"Need user/,
     }),
   },
@@ -113,7 +119,7 @@ describe('plugs of one output', () => {
   ] as const)('need their address alone: %s', async (preset, start, output) => {
     const plug = await start();
     plugs.push(plug);
-    const { driver } = configured({ kind: 'http', preset });
+    const { driver } = configured({ kind: 'http', preset, localAddresses: true });
     expect(driver.needs).toEqual(['address']);
     const one = board({ address: plug.address });
     expect((await driver.switch(one, 'on', patient())).ok).toBe(true);
@@ -124,9 +130,29 @@ describe('plugs of one output', () => {
   it('without such an output say so', async () => {
     const plug = await startShellyGen2();
     plugs.push(plug);
-    const { driver } = configured({ kind: 'http', preset: 'shelly-gen2' });
+    const { driver } = configured({ kind: 'http', preset: 'shelly-gen2', localAddresses: true });
     const refused = refusalOf(await driver.switch(board({ address: plug.address, channel: '9' }), 'on', patient()));
     expect(refused.detail).toContain('value 9 not found!');
+  });
+});
+
+describe('the address of a board', () => {
+  it.each(['', 'localhost', '[::1]', '[::ffff:127.0.0.1]'])('does not lead to the server itself: %j', async (host) => {
+    const plug = await startShellyGen2();
+    const address = host === '' ? plug.address : `${host}:${plug.address.split(':')[1]}`;
+    const { driver } = configured({ kind: 'http', preset: 'shelly-gen2' });
+    const refused = refusalOf(await driver.switch(board({ address }), 'on', patient()));
+    expect(refused.code).toBe('power.unsupported');
+    expect(refused.detail).toBe('power.values lead to this machine or its link.');
+    expect(refused.remedy).toContain('localAddresses');
+    expect(plug.seen).toEqual([]);
+    await plug.stop();
+  });
+
+  it('does not lead to the link, where metadata of clouds are', async () => {
+    const { driver } = configured({ kind: 'http', preset: 'tasmota' });
+    const refused = refusalOf(await driver.query(board({ address: '169.254.169.254' }), patient()));
+    expect(refused.detail).toBe('power.values lead to this machine or its link.');
   });
 });
 
