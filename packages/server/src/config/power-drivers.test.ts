@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -138,6 +138,13 @@ describe('power drivers that are right', () => {
   it('come from the environment as YAML', () => {
     const { settings } = load('', { DROVER_POWER_DRIVERS: '{ bench: { kind: manual, retries: 0 } }' });
     expect(settings.power.drivers['bench']).toMatchObject({ kind: 'manual', retries: 0 });
+  });
+
+  it('are those of the page for people', () => {
+    const page = readFileSync(new URL('../../../../docs/how-to/power.md', import.meta.url), 'utf8');
+    const blocks = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
+    const names = blocks.flatMap((text) => Object.keys(load(text).settings.power.drivers));
+    expect(names).toEqual(['rack-2', 'plugs', 'bench', 'manager', 'pdu', 'rig']);
   });
 
   it('survive the trip to a plane as JSON', () => {

@@ -98,6 +98,7 @@ const http = section({
     .optional(),
   auth: z.enum(['basic', 'digest', 'query']).optional(),
   ca: AbsolutePath.optional(),
+  localAddresses: z.boolean().default(false),
   ...limits,
 }).superRefine((given, context) => {
   const missing = (key: string, why: string) =>

@@ -1,3 +1,4 @@
+import type { AddressGuard } from './http/exchange.js';
 import type { ConfiguredDriver, PowerDriver } from '../../app/power/ports.js';
 import type { Log } from '../../app/ports.js';
 import { httpDriver } from './http/driver.js';
@@ -10,14 +11,16 @@ export type { PowerDriverSettings } from './settings.js';
 
 export interface PowerDriversDeps {
   readonly log: Pick<Log, 'info'>;
+  /** Tells which addresses are this machine and its link. */
+  readonly guard: AddressGuard;
 }
 
-const driverOf = (name: string, settings: PowerDriverSettings, { log }: PowerDriversDeps): PowerDriver => {
+const driverOf = (name: string, settings: PowerDriverSettings, { log, guard }: PowerDriversDeps): PowerDriver => {
   switch (settings.kind) {
     case 'ppi':
       return ppiDriver(name, settings);
     case 'http':
-      return httpDriver(name, settings);
+      return httpDriver(name, settings, guard);
     case 'snmp':
       return snmpDriver(name, settings);
     case 'manual':

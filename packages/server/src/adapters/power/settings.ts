@@ -61,6 +61,8 @@ export interface HttpSettings extends Limited {
   readonly auth?: Authentication | undefined;
   /** Path of the authority that certificates are checked with, in PEM. */
   readonly ca?: string | undefined;
+  /** Whether boards' values may lead to this machine itself and its link. */
+  readonly localAddresses: boolean;
 }
 
 export interface SnmpSettings extends Limited {

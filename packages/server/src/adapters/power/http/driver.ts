@@ -5,6 +5,7 @@ import { PowerFault, powerDriver, words } from '../driver.js';
 import type { HttpSettings, RequestTemplate } from '../settings.js';
 import { holds } from './condition.js';
 import { filledBody, filledHeader, filledUrl, partsOf } from './fill.js';
+import type { AddressGuard } from './exchange.js';
 import { accessOf, type Access } from './login.js';
 import { presets, type Preset } from './presets.js';
 
@@ -39,6 +40,16 @@ const statusFault = (host: string, status: number, said: string): PowerFault => 
   return new PowerFault(`${host} answered ${status}${said === '' ? '' : `: ${said}`}`, remedy);
 };
 
+/** Whether a board's values say which host is asked. */
+const hostIsGiven = (url: string): boolean => /^https?:\/\/[^/?#]*\{\{/.test(url);
+
+interface Way {
+  readonly access: Access;
+  readonly ca: string | undefined;
+  /** For hosts that boards' values say. */
+  readonly guard: AddressGuard | undefined;
+}
+
 interface Told {
   readonly host: string;
   readonly body: string;
@@ -49,7 +60,8 @@ interface Told {
 async function tell(
   template: RequestTemplate,
   target: PowerTarget,
-  { access, ca, signal }: { access: Access; ca: string | undefined; signal: AbortSignal },
+  { access, ca, guard }: Way,
+  signal: AbortSignal,
 ): Promise<Told> {
   const url = filledUrl(template.url, target);
   const headers = headersOf(template, target);
@@ -61,6 +73,7 @@ async function tell(
     headers: { ...(body === undefined || type !== undefined ? {} : { 'Content-Type': body.type }), ...headers },
     body: body?.text,
     ca: await readCa(ca),
+    guard: hostIsGiven(template.url) ? guard : undefined,
     signal,
   });
   const said = words(access.hide(answer.body));
@@ -69,23 +82,22 @@ async function tell(
 }
 
 /** Requests made of templates, whose values are written as the place they stand in has them. */
-export const httpDriver = (name: string, settings: HttpSettings): PowerDriver => {
+export const httpDriver = (name: string, settings: HttpSettings, guard: AddressGuard): PowerDriver => {
   const { on, off, query, auth } = requestsOf(settings);
-  const access = accessOf(settings, auth);
-  const { ca } = settings;
+  const way = { access: accessOf(settings, auth), ca: settings.ca, guard: settings.localAddresses ? undefined : guard };
   return powerDriver(name, {
     kind: 'http',
     needs: neededNames([on, off, ...(query === undefined ? [] : [query])].flatMap(textsOf).map(partsOf)),
     set: async (target, to, signal) => {
       const order = to === 'on' ? on : off;
-      const { host, body, said } = await tell(order, target, { access, ca, signal });
+      const { host, body, said } = await tell(order, target, way, signal);
       if (order.expect !== undefined && !holds(order.expect, body))
         throw new PowerFault(`${host} answered something else than it should${said === '' ? '' : `: ${said}`}`);
     },
     read:
       query &&
       (async (target, signal) => {
-        const { host, body, said } = await tell(query, target, { access, ca, signal });
+        const { host, body, said } = await tell(query, target, way, signal);
         const [isOn, isOff] = [holds(query.on, body), holds(query.off, body)];
         if (isOn === isOff)
           throw new PowerFault(

@@ -1,6 +1,14 @@
 import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { PowerFault } from '../driver.js';
+import { isIP, type LookupFunction } from 'node:net';
+import { PowerFault, unfit } from '../driver.js';
+
+/** Services listen on this machine and its link that trust whoever can reach them. */
+export interface AddressGuard {
+  readonly isInnermost: (address: string) => boolean;
+  /** Refuses names that lead there when a socket connects. */
+  readonly lookup: LookupFunction;
+}
 
 export interface Exchange {
   readonly method: string;
@@ -9,6 +17,8 @@ export interface Exchange {
   readonly body: string | undefined;
   /** Authority in PEM, instead of those that Node knows. */
   readonly ca: string | undefined;
+  /** Where it may not lead; undefined where the settings say where it leads. */
+  readonly guard: AddressGuard | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -22,10 +32,29 @@ export interface Answer {
 /** Plugs say a few words. */
 const answerLimit = 64 * 1024;
 
-const send = ({ method, url, headers, body, ca, signal }: Exchange): Promise<IncomingMessage> =>
+const leadsInside = () =>
+  unfit(
+    'power.values',
+    'lead to this machine or its link',
+    'Write the address in the settings of the driver, or set its localAddresses.',
+  );
+
+const check = (url: URL, guard: AddressGuard | undefined): void => {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0 && guard?.isInnermost(host) === true) throw leadsInside();
+};
+
+const send = ({ method, url, headers, body, ca, guard, signal }: Exchange): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     const request = url.protocol === 'https:' ? requestHttps : requestHttp;
-    const asked = request(url, { method, headers, signal, agent: false, ...(ca === undefined ? {} : { ca }) });
+    const asked = request(url, {
+      method,
+      headers,
+      signal,
+      agent: false,
+      ...(ca === undefined ? {} : { ca }),
+      ...(guard && { lookup: guard.lookup }),
+    });
     asked.once('response', resolve);
     // Also after the answer: then its body ends with the same error.
     asked.on('error', reject);
@@ -53,6 +82,7 @@ const notReached = (url: URL, fault: NodeJS.ErrnoException): PowerFault =>
 
 /** One request and its whole answer. Redirects are answers like others: where they lead nobody has said in the settings. */
 export const exchange = async (asked: Exchange): Promise<Answer> => {
+  check(asked.url, asked.guard);
   try {
     const answer = await send(asked);
     try {
@@ -66,6 +96,6 @@ export const exchange = async (asked: Exchange): Promise<Answer> => {
     }
   } catch (fault) {
     if (fault instanceof PowerFault || asked.signal.aborted || !(fault instanceof Error)) throw fault;
-    throw notReached(asked.url, fault);
+    throw fault.name === 'InnermostAddressError' ? leadsInside() : notReached(asked.url, fault);
   }
 };

@@ -67,23 +67,24 @@ async function open(settings: SnmpSettings): Promise<snmp.Session> {
 
 /** Its own words may hold digests made with our keys. */
 const faultOf = (fault: Error): PowerFault => {
-  const { name, status } = fault as Partial<snmp.RequestFailedError>;
+  const { name, code } = fault as NodeJS.ErrnoException;
+  const { status } = fault as Partial<snmp.RequestFailedError>;
   if (name === 'RequestFailedError')
     return new PowerFault(
       `the switch refused it: ${snmp.ErrorStatus[status ?? snmp.ErrorStatus.GeneralError]}`,
       'Look whether community or user may write, and at the port.',
     );
-  if (name === ('ResponseInvalidError' as string))
+  if (name === 'ResponseInvalidError')
     return new PowerFault(
       'the switch did not take the user, or its answer cannot be trusted',
       'Look at username, protocols and keys of the driver.',
     );
-  if (name === ('RequestTimedOutError' as string))
+  if (name === 'RequestTimedOutError')
     return new PowerFault(
       'the switch does not answer',
       'Look whether the server reaches it, and at its community or user.',
     );
-  return new PowerFault(`the switch could not be asked (${(fault as NodeJS.ErrnoException).code ?? fault.name})`);
+  return new PowerFault(`the switch could not be asked (${code ?? name})`);
 };
 
 export interface SnmpAgent {
@@ -114,8 +115,9 @@ export const withAgent = async <T>(
   signal: AbortSignal,
   work: (agent: SnmpAgent) => Promise<T>,
 ): Promise<T> => {
+  const done = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: done.signal });
   });
   const opened = open(settings);
   const worked = opened.then((session) =>
@@ -129,6 +131,7 @@ export const withAgent = async <T>(
   try {
     return await Promise.race([worked, aborted]);
   } finally {
+    done.abort();
     aborted.catch(() => undefined);
     worked.catch(() => undefined);
     void opened.then((session) => session.close()).catch(() => undefined);

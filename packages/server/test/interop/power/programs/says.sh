@@ -1,0 +1,3 @@
+#!/bin/sh
+# Says what its config tells it to: a line of shell.
+. "$2"
