@@ -98,6 +98,22 @@ describe('a bad settings file is refused with line, key and remedy', () => {
       'database: mysql://here/d\n',
       'drover.yaml:1: database is neither sqlite nor a URL like postgres://user:password@host/database. Expected: sqlite or text.',
     ],
+    [
+      'a rule of TFTP with a key that is none',
+      'boot:\n  tftp:\n    rules:\n      - { match: a, file: /a, template: b }\n      - { match: a, file: /a, mach: b }\n',
+      'drover.yaml:4: boot.tftp.rules.0.template is not a setting. Known here: match, root, file, url, program, args, timeoutSeconds, maxSize, concurrency.\n' +
+        'drover.yaml:5: boot.tftp.rules.1.mach is not a setting. Did you mean boot.tftp.rules.1.match?',
+    ],
+    [
+      'a rule of TFTP whose pattern is none',
+      'boot:\n  tftp:\n    rules:\n      - file: /a\n        match: (a\n',
+      'drover.yaml:5: boot.tftp.rules.0.match is no regular expression of RE2: error parsing regexp: missing closing ): `(a`. Expected: list of { match, root, file, url, program, args, timeoutSeconds, maxSize, concurrency }.',
+    ],
+    [
+      'a rule of TFTP that names a group too many',
+      'boot:\n  tftp:\n    rules:\n      - { match: a, file: /a }\n      - match: (a)\n        program: /p\n        args:\n          - x\n          - $2\n',
+      'drover.yaml:9: boot.tftp.rules.1.args.1 names the group $2, and match has one group. Expected: { match, root, file, url, program, args, timeoutSeconds, maxSize, concurrency }.',
+    ],
     ['relative data folder', 'dataDir: here\n', 'drover.yaml:1: dataDir is not an absolute path. Expected: text.'],
   ];
   it.each(cases)('%s', (_name, text, message) => {
@@ -166,8 +182,17 @@ describe('settings that are right', () => {
     expect(settings.boot.autoAdopt).toBe(true);
   });
 
+  it('have rules of TFTP with their defaults, from the environment too', () => {
+    const rules = '[{ match: ^a$, url: "http://h/$0", maxSize: 1MiB }, { match: b, program: /p, args: [$0] }]';
+    const { settings } = load('', { env: { DROVER_BOOT_TFTP_RULES: rules } });
+    expect(settings.boot.tftp.rules).toEqual([
+      { match: '^a$', url: 'http://h/$0', timeoutSeconds: 10, maxSize: 1024 ** 2 },
+      { match: 'b', program: '/p', args: ['$0'], timeoutSeconds: 10, maxSize: 64 * 1024 ** 2 },
+    ]);
+  });
+
   it('survive the trip to a plane as JSON', () => {
-    const { settings } = load('');
+    const { settings } = load('boot: { tftp: { rules: [{ match: a, file: /a }] } }\n');
     expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
   });
 
