@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { compilePattern } from '../adapters/patterns/index.js';
 import { readRule } from '../domain/tftp-rules.js';
 import { Size, whole } from './values.js';
 
@@ -19,7 +18,9 @@ export const tftpRule = z
     maxSize: Size.default(64 * 1024 ** 2),
     concurrency: whole(1, 1000).optional(),
   })
-  .superRefine((rule, context) => {
+  .superRefine(async (rule, context) => {
+    // Read when it is wanted: few have rules, and every start of the server would pay for it.
+    const { compilePattern } = await import('../adapters/patterns/index.js');
     const compiled = compilePattern(rule.match);
     if (!compiled.ok) {
       context.addIssue({ code: 'custom', path: ['match'], message: compiled.message });

@@ -40,7 +40,7 @@ export async function startRules(
       },
     },
     rules: await openTftpRules({
-      rules: SettingsSchema.parse({ boot: { tftp: { rules } } }).boot.tftp.rules,
+      rules: (await SettingsSchema.parseAsync({ boot: { tftp: { rules } } })).boot.tftp.rules,
       ...{ dataDir: folder, log, ...(more.mostHeld === undefined ? {} : { mostHeld: more.mostHeld }) },
       note: ({ path }, end) => void notes.push({ path, end }),
     }),
