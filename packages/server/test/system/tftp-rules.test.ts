@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,4 +54,24 @@ it('the server answers by its rules, takes changed ones up, and keeps those it h
   await change({ match: '^(motd\\d)$', root: folder, file: 'motd' });
   await until('the new rules are in force', async () => (await get(server!.tftpPort, 'motd2')) === 'hello');
   expect(await get(server.tftpPort, 'motd')).toBe('exit 68');
+});
+
+it('a program ends with the boot plane that started it, even by kill -9', async () => {
+  const pidFile = join(folder, 'pid');
+  const program = join(folder, 'hangs');
+  await writeFile(program, `#!/bin/sh\necho $$ > ${pidFile}.new && mv ${pidFile}.new ${pidFile}\nexec sleep 1000\n`, {
+    mode: 0o755,
+  });
+  const settings = (await loopbackSettings(join(folder, 'data'))) as { boot: { tftp: object } };
+  const rules = [{ match: '^p$', program, timeoutSeconds: 60 }];
+  const boot = { ...settings.boot, tftp: { ...settings.boot.tftp, rules } };
+  server = await startServer({ folder, settings: { ...settings, boot } });
+  const asking = get(server.tftpPort, 'p');
+  await until('the program runs', () => existsSync(pidFile));
+  const pid = (await readFile(pidFile, 'utf8')).trim();
+  await server.kill('boot', 'SIGKILL');
+  const isGone = async (): Promise<boolean> =>
+    /^(|.*\) [ZX] .*)$/s.test(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+  await until('the program has ended', isGone);
+  await asking;
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../../../test/boot/log.js';
+import type { Log } from '../../ports.js';
 import type { RuleWork, TftpRule } from '../../../domain/tftp-rules.js';
 import type { NotedEnd } from './files.js';
 import type { Collected, CollectOptions } from './ports.js';
@@ -41,6 +42,9 @@ function given(rules: MatchingRule[], collect: (work: RuleWork, options: Collect
   const works: RuleWork[] = [];
   const signals: AbortSignal[] = [];
   const notes: NotedEnd[] = [];
+  const warnings: string[] = [];
+  const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) };
+  let now = 0;
   const timers = new Set<() => void>();
   const closed: number[] = [];
   const files = createRuleFiles({
@@ -58,8 +62,8 @@ function given(rules: MatchingRule[], collect: (work: RuleWork, options: Collect
       return () => void timers.delete(run);
     },
     note: (_request, noted) => void notes.push(noted),
-    clock: { now: () => 0 },
-    log: silentLog,
+    clock: { now: () => now },
+    log,
   });
   const gone = new AbortController();
   const open = (path: string, signal = gone.signal) => files.open({ path, clientAddress: '10.0.0.9', signal });
@@ -68,7 +72,8 @@ function given(rules: MatchingRule[], collect: (work: RuleWork, options: Collect
     kind: 'file',
     file: { size, read: async () => new Uint8Array(size), close: async () => void closed.push(size) },
   });
-  return { ...{ open, works, signals, notes, timers, closed, gone, expire, file } };
+  const wait = (ms: number) => void (now += ms);
+  return { ...{ open, warnings, wait, works, signals, notes, timers, closed, gone, expire, file } };
 }
 
 describe('rules of TFTP', () => {
@@ -112,6 +117,21 @@ describe('rules of TFTP', () => {
       kind: 'failed',
       reason: 'rule 1: the server could not bring it; see its log',
     });
+  });
+
+  it('fill no log, however often they fail', async () => {
+    const it_ = given([matching(/^(a)/), matching(/^(b)/), matching(/^(c)/)], async (work) => ({
+      kind: work.kind === 'program' && work.args[0] === 'c' ? 'absent' : 'failed',
+      reason: 'no',
+    }));
+    for (const path of ['a', 'a', 'b', 'c']) await it_.open(path);
+    it_.wait(999);
+    await it_.open('a');
+    it_.wait(1);
+    await it_.open('a');
+    const said = (name: string) => `no file by TFTP: ${name}: no`;
+    expect(it_.warnings).toEqual([said('rule 1'), said('rule 2'), said('rule 1')]);
+    expect(it_.notes).toHaveLength(6);
   });
 
   it('refuse what leads out without asking for it', async () => {

@@ -50,6 +50,9 @@ interface RulesDeps {
   readonly log: Log;
 }
 
+/** Between two lines in the log that the same rule failed. */
+const betweenWarningsMs = 1000;
+
 export function createRuleFiles(deps: RulesDeps): RuleFiles {
   const rules = deps.rules.map((rule, i) => ({
     ...rule,
@@ -57,6 +60,15 @@ export function createRuleFiles(deps: RulesDeps): RuleFiles {
     // Files and addresses need no turn: nothing of this machine is used up while they are waited for.
     turns: rule.target.kind === 'program' ? deps.turns(rule.concurrency) : undefined,
   }));
+
+  const toldAt = new Map<string, number>();
+  /** Strangers can have a rule fail as often as they like. */
+  const isQuiet = (name: string): boolean => {
+    const now = deps.clock.now();
+    if (now - (toldAt.get(name) ?? -Infinity) < betweenWarningsMs) return false;
+    toldAt.set(name, now);
+    return true;
+  };
 
   const answer = async (rule: (typeof rules)[number], found: readonly string[], request: RuleRequest) => {
     const began = deps.clock.now();
@@ -70,8 +82,8 @@ export function createRuleFiles(deps: RulesDeps): RuleFiles {
     const reason = `${rule.name}: ${collected.reason}`;
     const { path, clientAddress: client, signal } = request;
     // Paths that are not there are daily bread, where a rule is for all that may be asked.
-    const isTold = collected.kind === 'failed' && !signal.aborted;
-    deps.log[isTold ? 'warn' : 'debug']({ path, client }, `no file by TFTP: ${reason}`);
+    const isWorthIt = collected.kind === 'failed' && !signal.aborted && isQuiet(rule.name);
+    deps.log[isWorthIt ? 'warn' : 'debug']({ path, client }, `no file by TFTP: ${reason}`);
     const outcome = signal.aborted ? 'aborted' : collected.kind;
     deps.note(request, { outcome, bytes: 0, ms: deps.clock.now() - began, detail: reason });
     return { kind: collected.kind, reason };
