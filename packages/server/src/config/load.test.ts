@@ -107,12 +107,12 @@ describe('a bad settings file is refused with line, key and remedy', () => {
     [
       'a rule of TFTP whose pattern is none',
       'boot:\n  tftp:\n    rules:\n      - file: /a\n        match: (a\n',
-      'drover.yaml:5: boot.tftp.rules.0.match is no regular expression of RE2: error parsing regexp: missing closing ): `(a`. Expected: list of { match, root, file, url, program, args, timeoutSeconds, maxSize, concurrency }.',
+      'drover.yaml:5: boot.tftp.rules.0.match is no regular expression of RE2: error parsing regexp: missing closing ): `(a`. Expected: text.',
     ],
     [
       'a rule of TFTP that names a group too many',
       'boot:\n  tftp:\n    rules:\n      - { match: a, file: /a }\n      - match: (a)\n        program: /p\n        args:\n          - x\n          - $2\n',
-      'drover.yaml:9: boot.tftp.rules.1.args.1 names the group $2, and match has one group. Expected: { match, root, file, url, program, args, timeoutSeconds, maxSize, concurrency }.',
+      'drover.yaml:9: boot.tftp.rules.1.args.1 names the group $2, and match has one group. Expected: text.',
     ],
     ['relative data folder', 'dataDir: here\n', 'drover.yaml:1: dataDir is not an absolute path. Expected: text.'],
   ];
