@@ -1,5 +1,5 @@
-import type { z } from 'zod';
-import { keysBelow, schemaAt, typeText, type DocumentKey } from './describe.js';
+import * as z from 'zod';
+import { bareSchema, keysBelow, schemaAt, typeText, type DocumentKey } from './describe.js';
 import { nearest } from './nearest.js';
 import type { Problem } from './problem.js';
 
@@ -17,11 +17,20 @@ const described = (path: readonly PropertyKey[]): string =>
     .map(String)
     .reduce((text, step) => (/^\d+$/.test(step) ? `${text}[]` : text === '' ? step : `${text}.${step}`), '');
 
+/** Keys of the maps in a list that is described as one. */
+const keysInList = (keys: readonly DocumentKey[], path: string): string[] => {
+  const list = keys.find((known) => `${known.path}[]` === path);
+  const found = list && schemaAt(list.schema, [0]);
+  const element = found && bareSchema(found);
+  return element instanceof z.ZodObject ? Object.keys(element.shape) : [];
+};
+
 /** `told` is the schema's own remedy, for maps whose keys are not among those of the document. */
 const unknownKey = (parent: readonly PropertyKey[], key: string, told: string, options: CheckOptions): Problem => {
   const { keys, noun, originOf } = options;
   const under = parent.map(String).join('.');
-  const siblings = keysBelow(keys, described(parent));
+  const place = described(parent);
+  const siblings = [...keysBelow(keys, place), ...keysInList(keys, place)];
   const close = nearest(key, siblings);
   const elsewhere = keys.find((known) => known.path.split('.').at(-1)?.toLowerCase() === key.toLowerCase());
   const guess = close === undefined ? elsewhere?.path : under === '' ? close : `${under}.${close}`;

@@ -104,7 +104,7 @@ interface Datagrams {
   readonly log: Log;
   readonly app: BootApplication;
   readonly first: readonly ServedAddress[];
-  readonly onEnd: Parameters<typeof wireTftp>[1];
+  readonly onEnd: Parameters<typeof wireTftp>[0]['onEnd'];
 }
 
 /** DHCP and TFTP, and what has them follow the machine's interfaces, in the order they are started. */
@@ -112,7 +112,7 @@ function datagramServices({ settings: { boot, site }, log, app, first, onEnd }: 
   if (first.length === 0) log.warn({}, 'no network interface is up: boards are served as soon as there is one');
   const tftp = createTftpListener({
     settings: tftpSettings(boot, first),
-    ...wireTftp(app.files, onEnd),
+    ...wireTftp({ files: app.files, rules: app.rules, onEnd }),
     timers: systemTimers,
     log,
   });

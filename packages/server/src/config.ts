@@ -7,9 +7,9 @@ export type { Settings } from './config/schema.js';
 
 /**
  * Reads the settings file, the environment and the command line's overrides (dotted keys). The only reader of the environment in the server.
- * Throws SettingsError, whose message names every problem with its line and remedy.
+ * Rejects with SettingsError, whose message names every problem with its line and remedy.
  */
-export const loadSettings = (options: Pick<LoadOptions, 'settingsPath' | 'overrides'> = {}): LoadedSettings =>
+export const loadSettings = (options: Pick<LoadOptions, 'settingsPath' | 'overrides'> = {}): Promise<LoadedSettings> =>
   loadSettingsFrom({ ...options, env: process.env, isRoot: process.getuid?.() === 0 });
 
 /** The environment handed to child processes: everything but what may hold a secret of ours. */

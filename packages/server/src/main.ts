@@ -49,8 +49,9 @@ const makeDataFolder = (dataDir: string): void => {
  * @throws SettingsError, DataFolderInUseError, StartError; each message says what to do.
  */
 export const startServer = async (options: ServerOptions = {}): Promise<RunningServer> => {
-  const load = (): LoadedSettings => loadSettings({ settingsPath: options.settingsPath, overrides: options.overrides });
-  const loaded = load();
+  const load = (): Promise<LoadedSettings> =>
+    loadSettings({ settingsPath: options.settingsPath, overrides: options.overrides });
+  const loaded = await load();
   const { settings } = loaded;
   const log = createLog(settings.log, 'supervisor');
   for (const warning of loaded.warnings) log.warn({}, warning);
@@ -89,7 +90,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<RunningS
     if (stopping !== undefined) return;
     try {
       // The data folder is locked and stays what it was.
-      await supervisor.restart(plane, { ...load().settings, dataDir: settings.dataDir });
+      await supervisor.restart(plane, { ...(await load()).settings, dataDir: settings.dataDir });
     } catch (error) {
       log.error({ err: error }, `the ${plane} plane goes on with the settings it has`);
     }

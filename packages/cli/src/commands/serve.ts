@@ -93,7 +93,7 @@ const valueText = (value: unknown): string => (typeof value === 'string' ? value
 
 export const showSettings: Action = async (cli) => {
   try {
-    const loaded = loadSettings({ settingsPath: textOption(cli.options, 'config') });
+    const loaded = await loadSettings({ settingsPath: textOption(cli.options, 'config') });
     const all = effectiveSettings(loaded);
     const shown = cli.options['changed'] === true ? all.filter(({ origin }) => origin !== 'default') : all;
     for (const warning of loaded.warnings) hint(cli, warning);
@@ -117,7 +117,7 @@ export const showSettings: Action = async (cli) => {
 
 export const fetchHelpers: Action = async (cli) => {
   try {
-    const { settings } = loadSettings({ settingsPath: textOption(cli.options, 'config') });
+    const { settings } = await loadSettings({ settingsPath: textOption(cli.options, 'config') });
     const helpers = await fetchInto(settings, {
       signal: cli.signal,
       onProgress: (architecture) => {

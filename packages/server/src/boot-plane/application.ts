@@ -19,6 +19,8 @@ import { createLocateBoard } from '../app/boot/plane/locate-board.js';
 import { createOverlays } from '../app/boot/plane/overlays.js';
 import { createOwnFiles } from '../app/boot/plane/own-files.js';
 import type { BootAnswers, BootFiles, NewEntry } from '../app/boot/plane/ports.js';
+import { createRuleNotes } from '../app/boot/plane/rule-notes.js';
+import type { RuleFiles } from '../app/boot/plane/rules.js';
 import { createSegmentReader } from '../app/boot/plane/segments.js';
 import { createPlaneState } from '../app/boot/plane/state.js';
 import { createTelemetryQueue, type TelemetryQueue } from '../app/boot/plane/telemetry.js';
@@ -32,11 +34,14 @@ import type { Log, Service } from '../app/ports.js';
 import { backendSocket } from '../composition/paths.js';
 import type { Settings } from '../config.js';
 import { openOwnFiles } from './own-files/own-files.js';
+import { openTftpRules } from './tftp-rules.js';
 
 /** The boot plane without its listeners. */
 export interface BootApplication {
   readonly answers: BootAnswers;
   readonly files: BootFiles;
+  /** Of TFTP alone, before `files`; undefined where there are none. */
+  readonly rules: RuleFiles | undefined;
   readonly device: DeviceApi;
   readonly cards: CardBoots;
   readonly leases: PlaneLeases;
@@ -167,6 +172,10 @@ export async function createBootApplication(
   return {
     answers: createBootAnswers({ identify, book, boots, overlays, clock }),
     files: createBootFiles({ locate, boots, overlays, segments, clock, log, serverUrl }),
+    rules: await openTftpRules({
+      ...{ dataDir, log, rules: boot.tftp.rules },
+      note: createRuleNotes({ book, boots, clock }),
+    }),
     device: createDeviceApi({
       ...{ backend, book, boots, boardDisks, bootKey, changed, clock, log, sessionTtlSeconds },
       pushEntry: noteSession,

@@ -1,44 +1,76 @@
 import type { TftpOutcome } from '@drover/protocols/tftp';
-import type { BootFiles, OpenBootFile, TransferEnd } from '../app/boot/plane/ports.js';
-import type { TftpListenerDeps, TftpOpenRequest, TftpTransferEvent } from '../listeners/tftp/index.js';
+import type { BootFiles, TransferEnd } from '../app/boot/plane/ports.js';
+import type { RuleFiles } from '../app/boot/plane/rules.js';
+import type {
+  TftpFile,
+  TftpListenerDeps,
+  TftpOpened,
+  TftpOpenRequest,
+  TftpTransferEvent,
+} from '../listeners/tftp/index.js';
 
-/** Joins the TFTP listener to the application's boot files. */
+/** Joins the TFTP listener to the rules of the settings, and behind them to the application's boot files. */
 
 const keyOf = ({ path, client }: Pick<TftpOpenRequest, 'path' | 'client'>): string =>
   `${client.address} ${client.port} ${path}`;
 
-export function wireTftp(
-  files: BootFiles,
-  onEnd: (outcome: TransferEnd['outcome'] | 'absent', bytes: number) => void,
-): Pick<TftpListenerDeps, 'open' | 'onTransfer'> {
-  const open = new Map<string, OpenBootFile>();
+/** Something to send, and whom to tell when that is over. */
+interface Sent {
+  readonly file: TftpFile;
+  end(end: TransferEnd): void;
+}
+
+type Answer = Sent | Extract<TftpOpened, { ok: false }>;
+
+interface TftpWiring {
+  readonly files: BootFiles;
+  /** Undefined: there are none. */
+  readonly rules: RuleFiles | undefined;
+  readonly onEnd: (outcome: TransferEnd['outcome'] | 'absent', bytes: number) => void;
+}
+
+export function wireTftp({ files, rules, onEnd }: TftpWiring): Pick<TftpListenerDeps, 'open' | 'onTransfer'> {
+  const open = new Map<string, Sent>();
+
+  const ruled = ({ path, client, signal }: TftpOpenRequest): Promise<Answer> | undefined =>
+    rules?.open({ path, clientAddress: client.address, signal })?.then((answer): Answer => {
+      if (answer.kind === 'file') return { file: answer.file, end: (end) => answer.file.end(end) };
+      onEnd(answer.kind, 0);
+      return { ok: false, code: answer.kind === 'absent' ? 1 : 0, message: answer.reason };
+    });
+
+  const booted = async ({ path, client, localAddress }: TftpOpenRequest): Promise<Answer> => {
+    const answer = await files.open({ path, transport: 'tftp', clientAddress: client.address, localAddress });
+    if (answer.kind === 'refused') return { ok: false, code: 2, message: answer.reason };
+    if (answer.kind === 'absent') {
+      onEnd('absent', 0);
+      return { ok: false, code: 1, message: 'file not found' };
+    }
+    const { file } = answer;
+    return {
+      file: { size: file.size, shareKey: file.tag, read: async (offset, length) => file.read(offset, length) },
+      end: (end) => file.end(end),
+    };
+  };
+
   return {
     open: async (request) => {
-      const { path, client, localAddress, signal } = request;
-      const answer = await files.open({ path, transport: 'tftp', clientAddress: client.address, localAddress });
-      if (answer.kind === 'absent') {
-        onEnd('absent', 0);
-        return { ok: false, code: 1, message: 'file not found' };
-      }
-      if (answer.kind === 'refused') return { ok: false, code: 2, message: answer.reason };
-      const { file } = answer;
-      if (signal.aborted) {
-        file.end({ outcome: 'aborted', bytes: 0, ms: 0, detail: 'the client was gone before its file was found' });
+      const answer = await (ruled(request) ?? booted(request));
+      if ('ok' in answer) return answer;
+      if (request.signal.aborted) {
+        answer.end({ outcome: 'aborted', bytes: 0, ms: 0, detail: 'the client was gone before its file was found' });
         return { ok: false, code: 0, message: 'too late' };
       }
       open.get(keyOf(request))?.end({ outcome: 'aborted', bytes: 0, ms: 0, detail: 'asked again' });
-      open.set(keyOf(request), file);
-      return {
-        ok: true,
-        file: { size: file.size, shareKey: file.tag, read: async (offset, length) => file.read(offset, length) },
-      };
+      open.set(keyOf(request), answer);
+      return { ok: true, file: answer.file };
     },
     onTransfer: (event) => {
-      const file = open.get(keyOf(event));
-      if (file === undefined) return;
+      const sent = open.get(keyOf(event));
+      if (sent === undefined) return;
       open.delete(keyOf(event));
       const end = endOf(event);
-      file.end(end);
+      sent.end(end);
       onEnd(end.outcome, end.bytes);
     },
   };

@@ -180,7 +180,7 @@ describe('TFTP and the application', () => {
         },
       }),
     };
-    return { ends, ...wireTftp(files, () => undefined) };
+    return { ends, ...wireTftp({ files, rules: undefined, onEnd: () => undefined }) };
   };
 
   it.each<[TftpTransferEvent['outcome'], Partial<TftpTransferEvent>, Partial<TransferEnd>]>([

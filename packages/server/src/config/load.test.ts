@@ -25,9 +25,9 @@ const load = (text: string | undefined, more: Partial<LoadOptions> = {}) => {
   });
 };
 
-const refusal = (text: string, more: Partial<LoadOptions> = {}): string => {
+const refusal = async (text: string, more: Partial<LoadOptions> = {}): Promise<string> => {
   try {
-    load(text, more);
+    await load(text, more);
   } catch (error) {
     if (error instanceof SettingsError) return error.message.replaceAll(`${folder}/`, '');
     throw error;
@@ -98,31 +98,49 @@ describe('a bad settings file is refused with line, key and remedy', () => {
       'database: mysql://here/d\n',
       'drover.yaml:1: database is neither sqlite nor a URL like postgres://user:password@host/database. Expected: sqlite or text.',
     ],
+    [
+      'a rule of TFTP with a key that is none',
+      'boot:\n  tftp:\n    rules:\n      - { match: a, file: /a, template: b }\n      - { match: a, file: /a, mach: b }\n',
+      'drover.yaml:4: boot.tftp.rules.0.template is not a setting. Known here: match, root, file, url, program, args, timeoutSeconds, maxSize, concurrency.\n' +
+        'drover.yaml:5: boot.tftp.rules.1.mach is not a setting. Did you mean boot.tftp.rules.1.match?',
+    ],
+    [
+      'a rule of TFTP whose pattern is none',
+      'boot:\n  tftp:\n    rules:\n      - file: /a\n        match: (a\n',
+      'drover.yaml:5: boot.tftp.rules.0.match is no regular expression of RE2: error parsing regexp: missing closing ): `(a`. Expected: text.',
+    ],
+    [
+      'a rule of TFTP that names a group too many',
+      'boot:\n  tftp:\n    rules:\n      - { match: a, file: /a }\n      - match: (a)\n        program: /p\n        args:\n          - x\n          - $2\n',
+      'drover.yaml:9: boot.tftp.rules.1.args.1 names the group $2, and match has one group. Expected: text.',
+    ],
     ['relative data folder', 'dataDir: here\n', 'drover.yaml:1: dataDir is not an absolute path. Expected: text.'],
   ];
-  it.each(cases)('%s', (_name, text, message) => {
-    expect(refusal(text)).toBe(message);
+  it.each(cases)('%s', async (_name, text, message) => {
+    expect(await refusal(text)).toBe(message);
   });
 
-  it('names every problem at once', () => {
-    expect(refusal('sight: a\nlog:\n  level: loud\n').split('\n')).toHaveLength(2);
+  it('names every problem at once', async () => {
+    expect((await refusal('sight: a\nlog:\n  level: loud\n')).split('\n')).toHaveLength(2);
   });
 
-  it('names a file that is not there', () => {
-    expect(() => load(undefined, { settingsPath: join(folder, 'absent.yaml') })).toThrow(
+  it('names a file that is not there', async () => {
+    await expect(load(undefined, { settingsPath: join(folder, 'absent.yaml') })).rejects.toThrow(
       'absent.yaml: does not exist. Name another file with --config',
     );
   });
 
-  it('names the variable or the command line where the value came from there', () => {
-    expect(refusal('', { env: { DROVER_BOOT_TFTP_PORT: 'x' } })).toMatch(/^DROVER_BOOT_TFTP_PORT: boot.tftp.port /);
-    expect(refusal('', { overrides: { 'boot.tftp.port': -1 } })).toMatch(/^command line: boot.tftp.port /);
+  it('names the variable or the command line where the value came from there', async () => {
+    expect(await refusal('', { env: { DROVER_BOOT_TFTP_PORT: 'x' } })).toMatch(
+      /^DROVER_BOOT_TFTP_PORT: boot.tftp.port /,
+    );
+    expect(await refusal('', { overrides: { 'boot.tftp.port': -1 } })).toMatch(/^command line: boot.tftp.port /);
   });
 });
 
 describe('settings that are right', () => {
-  it('fill in every default', () => {
-    const { settings } = load(undefined, { settingsPath: undefined });
+  it('fill in every default', async () => {
+    const { settings } = await load(undefined, { settingsPath: undefined });
     expect(settings.dataDir).toBe('/home/ada/.local/share/drover');
     expect(settings.helpers.cacheDir).toBe('/home/ada/.local/share/drover/helpers');
     expect(settings.http.listen).toEqual([{ host: '0.0.0.0', port: 8080 }]);
@@ -132,11 +150,11 @@ describe('settings that are right', () => {
       proxyPort: 4011,
       delays: { rom: 1500, ee: 0 },
     });
-    expect(load('', { isRoot: true }).settings.dataDir).toBe('/var/lib/drover');
+    expect((await load('', { isRoot: true })).settings.dataDir).toBe('/var/lib/drover');
   });
 
-  it('let the environment win over the file and the command line over both', () => {
-    const { settings, origins } = load('site: file\nlog:\n  level: warn\nhttp:\n  listen: [8080]\n', {
+  it('let the environment win over the file and the command line over both', async () => {
+    const { settings, origins } = await load('site: file\nlog:\n  level: warn\nhttp:\n  listen: [8080]\n', {
       env: { DROVER_SITE: 'environment', DROVER_HTTP_LISTEN: '127.0.0.1:1,[::1]:2', DROVER_LOG_LEVEL: 'debug' },
       overrides: { 'log.level': 'error', dataDir: undefined },
     });
@@ -153,8 +171,8 @@ describe('settings that are right', () => {
     ]);
   });
 
-  it('read sizes, lists and maps from file and environment', () => {
-    const { settings } = load('images: { maxSize: 8GiB, maxUploadSize: 500MB }\nboot: { interfaces: [eth0] }\n', {
+  it('read sizes, lists and maps from file and environment', async () => {
+    const { settings } = await load('images: { maxSize: 8GiB, maxUploadSize: 500MB }\nboot: { interfaces: [eth0] }\n', {
       env: {
         DROVER_BOOT_DHCP_STATIC: '[{ mac: DC-A6-32-01-36-C2, address: 10.0.0.9 }]',
         DROVER_BOOT_AUTO_ADOPT: 'true',
@@ -166,19 +184,28 @@ describe('settings that are right', () => {
     expect(settings.boot.autoAdopt).toBe(true);
   });
 
-  it('survive the trip to a plane as JSON', () => {
-    const { settings } = load('');
+  it('have rules of TFTP with their defaults, from the environment too', async () => {
+    const rules = '[{ match: ^a$, url: "http://h/$0", maxSize: 1MiB }, { match: b, program: /p, args: [$0] }]';
+    const { settings } = await load('', { env: { DROVER_BOOT_TFTP_RULES: rules } });
+    expect(settings.boot.tftp.rules).toEqual([
+      { match: '^a$', url: 'http://h/$0', timeoutSeconds: 10, maxSize: 1024 ** 2 },
+      { match: 'b', program: '/p', args: ['$0'], timeoutSeconds: 10, maxSize: 64 * 1024 ** 2 },
+    ]);
+  });
+
+  it('survive the trip to a plane as JSON', async () => {
+    const { settings } = await load('boot: { tftp: { rules: [{ match: a, file: /a }] } }\n');
     expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
   });
 
-  it('warn about a variable that is no setting, and leave others alone', () => {
-    expect(load('', { env: { DROVER_SIET: 'x', DROVER_KEY: 'k', PATH: '/bin' } }).warnings).toEqual([
+  it('warn about a variable that is no setting, and leave others alone', async () => {
+    expect((await load('', { env: { DROVER_SIET: 'x', DROVER_KEY: 'k', PATH: '/bin' } })).warnings).toEqual([
       'DROVER_SIET is not a setting and is ignored; did you mean DROVER_SITE?',
     ]);
   });
 
-  it('are shown with their origin and without passwords', () => {
-    const shown = effectiveSettings(load('database: postgres://drover:hunter2@db/drover\n'));
+  it('are shown with their origin and without passwords', async () => {
+    const shown = effectiveSettings(await load('database: postgres://drover:hunter2@db/drover\n'));
     expect(shown.map((setting) => setting.key)).toEqual(settingKeys.map((key) => key.path));
     expect(shown.find((setting) => setting.key === 'database')?.value).toBe('postgres://drover:...@db/drover');
     expect(JSON.stringify(shown)).not.toContain('hunter2');

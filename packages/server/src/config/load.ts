@@ -145,9 +145,9 @@ const unknownVariables = (env: LoadOptions['env']): string[] =>
 
 /**
  * Settings of file, environment and command line, in rising strength, checked as one.
- * Throws {@link SettingsError} that names every problem at once.
+ * Rejects with {@link SettingsError} that names every problem at once.
  */
-export const loadSettingsFrom = (options: LoadOptions): LoadedSettings => {
+export const loadSettingsFrom = async (options: LoadOptions): Promise<LoadedSettings> => {
   const path = options.settingsPath ?? options.env['DROVER_CONFIG'];
   const read = readYamlFile(path ?? defaultSettingsPath, purpose, path === undefined);
   if (read !== undefined && !read.ok) throw new SettingsError(read.problems);
@@ -164,7 +164,7 @@ export const loadSettingsFrom = (options: LoadOptions): LoadedSettings => {
   for (const [dotted, value] of overrides) put(values, dotted.split('.'), value);
   const originOf = originFinder(file, fromEnv, new Set(overrides.map(([dotted]) => dotted)));
 
-  const parsed = SettingsSchema.safeParse(values);
+  const parsed = await SettingsSchema.safeParseAsync(values);
   if (!parsed.success)
     throw new SettingsError(
       parsed.error.issues.flatMap((issue) => issueProblems(issue, { keys: settingKeys, noun: 'a setting', originOf })),

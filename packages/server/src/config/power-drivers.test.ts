@@ -22,9 +22,9 @@ const load = (text: string, env: Record<string, string> = {}) => {
 /** The settings of one driver `a`, in YAML's short form. */
 const driver = (members: string) => load(`power:\n  drivers:\n    a: { ${members} }\n`);
 
-const refusal = (look: () => unknown): string => {
+const refusal = async (look: () => Promise<unknown>): Promise<string> => {
   try {
-    look();
+    await look();
   } catch (error) {
     if (error instanceof SettingsError) return error.message.replaceAll(`${folder}/`, '');
     throw error;
@@ -103,20 +103,20 @@ describe('a bad power driver is refused with line, key and remedy', () => {
     ],
     ['kind: snmp, host: switch, version: 3, username: u, authKey: short', 'a.authKey is shorter than 8 characters'],
   ];
-  it.each(cases)('%s', (members, message) => {
-    expect(refusal(() => driver(members))).toContain(`drover.yaml:3: power.drivers.${message}`);
+  it.each(cases)('%s', async (members, message) => {
+    expect(await refusal(() => driver(members))).toContain(`drover.yaml:3: power.drivers.${message}`);
   });
 
-  it('also where its name is none', () => {
-    expect(refusal(() => load('power:\n  drivers:\n    Rack_2: { kind: manual }\n'))).toContain(
+  it('also where its name is none', async () => {
+    expect(await refusal(() => load('power:\n  drivers:\n    Rack_2: { kind: manual }\n'))).toContain(
       'drover.yaml:3: power.drivers.Rack_2 is not a name of lower-case letters, digits and hyphens',
     );
   });
 });
 
 describe('power drivers that are right', () => {
-  it('have defaults', () => {
-    const { drivers } = driver('kind: ppi, program: /opt/ppi').settings.power;
+  it('have defaults', async () => {
+    const { drivers } = (await driver('kind: ppi, program: /opt/ppi')).settings.power;
     expect(drivers['a']).toEqual({
       kind: 'ppi',
       program: '/opt/ppi',
@@ -126,35 +126,38 @@ describe('power drivers that are right', () => {
       timeoutSeconds: 30,
       retries: 2,
     });
-    expect(load('').settings.power.drivers).toEqual({});
+    expect((await load('')).settings.power.drivers).toEqual({});
   });
 
-  it('take the version of SNMP as YAML reads it', () => {
-    const { drivers } = driver('kind: snmp, host: h, version: 3, username: u, authKey: "12345678", privKey: "12345678"')
-      .settings.power;
+  it('take the version of SNMP as YAML reads it', async () => {
+    const { drivers } = (
+      await driver('kind: snmp, host: h, version: 3, username: u, authKey: "12345678", privKey: "12345678"')
+    ).settings.power;
     expect(drivers['a']).toMatchObject({ version: '3', authProtocol: 'sha256', privProtocol: 'aes', port: 161 });
   });
 
-  it('come from the environment as YAML', () => {
-    const { settings } = load('', { DROVER_POWER_DRIVERS: '{ bench: { kind: manual, retries: 0 } }' });
+  it('come from the environment as YAML', async () => {
+    const { settings } = await load('', { DROVER_POWER_DRIVERS: '{ bench: { kind: manual, retries: 0 } }' });
     expect(settings.power.drivers['bench']).toMatchObject({ kind: 'manual', retries: 0 });
   });
 
-  it('are those of the page for people', () => {
+  it('are those of the page for people', async () => {
     const page = readFileSync(new URL('../../../../docs/how-to/power.md', import.meta.url), 'utf8');
-    const blocks = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
-    const names = blocks.flatMap((text) => Object.keys(load(text).settings.power.drivers));
+    const blocks = [...page.matchAll(/^```yaml
+(.*?)^```$/gms)].map(([, text = '']) => text);
+    const loaded = await Promise.all(blocks.map(load));
+    const names = loaded.flatMap(({ settings }) => Object.keys(settings.power.drivers));
     expect(names).toEqual(['rack-2', 'plugs', 'bench', 'manager', 'pdu', 'rig']);
   });
 
-  it('survive the trip to a plane as JSON', () => {
-    const { power } = driver(`kind: http, ${orders}`).settings;
+  it('survive the trip to a plane as JSON', async () => {
+    const { power } = (await driver(`kind: http, ${orders}`)).settings;
     expect(JSON.parse(JSON.stringify(power))).toEqual(power);
   });
 
-  it('are shown without what is secret in them', () => {
+  it('are shown without what is secret in them', async () => {
     const shown = effectiveSettings(
-      load(`
+      await load(`
 power:
   drivers:
     plugs: { kind: http, preset: tasmota, username: ada, password: hunter2 }

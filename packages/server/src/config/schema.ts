@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { buildSchedule } from './build-schedules.js';
 import { powerDrivers } from './power-drivers.js';
+import { tftpRule } from './tftp-rules.js';
 import { Ipv4Address, Listen, MacText, Port, Size, TimeZone, whole } from './values.js';
 
 const name = z
@@ -81,6 +82,13 @@ const tftp = z
       .default(1468)
       .describe('Largest block granted, in bytes. 1468 fills an Ethernet frame; less where a VPN or VLAN takes room.'),
     maxTransfersPerClient: whole(1, 10_000).default(64).describe('Transfers one address may have at once.'),
+    rules: z
+      .array(tftpRule)
+      .max(256)
+      .default([])
+      .describe(
+        'Paths that a file, an HTTP server or a program answers instead of a board’s boot files: the first rule that matches counts. See docs/how-to/tftp-rules.md.',
+      ),
   })
   .prefault({});
 

@@ -23,6 +23,14 @@ const stoppedAtLastBlock = (file: Transfer): boolean =>
 /** Longer than the firmware's usual patience with a file, 30 s (TFTP_FILE_TIMEOUT). */
 const ranOutOfTime = (file: Transfer): boolean => file.bytes > 0 && file.ms >= 28_000;
 
+/** Files without which no board goes on. */
+const vital = /^(bootcode\.bin|start\w*\.elf|kernel.*\.img)$/;
+
+/** A rule of TFTP answered, and had no file: see app/boot/plane/rules. */
+const ruledOut = (file: Transfer): boolean =>
+  /^rule \d+: /.test(file.detail ?? '') &&
+  (file.outcome === 'failed' || (file.outcome === 'absent' && vital.test(fileName(file.path))));
+
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
 export const fileFaults: readonly Fault[] = [
@@ -127,6 +135,15 @@ export const fileFaults: readonly Fault[] = [
       session.firmware === 'rom'
         ? 'A firewall may stop answers from ports other than 69 (boot.tftp.singlePort helps). A Pi 3 can also turn deaf to ARP: pin its address on the server (ip neigh replace).'
         : 'A firewall stops answers from ports other than 69: open it, or set boot.tftp.singlePort.',
+  },
+  {
+    id: 'tftp-rule-failed',
+    number: null,
+    test: ({ timeline }) => {
+      const file = entries(timeline, 'tftp.file').findLast(ruledOut);
+      return file && `A rule of boot.tftp.rules takes ${file.path} and had no file for it (${file.detail}).`;
+    },
+    remedy: 'See to what the rule names, or narrow its match to what is not asked by boards (drover settings).',
   },
   {
     id: 'firmware-missing',

@@ -239,6 +239,33 @@ describe('verdicts, by the trace in the catalogue of faults', () => {
       {},
       {},
     ],
+    [
+      'a rule of TFTP that fails',
+      'tftp-rule-failed',
+      [
+        entry.file('p/start4.elf', { detail: 'by rule 1' }),
+        entry.file('p/kernel8.img', { outcome: 'failed', bytes: 0, detail: 'rule 2: make-kernel ended with 1' }),
+      ],
+      {},
+      {},
+    ],
+    [
+      'a rule of TFTP that takes the kernel and has none',
+      'tftp-rule-failed',
+      [entry.file('p/kernel8.img', { outcome: 'absent', bytes: 0, detail: 'rule 1: it is not there' })],
+      {},
+      {},
+    ],
+    [
+      'a rule of TFTP that has not what may be absent',
+      'silent-firmware',
+      [
+        entry.file('p/start4.elf'),
+        entry.file('p/dt.bin', { outcome: 'absent', bytes: 0, detail: 'rule 1: not there' }),
+      ],
+      {},
+      {},
+    ],
     ['an unanswered board', 'not-answered', [entry.discover()], {}, {}],
   ])('%s is %s', (_name, id, timeline, session, facts) => {
     expect(verdict(timeline, session, facts)?.fault).toBe(id);

@@ -51,6 +51,12 @@ describe('a process reads no more than it runs', () => {
     expect(packagesIn(readWith(partOf('control-plane')))).toContain(name);
   });
 
+  it('the supervisor and the boot plane: no patterns of TFTP rules, which few have', () => {
+    expect(packagesIn(readWith(partOf('serve')))).not.toContain('re2js');
+    expect(packagesIn(readWith(partOf('boot-plane')))).not.toContain('re2js');
+    expect(packagesIn(readWith(partOf('patterns')))).toContain('re2js');
+  });
+
   it('the supervisor: neither disks nor the initramfs', () => {
     const packages = packagesIn(readWith(partOf('serve')));
     expect(packages).not.toContain('disk-image');

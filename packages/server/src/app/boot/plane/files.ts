@@ -94,10 +94,10 @@ export function createBootFiles(deps: FilesDeps): BootFiles {
 /** Paths come from the wire: the timeline takes a bounded piece of them. */
 const longestPath = 255;
 
-function transferEntry(
-  request: BootFileRequest,
-  end: TransferEnd | (Omit<TransferEnd, 'outcome'> & { outcome: 'absent' }),
-): NewEntry {
+export type NotedEnd = TransferEnd | (Omit<TransferEnd, 'outcome'> & { readonly outcome: 'absent' });
+
+/** A transfer as the timeline has it. */
+export function transferEntry(request: Pick<BootFileRequest, 'path' | 'transport'>, end: NotedEnd): NewEntry {
   const common = {
     path: request.path.slice(0, longestPath),
     bytes: end.bytes,

@@ -1,5 +1,6 @@
 import type { Model, TimelineEntry } from '@drover/contract';
 import type { BootPlan, BootTree, FileSource, OwnBootFiles, PlannedDevice } from '../../../domain/boot-plan.js';
+import type { RuleWork } from '../../../domain/tftp-rules.js';
 import type { StoredLease, WireIdentity } from '../ports.js';
 
 /**
@@ -151,4 +152,31 @@ export interface OwnFilesReader {
   recall(digest: string): Promise<OwnBootFiles | undefined>;
   /** Whether the copies that a file needs are there; they are then among the last to go. True for what needs none. */
   holds(own: OwnBootFiles, source: FileSource): Promise<boolean>;
+}
+
+/** A file that a rule of TFTP brought; its size does not change. */
+export interface CollectedFile {
+  readonly size: number;
+  /** Exactly `length` bytes at `offset`, never asked for beyond `size`. Rejects when they are not there any more. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Reasons are told to whoever asks for files: they have no path of the server in them, and no address. */
+export type Collected =
+  | { readonly kind: 'file'; readonly file: CollectedFile }
+  | { readonly kind: 'absent' | 'failed'; readonly reason: string };
+
+export interface CollectOptions {
+  /** Bytes. */
+  readonly maxSize: number;
+  /** Address of whoever asks. */
+  readonly client: string;
+  /** The answer is not wanted any more: everything that was begun for it is ended. */
+  readonly signal: AbortSignal;
+}
+
+/** Brings what a rule of TFTP names, all of it before a byte is sent. */
+export interface RuleSources {
+  collect(work: RuleWork, options: CollectOptions): Promise<Collected>;
 }

@@ -1,0 +1,1 @@
+export { compilePattern, type Pattern, type PatternCompiled } from './compile.js';

@@ -1,0 +1,1 @@
+export { createRuleSources, type RuleSourcesDeps } from './sources.js';
