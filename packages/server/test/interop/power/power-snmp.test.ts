@@ -163,6 +163,36 @@ describe('answers that come by UDP', () => {
     await stranger.stop();
   });
 
+  it('may be of another version than the question', async () => {
+    const tlv = (tag: number, ...parts: (Buffer | number)[]): Buffer => {
+      const content = Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : part)));
+      return Buffer.concat([Buffer.from([tag, content.length]), content]);
+    };
+    const [none, zero] = [tlv(0x04), tlv(0x02, 0)];
+    // RFC 3412, 6: authenticated, by a user that a session of version 2c does not have.
+    const versionThree = (id: Buffer): Buffer => {
+      const security = tlv(0x30, none, zero, zero, none, tlv(0x04, Buffer.alloc(12)), none);
+      const header = tlv(0x30, id, tlv(0x02, 0x05, 0xdc), tlv(0x04, 1), tlv(0x02, 3));
+      return tlv(
+        0x30,
+        tlv(0x02, 3),
+        header,
+        tlv(0x04, security),
+        tlv(0x30, none, none, tlv(0xa2, id, zero, zero, tlv(0x30))),
+      );
+    };
+    const stranger = await startStranger((packet, from, socket) => {
+      const begin = packet.indexOf(community) + community.length + 2;
+      const id = packet.subarray(begin, begin + 2 + (packet[begin + 1] ?? 0));
+      socket.send(versionThree(id), from.port, from.address);
+    });
+    const { driver } = configured({ ...byCommunity, port: stranger.port });
+    const refused = refusalOf(await driver.query(board({ port: '1' }), AbortSignal.timeout(400)));
+    expect(refused.code).toBe('power.failed');
+    expect(stranger.heard()).toBe(1);
+    await stranger.stop();
+  });
+
   it('may be a part of an answer, cut or changed anywhere', async () => {
     let turn = 0;
     const stranger = await startStranger((packet, from, socket) => {
