@@ -1,5 +1,6 @@
 import { createToolRunner } from '@drover/tools';
 import { createReleaseHook } from '../adapters/hooks/index.js';
+import { guardedLookup, isInnermost } from '../adapters/import/addresses.js';
 import { createPowerDrivers } from '../adapters/power/index.js';
 import type { DeviceRecord, Powering } from '../app/devices/ports.js';
 import type { ReleaseJobDeps } from '../app/devices/release-job.js';
@@ -38,7 +39,7 @@ export const createPowerWork = (
 ): PowerWork => {
   const { drivers, proveSeconds, offUnassigned } = settings.power;
   const { releaseHook } = settings.provisioning;
-  const desk = createPowerDesk(createPowerDrivers(drivers, { log }));
+  const desk = createPowerDesk(createPowerDrivers(drivers, { log, guard: { isInnermost, lookup: guardedLookup } }));
   const switching = { store, clock, desk, proveSeconds };
   const isSwitched = ({ power }: DeviceRecord): boolean => power !== null && desk.drivers.has(power.driver);
   const nothing = (): void => undefined;

@@ -144,7 +144,7 @@ describe('power drivers that are right', () => {
   it('are those of the page for people', async () => {
     const page = readFileSync(new URL('../../../../docs/how-to/power.md', import.meta.url), 'utf8');
     const blocks = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
-    const loaded = await Promise.all(blocks.map(load));
+    const loaded = await Promise.all(blocks.map((text) => load(text)));
     const names = loaded.flatMap(({ settings }) => Object.keys(settings.power.drivers));
     expect(names).toEqual(['rack-2', 'plugs', 'bench', 'manager', 'pdu', 'rig']);
   });
