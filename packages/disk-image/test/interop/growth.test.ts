@@ -40,7 +40,7 @@ function made(name: string, script: readonly string[], size = 64 * MiB): string 
 const verified = (image: string): string => run('sgdisk', ['--verify', image]).toString();
 
 describe('a grown partition table', () => {
-  it('of the MBR kind is one that sfdisk agrees with, and could not do better', async () => {
+  it('of the MBR kind is one that sfdisk agrees with, and could not do better', { timeout: 600_000 }, async () => {
     const random = createRandom(seed);
     const runs = announceRuns('interop growth mbr', 8);
     for (let i = 0; i < runs; i++) {
@@ -60,7 +60,7 @@ describe('a grown partition table', () => {
     }
   });
 
-  it('of the GPT kind is whole for sgdisk and sfdisk, backup included', async () => {
+  it('of the GPT kind is whole for sgdisk and sfdisk, backup included', { timeout: 600_000 }, async () => {
     const random = createRandom(seed + 1);
     const runs = announceRuns('interop growth gpt', 6);
     for (let i = 0; i < runs; i++) {
