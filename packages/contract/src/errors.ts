@@ -40,6 +40,7 @@ export const errorTable = {
   'device.state': { status: 409, exit: 4, title: 'The device is not in a state that allows this' },
   'device.none-available': { status: 409, exit: 4, title: 'No device that fits is available' },
   'device.identity-conflict': { status: 409, exit: 4, title: 'Another device has that identity' },
+  'device-file.not-found': { status: 404, exit: 3, title: 'The device has no such file' },
   'request.not-found': { status: 404, exit: 3, title: 'No such request for a device' },
   'request.ended': { status: 409, exit: 4, title: 'This request no longer waits' },
   'power.failed': { status: 502, exit: 6, title: 'The power of the device could not be switched' },

@@ -1,6 +1,7 @@
 export * from './errors.js';
 export * from './primitives.js';
 export * from './resources/device.js';
+export * from './resources/device-file.js';
 export * from './resources/backup.js';
 export * from './resources/boot-config.js';
 export * from './resources/build.js';

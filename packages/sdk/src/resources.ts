@@ -17,6 +17,12 @@ const names = {
     lease: 'leaseDevice',
     power: 'powerDevice',
   },
+  deviceFiles: {
+    list: 'listDeviceFiles',
+    put: 'putDeviceFile',
+    get: 'getDeviceFile',
+    delete: 'deleteDeviceFile',
+  },
   power: { drivers: 'listPowerDrivers' },
   requests: {
     list: 'listProvisionRequests',

@@ -20,6 +20,7 @@ import { createOrderDesk } from './app/disks/order-desk.js';
 import { createDiskRetries } from './app/disks/retries.js';
 import { createRootDisks } from './app/disks/root-disks.js';
 import { createDiskJobs } from './app/disks/work-job.js';
+import { createDeviceFiles } from './app/devices/files.js';
 import { createDevices } from './app/devices/devices.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
@@ -234,6 +235,7 @@ const startParts = async (
       ...{ uploads, clock, version, builds: building.builds, ...configs },
       devices: createDevices({ store, clock, refuseSupply: power.refuseSupply }),
       power: power.power,
+      deviceFiles: createDeviceFiles({ store, clock }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
       ...provision,
       disks,

@@ -85,6 +85,35 @@ export const device: GroupSpec = {
       load: async () => (await import('../actions/device.js')).card,
     },
     {
+      usage: 'files <device>',
+      summary: 'Files that a device gets at each boot',
+      examples: ['drover device files sign-17'],
+      load: async () => (await import('../actions/device-files.js')).files,
+    },
+    {
+      usage: 'put-file <device> <file> <path>',
+      summary: 'Give a device a file of this machine, from its next boot on until it is released',
+      examples: ['drover device put-file sign-17 ./token /etc/app/token --mode 0600 --owner 33:33'],
+      options: [
+        ['--mode <mode>', 'in octal (default 0644)'],
+        ['--owner <uid:gid>', 'numbers of user and group (default 0:0)'],
+      ],
+      load: async () => (await import('../actions/device-files.js')).put,
+    },
+    {
+      usage: 'get-file <device> <path>',
+      summary: 'Show a file that a device gets, or save it',
+      examples: ['drover device get-file sign-17 /etc/app/token --output token'],
+      options: [['--output <file>', 'write it there, readable by you alone']],
+      load: async () => (await import('../actions/device-files.js')).get,
+    },
+    {
+      usage: 'delete-file <device> <path>',
+      summary: 'Take a file away, from the next boot on',
+      examples: ['drover device delete-file sign-17 /etc/app/token'],
+      load: async () => (await import('../actions/device-files.js')).remove,
+    },
+    {
       usage: 'delete <device>',
       summary: 'Forget a device that is not in use',
       examples: ['drover device delete sign-17'],

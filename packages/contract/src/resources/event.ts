@@ -14,6 +14,7 @@ export const eventTypes = [
   'device.registered',
   'device.adopted',
   'device.updated',
+  'device.file-changed',
   'device.provisioned',
   'device.ready',
   'device.failed',

@@ -4,6 +4,7 @@ import { backupsRoutes } from './backups.js';
 import { bootConfigsRoutes } from './boot-configs.js';
 import { buildsRoutes } from './builds.js';
 import { cardsRoutes } from './cards.js';
+import { deviceFilesRoutes } from './device-files.js';
 import { devicesRoutes } from './devices.js';
 import { disksRoutes } from './disks.js';
 import { imagesRoutes } from './images.js';
@@ -18,6 +19,7 @@ export type { Route } from './route.js';
 export const routes = {
   ...serverRoutes,
   ...devicesRoutes,
+  ...deviceFilesRoutes,
   ...bootConfigsRoutes,
   ...disksRoutes,
   ...backupsRoutes,

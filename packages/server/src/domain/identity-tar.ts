@@ -27,13 +27,25 @@ export const identityFiles = ({ hostname, machineId, sshHostKeys }: BoardIdentit
   })),
 ];
 
-/** Files owned by root; etc/ssh is made where an image has none. */
-export function identityTar(files: readonly IdentityFile[]): Buffer {
+/** A file that somebody gave this board. */
+export interface OwnFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What makes the board itself is root's, and etc/ssh is made where an image has none. `own` comes last: whoever gives a board its own /etc/hostname means it. */
+export function identityTar(files: readonly IdentityFile[], own: readonly OwnFile[] = []): Buffer {
   const entries = files.map(({ path, mode, text }) => {
     const bytes = Buffer.from(text);
     return Buffer.concat([tarHeader(path, { mode, size: bytes.length }), bytes, tarPadding(bytes.length)]);
   });
   const needsSsh = files.some(({ path }) => path.startsWith('etc/ssh/'));
   const folder = needsSsh ? [tarHeader('etc/ssh/', { mode: 0o755, size: 0 })] : [];
-  return Buffer.concat([...folder, ...entries, tarEnd]);
+  const more = own.map(({ path, mode, uid, gid, bytes }) =>
+    Buffer.concat([tarHeader(path, { mode, uid, gid, size: bytes.length }), bytes, tarPadding(bytes.length)]),
+  );
+  return Buffer.concat([...folder, ...entries, ...more, tarEnd]);
 }

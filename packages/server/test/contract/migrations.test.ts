@@ -51,7 +51,8 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     await older.close();
     await execute(
       database.location,
-      `drop index devices_power_place;
+      `drop table device_files;
+       drop index devices_power_place;
        drop index devices_power_proof;
        alter table devices drop column power_driver;
        alter table devices drop column power_values;

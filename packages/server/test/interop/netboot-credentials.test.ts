@@ -142,3 +142,23 @@ describe('a root that is still being made', () => {
     }
   });
 });
+
+describe('what makes a board itself', () => {
+  it('comes with the files that somebody gave the board', async () => {
+    const lab = await startLab({});
+    try {
+      const client = await boot(lab, '00000001');
+      const id = (await lab.deviceOf('00000001'))!;
+      const file = { mode: '0600', uid: 33, gid: 44, size: 3, sha256: '', updatedAt: '', content: Buffer.from('own') };
+      await lab.store.transaction((tx) => tx.deviceFiles.put(id, { ...file, path: '/etc/app/token' }));
+      const { lines } = await client.exchange(nonces[0]);
+      expect((await client.get('identity', 'Bearer none')).status).toBe(403);
+      const archive = await client.get('identity', `Bearer ${lines['credential']}`);
+      const text = Buffer.from(await archive.arrayBuffer()).toString('latin1');
+      expect(text).toContain('etc/machine-id');
+      expect(text.slice(text.indexOf('etc/app/token'))).toMatch(/^etc\/app\/token\0+0000600\0[0-7 \0]*ustar[^]*own/);
+    } finally {
+      await lab.close();
+    }
+  });
+});

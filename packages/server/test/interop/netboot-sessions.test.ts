@@ -196,16 +196,21 @@ describe('what makes a board itself', () => {
   });
 
   it('comes to the board as an archive that tar unpacks as it should', async () => {
+    const long = `srv/${'a'.repeat(95)}/${'ö'.repeat(40)}`;
     const archive = identityTar(
       identityFiles({
         hostname: 'pi-1',
         machineId: '0'.repeat(32),
         sshHostKeys: { ssh_host_rsa_key: 'k'.repeat(3000), 'ssh_host_rsa_key.pub': 'p\n' },
       }),
+      [
+        { path: 'etc/app/key', mode: 0o4750, uid: 33, gid: 0, bytes: Buffer.from([0, 255, 10]) },
+        { path: long, mode: 0o644, uid: 0, gid: 1000, bytes: new Uint8Array() },
+      ],
     );
     const path = join(folder, 'identity.tar');
     await writeFile(path, archive);
-    const { stdout } = await run('tar', ['--numeric-owner', '-tvf', path]);
+    const { stdout } = await run('tar', ['--numeric-owner', '--quoting-style=literal', '-tvf', path]);
     const lines = stdout.trim().split('\n');
     const listed = lines.map((line) => line.replace(/\s+/g, ' ').split(' '));
     expect(listed.map(([mode, owner, size, , , name]) => [mode, owner, size, name])).toEqual([
@@ -214,8 +219,10 @@ describe('what makes a board itself', () => {
       ['-r--r--r--', '0/0', '33', 'etc/machine-id'],
       ['-rw-------', '0/0', '3000', 'etc/ssh/ssh_host_rsa_key'],
       ['-rw-r--r--', '0/0', '2', 'etc/ssh/ssh_host_rsa_key.pub'],
+      ['-rwsr-x---', '33/0', '3', 'etc/app/key'],
+      ['-rw-r--r--', '0/1000', '0', long],
     ]);
     const { stdout: busybox } = await run('busybox', ['tar', '-tf', path]);
-    expect(busybox.trim().split('\n')).toHaveLength(5);
+    expect(busybox.trim().split('\n')).toHaveLength(7);
   });
 });

@@ -23,7 +23,7 @@ import type {
   SessionOutcome,
   SessionStage,
 } from '@drover/contract';
-import type { ProvisionRequestRow } from './schema-requests.js';
+import type { DeviceFileRow, ProvisionRequestRow } from './schema-devices.js';
 import type { BootLayerRow, BootLayerVersionRow, TrackChunkRow, TrackedCardRow } from './schema-configs.js';
 
 /**
@@ -62,6 +62,7 @@ export interface Tables {
   track_chunks: TrackChunkRow;
   card_versions: CardVersionRow;
   provision_requests: ProvisionRequestRow;
+  device_files: DeviceFileRow;
 }
 
 /** JSON kept as text. */

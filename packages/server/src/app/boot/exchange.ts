@@ -1,7 +1,8 @@
 import type { Assignment, TimelineEntry } from '@drover/contract';
 import { credentialOf, isSecret, nonceHash } from '../../domain/boot-credential.js';
-import { identityFiles, identityTar } from '../../domain/identity-tar.js';
+import { identityFiles, identityTar, type OwnFile } from '../../domain/identity-tar.js';
 import { needsPackedRoot, packedPlace, rootPlace } from '../../domain/root-place.js';
+import type { DeviceFileRecord } from '../devices/files.js';
 import type { DeviceRecord, DeviceSecrets } from '../devices/ports.js';
 import { usableBootSet } from '../images/boot-set-job.js';
 import type { ImageRecord } from '../images/ports.js';
@@ -142,6 +143,11 @@ const refuse = (reason: Refused, published: readonly Published[]): Decided => ({
   published,
 });
 
+/** A file of the device's own, as an archive has it. */
+const laidOver = ({ path, mode, uid, gid, content }: DeviceFileRecord): OwnFile => ({
+  ...{ path: path.slice(1), mode: parseInt(mode, 8), uid, gid, bytes: content },
+});
+
 async function grant(
   deps: Deps,
   tx: Transaction,
@@ -154,7 +160,8 @@ async function grant(
   const root = await findRoot(deps, tx, assignment);
   if (typeof root === 'string') return notReady(root);
   if (secrets === undefined) return notReady('the host keys of this board are being made');
-  const identity = identityTar(identityFiles({ hostname: device.name, ...secrets }));
+  const own = await tx.deviceFiles.all(device.id);
+  const identity = identityTar(identityFiles({ hostname: device.name, ...secrets }), own.map(laidOver));
   return {
     kind: 'granted',
     credential,

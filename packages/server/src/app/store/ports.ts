@@ -1,6 +1,7 @@
 import type { BlobRepository } from '../blobs/ports.js';
 import type { BuildRepository } from '../builds/records.js';
 import type { BootLayerRepository, TrackRepository } from '../configs/ports.js';
+import type { DeviceFileRepository } from '../devices/files.js';
 import type { DeviceRepository } from '../devices/ports.js';
 import type { RequestRepository } from '../devices/requests.js';
 import type { BackupRepository } from '../disks/backup-records.js';
@@ -39,6 +40,7 @@ export interface Transaction {
   readonly sessions: SessionRepository;
   readonly cardVersions: CardVersionRepository;
   readonly requests: RequestRepository;
+  readonly deviceFiles: DeviceFileRepository;
   readonly settings: SettingRepository;
 }
 

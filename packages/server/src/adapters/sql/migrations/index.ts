@@ -13,6 +13,7 @@ import { heartbeats } from './0012-heartbeats.js';
 import { silence } from './0013-silence.js';
 import { leasesAndRequests } from './0014-leases-and-requests.js';
 import { power } from './0015-power.js';
+import { deviceFiles } from './0016-device-files.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -29,4 +30,5 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0013-silence': silence(traits),
   '0014-leases-and-requests': leasesAndRequests(traits),
   '0015-power': power(traits),
+  '0016-device-files': deviceFiles(traits),
 });

@@ -6,6 +6,7 @@ import { createBuildRepository } from './builds.js';
 import { createBlobRepository } from './blobs.js';
 import { createCardVersionRepository } from './card-versions.js';
 import type { Context } from './context.js';
+import { createDeviceFileRepository } from './device-files.js';
 import { createDeviceRepository } from './devices.js';
 import { createDiskRepository } from './disks.js';
 import { createEventRepository } from './events.js';
@@ -81,6 +82,9 @@ class Repositories implements Transaction {
   }
   get cardVersions(): Transaction['cardVersions'] {
     return (this.#made.cardVersions ??= createCardVersionRepository(this.#context));
+  }
+  get deviceFiles(): Transaction['deviceFiles'] {
+    return (this.#made.deviceFiles ??= createDeviceFileRepository(this.#context));
   }
   get requests(): Transaction['requests'] {
     return (this.#made.requests ??= createRequestRepository(this.#context));

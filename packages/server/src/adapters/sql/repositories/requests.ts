@@ -3,7 +3,7 @@ import type { RequestRecord, RequestRepository } from '../../../app/devices/requ
 import { fromJson, toJson } from '../codec.js';
 import { equals, olderThan } from '../conditions.js';
 import { newestPage } from '../pages.js';
-import type { ProvisionRequestRow } from '../schema-requests.js';
+import type { ProvisionRequestRow } from '../schema-devices.js';
 import type { Context } from './context.js';
 
 const toRequest = (row: ProvisionRequestRow): RequestRecord => ({

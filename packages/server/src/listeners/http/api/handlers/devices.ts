@@ -1,3 +1,4 @@
+import type { DeviceFiles } from '../../../../app/devices/files.js';
 import type { Devices } from '../../../../app/devices/devices.js';
 import type { ProvisionRequests } from '../../../../app/devices/provision-requests.js';
 import type { Provisioning } from '../../../../app/devices/provisioning.js';
@@ -11,6 +12,7 @@ export interface DeviceUseCases {
   readonly provisioning: Provisioning;
   readonly provisionRequests: ProvisionRequests;
   readonly power: Power;
+  readonly deviceFiles: DeviceFiles;
 }
 
 type Operations =
@@ -29,7 +31,11 @@ type Operations =
   | 'reimageDevice'
   | 'releaseDevice'
   | 'powerDevice'
-  | 'listPowerDrivers';
+  | 'listPowerDrivers'
+  | 'listDeviceFiles'
+  | 'putDeviceFile'
+  | 'getDeviceFile'
+  | 'deleteDeviceFile';
 
 export const deviceHandlers = ({
   devices,
@@ -37,6 +43,7 @@ export const deviceHandlers = ({
   provisioning,
   provisionRequests,
   power,
+  deviceFiles,
 }: DeviceUseCases): Pick<Handlers, Operations> => ({
   listDevices: ({ principal }, { query }) => devices.list(principal, query),
   createDevice: ({ principal, also }, { body }) => registration.create(principal, body, also),
@@ -55,5 +62,9 @@ export const deviceHandlers = ({
   releaseDevice: ({ principal, ifMatch, also }, { params, query: { disk, force } }) =>
     provisioning.release(principal, params.ref, { disk, force: force === 'true' }, ifMatch, also),
   powerDevice: ({ principal, also }, { params, body }) => power.act(principal, params.ref, body.action, also),
+  listDeviceFiles: ({ principal }, { params }) => deviceFiles.list(principal, params.ref),
+  putDeviceFile: ({ principal }, { params, body }) => deviceFiles.put(principal, params.ref, body),
+  getDeviceFile: ({ principal }, { params, query }) => deviceFiles.get(principal, params.ref, query.path),
+  deleteDeviceFile: ({ principal }, { params, query }) => deviceFiles.remove(principal, params.ref, query.path),
   listPowerDrivers: async ({ principal }) => power.drivers(principal),
 });

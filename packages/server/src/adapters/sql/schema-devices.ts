@@ -17,3 +17,16 @@ export interface ProvisionRequestRow {
   waits_until: string;
   ended_at: string | null;
 }
+
+export interface DeviceFileRow {
+  device: string;
+  path: string;
+  mode: string;
+  uid: number;
+  gid: number;
+  size: number;
+  sha256: string;
+  /** Base64. */
+  content: string;
+  updated_at: string;
+}
