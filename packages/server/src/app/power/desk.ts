@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal, type Refusal, type Result } from '@drover/contract';
+import { pause } from '../jobs/pause.js';
 import type { ConfiguredDriver, PowerDriver, PowerLimits, PowerTarget, Switched } from './ports.js';
 
 /** Uses the drivers as their limits say. A call that fails is tried again; only the last word of it counts. */
@@ -28,7 +28,7 @@ export function createPowerDesk(drivers: ReadonlyMap<string, ConfiguredDriver>, 
     return gate(isStart, signal, async () => {
       let result = await once(limits, signal, (limit) => call(driver, limit));
       for (let left = limits.retries; left > 0 && !result.ok && result.code === 'power.failed'; left -= 1) {
-        await sleep(pauseMs, undefined, { signal });
+        await pause(pauseMs, signal);
         result = await once(limits, signal, (limit) => call(driver, limit));
       }
       return result;
@@ -98,7 +98,8 @@ function createGate({ concurrency, staggerMs }: PowerLimits): Gate {
         const now = Date.now();
         const begin = Math.max(now, nextStart);
         nextStart = begin + staggerMs;
-        if (begin > now) await sleep(begin - now, undefined, { signal });
+        if (begin > now) await pause(begin - now, signal);
+        signal.throwIfAborted();
       }
       return await work();
     } finally {

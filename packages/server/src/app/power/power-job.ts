@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { success, type PowerAction, type Result } from '@drover/contract';
 import type { DeviceRecord } from '../devices/ports.js';
 import type { JobContext, JobHandler } from '../jobs/handler.js';
+import { pause } from '../jobs/pause.js';
 import { note, switchBoard, type SwitchDeps } from './switching.js';
 import { targetOf } from './supply.js';
 
@@ -54,7 +54,7 @@ async function act(
         const off = await switchBoard(deps, device, 'off', context.signal);
         if (!off.ok) return off;
         await context.saveCheckpoint({ isOff: true });
-        await sleep(deps.cycleMs ?? defaultCycleMs, undefined, { signal: context.signal });
+        await pause(deps.cycleMs ?? defaultCycleMs, context.signal);
       }
       step('switch on', 1, 2);
       const on = await switchBoard(deps, device, 'on', context.signal);

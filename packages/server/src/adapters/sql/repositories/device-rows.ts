@@ -2,7 +2,7 @@ import type { Assignment, Identity } from '@drover/contract';
 import type { DeviceChange, DeviceRecord } from '../../../app/devices/ports.js';
 import type { HeardBeat } from '../../../domain/device-health.js';
 import { defined, fromJson, toJson } from '../codec.js';
-import { powerColumns, toPower } from './device-power.js';
+import { powerColumns, toPower } from './power-columns.js';
 import type { DeviceRow } from '../schema.js';
 
 type AssignmentColumns = Pick<
