@@ -35,7 +35,7 @@ export const endOf = (house: House, job: string): Promise<Job> =>
 /** So many falls in a row of one plane, and its next start comes so late that the test would take hours. */
 const mostFalls = 4;
 
-const createDraw = (): World['victim'] => {
+export const createDraw = (): World['victim'] => {
   const falls = { control: 0, boot: 0 };
   return (random) => {
     const share = random.share();
