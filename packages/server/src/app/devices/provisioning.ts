@@ -93,12 +93,15 @@ export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
       const device = await findFor(tx, who, ref, 'release', etag);
       return device.ok ? success(await release(deps, tx, device.value, { disk, force, by: who.key })) : device;
     }),
-  releaseExpired: async () =>
-    deps.store.transaction(async (tx) => {
+  releaseExpired: async () => {
+    const due = await deps.store.read((tx) => tx.devices.leaseEnded(moment(deps), 1));
+    if (due.length === 0) return 0;
+    return deps.store.transaction(async (tx) => {
       const expired = await tx.devices.leaseEnded(moment(deps), atOnce);
       for (const device of expired) await release(deps, tx, device, { disk: 'wipe', force: false, by: null });
       return expired.length;
-    }),
+    });
+  },
 });
 
 /** Released in one transaction. */
