@@ -60,6 +60,9 @@ export const createApiServer = async (deps: ApiDeps): Promise<HttpServer> => {
     },
     published: { published: deps.published, publicUrl },
     cards,
+    bakery: settings.bakery.enabled
+      ? { ...useCases, stopping: stopping.signal, rootMode: settings.bakery.rootMode }
+      : undefined,
     bootPlaneUrl: deps.bootPlaneUrl,
     ids,
     log,

@@ -7,7 +7,7 @@ import type { Storage } from './storage.js';
 
 /** The control plane's side of booting: what the boot plane asks, and boot sessions. */
 export const createBoot = (
-  { site, boot, retention }: Settings,
+  { site, boot, bakery, retention }: Settings,
   { store, blobs }: Storage,
   parts: {
     clock: Clock;
@@ -24,7 +24,10 @@ export const createBoot = (
   },
 ): BootService => {
   const discovery = createDiscovery({ store, ...parts });
-  const seen = { autoAdopt: boot.autoAdopt ? parts.defaultTenant : null, discoveredLimit: boot.maxDiscovered };
+  const seen = {
+    autoAdopt: boot.autoAdopt || bakery.autoAdopt === true ? parts.defaultTenant : null,
+    discoveredLimit: boot.maxDiscovered,
+  };
   return createBootService({
     ...parts,
     store,

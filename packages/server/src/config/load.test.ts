@@ -64,6 +64,11 @@ describe('a bad settings file is refused with line, key and remedy', () => {
       'drover.yaml:4: http.listen.1 is not an address like 0.0.0.0:8080 or [::]:8080. Expected: address:port.',
     ],
     [
+      'half a decision',
+      'site: a\nbakery:\n  enabled: true\n',
+      'drover.yaml:2: bakery.autoAdopt has to be said: true takes every board that appears, as Bakery does; false waits for `drover device adopt`. Expected: true or false.',
+    ],
+    [
       'bad size',
       'images: { maxSize: huge }\n',
       'drover.yaml:1: images.maxSize is not a size like 512MiB, 8GiB or a number of bytes. Expected: size.',

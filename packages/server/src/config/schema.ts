@@ -274,6 +274,32 @@ const power = z
   })
   .prefault({});
 
+const bakery = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe('Answer the API of Bakery below `/k/<key>/api/v1`, for clients that send no headers.'),
+    autoAdopt: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether boards are available as soon as they appear, as in Bakery, or are adopted first. It has to be said where `bakery.enabled` is true.',
+      ),
+    rootMode: z
+      .enum(['nbd', 'ram', 'stream'])
+      .default('nbd')
+      .describe(
+        'Root mode of what is baked through that API: `nbd` is a disk that the board keeps until it is given back.',
+      ),
+  })
+  .refine(({ enabled, autoAdopt }) => !enabled || autoAdopt !== undefined, {
+    path: ['autoAdopt'],
+    message:
+      'has to be said: true takes every board that appears, as Bakery does; false waits for `drover device adopt`',
+  })
+  .prefault({});
+
 const provisioning = z
   .strictObject({
     releaseHook: z
@@ -336,6 +362,7 @@ export const SettingsSchema = z.strictObject({
   builds,
   power,
   provisioning,
+  bakery,
   jobs: z
     .strictObject({
       concurrency: whole(1, 64).default(2).describe('Jobs (imports, making roots) at work at once.'),

@@ -9,6 +9,7 @@ import { registerBootPlane, type BootPlaneDeps } from './boot-plane.js';
 import { openApiDocument, registerOpenApi } from './openapi.js';
 import type { ApiDeps } from './operation.js';
 import { registerPublished, type PublishedDeps } from '../cattlepi/images.js';
+import { registerBakery, type BakeryDeps } from '../bakery/routes.js';
 import { registerCattlepi } from '../cattlepi/routes.js';
 import type { Cards } from '../../../app/configs/cards.js';
 import { methodsOf, registerApi } from './register.js';
@@ -17,6 +18,8 @@ export interface ApiAppDeps extends BootPlaneDeps {
   readonly api: ApiDeps;
   readonly published: Pick<PublishedDeps, 'published' | 'publicUrl'>;
   readonly cards: Cards;
+  /** Undefined: there is no API of Bakery. */
+  readonly bakery?: Omit<BakeryDeps, 'api'> | undefined;
   readonly ids: Ids;
   readonly log: Log;
   readonly checks: readonly Check[];
@@ -32,7 +35,9 @@ const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0]
 
 /** Below `/images/` a key may stand in the path. */
 const loggedPath = (request: FastifyRequest): string =>
-  pathOf(request).replace(/^(\/+images\/+)(?!(?:global|own)(?:\/|$))[^/]+/, '$1[redacted]');
+  pathOf(request)
+    .replace(/^(\/+images\/+)(?!(?:global|own)(?:\/|$))[^/]+/, '$1[redacted]')
+    .replace(/^(\/+k\/+)[^/]+/, '$1[redacted]');
 
 /** A caller's own request id is kept where it is short and plain, so that it can be followed through proxies. */
 const requestIdOf = (header: string | string[] | undefined, ids: Ids): string =>
@@ -155,6 +160,7 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   await registerApi(app, api);
   registerBootPlane(app, deps);
   registerPublished(app, { ...deps.published, api, log });
+  if (deps.bakery !== undefined) await registerBakery(app, { ...deps.bakery, api });
   await registerCattlepi(app, { api, cards: deps.cards, publicUrl: deps.published.publicUrl });
   registerHealth(app, { checks: deps.checks, stopping: api.stopping });
   await registerGuardedMetrics(app, deps);
