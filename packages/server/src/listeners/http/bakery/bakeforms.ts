@@ -41,7 +41,13 @@ async function take(deps: BakeformDeps, who: Principal, name: string, body: Read
   const upload = await deps.uploads.create(who, { filename: name });
   if (!upload.ok) return upload;
   const { id } = upload.value;
-  const taken = await deps.uploads.append(who, id, { offset: 0, final: true, body, signal: deps.stopping });
+  const taken = await deps.uploads
+    .append(who, id, { offset: 0, final: true, body, signal: deps.stopping })
+    .catch(async (error: unknown) => {
+      // The client went away in the middle: nobody goes on with it.
+      await deps.uploads.remove(who, id);
+      throw error;
+    });
   const source = { kind: 'upload' as const, upload: id };
   const made = taken.ok
     ? await deps.images.create(who, ImageCreate.parse({ name: bakeformImage, version: name, source }))
