@@ -133,6 +133,6 @@ test('a board gets power with its image and loses it with its release; a program
   const proved = 'power.proved off';
   await expect.poll(told, { timeout: 2000 * proveSeconds }).toContain(proved);
   expect((await told()).filter((each) => each !== 'power.switched off' && each !== 'power.switched on').sort()).toEqual(
-    ['device.released', `power.failed ${nothing}`, proved, 'power.proved on'].sort(),
+    ['device.released available', `power.failed ${nothing}`, proved, 'power.proved on'].sort(),
   );
 });
