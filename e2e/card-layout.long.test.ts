@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { partitionsOf } from './card-sd/partitions.js';
 import { bootMs, startCardLab, type CardLab } from './card-sd/card-lab.js';
 import { run } from './inputs/run.js';
 
@@ -10,18 +11,6 @@ beforeAll(async () => {
 });
 afterEach(() => lab.boardsOff());
 afterAll(() => lab?.stop());
-
-interface Partition {
-  readonly start: number;
-  readonly size: number;
-  readonly type: string;
-}
-
-async function partitionsOf(card: string): Promise<Partition[]> {
-  const { stdout } = await run(['sfdisk', '-J', card]);
-  const { partitions } = (JSON.parse(stdout) as { partitiontable: { partitions: Partition[] } }).partitiontable;
-  return partitions.map(({ start, size, type }) => ({ start, size, type }));
-}
 
 /** All boot files with their digests. */
 async function bootFiles(card: string): Promise<string> {

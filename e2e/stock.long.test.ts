@@ -2,6 +2,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { partitionsOf } from './card-sd/partitions.js';
 import { buildRecipe, cli } from './drover/build.js';
 import { startDrover, type Drover } from './drover/server.js';
 import { inputs, type CompressedInput, type FastImage } from './inputs/index.js';
@@ -90,17 +91,6 @@ async function start(card: string, boot: { kernel: string; initrd: string; appen
   });
   running.push(guest);
   return guest;
-}
-
-interface Partition {
-  readonly start: number;
-  readonly size: number;
-  readonly type: string;
-}
-
-async function partitionsOf(card: string): Promise<Partition[]> {
-  const { stdout } = await run(['sfdisk', '-J', card]);
-  return (JSON.parse(stdout) as { partitiontable: { partitions: Partition[] } }).partitiontable.partitions;
 }
 
 /** The partition that firmware goes on with, as autoboot.txt of the first one says. */

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -95,6 +95,28 @@ describe('the API of Bakery', () => {
     expect((await call('POST', '/bakeforms/broken', 'this is no image')).status).toBe(500);
     expect(await call('GET', '/bakeforms')).toEqual({ status: 200, body: { [form]: made.body } });
   });
+
+  it(
+    'keeps nothing of a bakeform that breaks off, and takes one of two that come at once',
+    { timeout: 300_000 },
+    async () => {
+      const breaking = new Readable({ read: () => undefined });
+      breaking.push(Buffer.alloc(1_000_000));
+      setTimeout(() => breaking.destroy(new Error('the line is cut')), 500);
+      const cut = call('POST', '/bakeforms/cut.img', Readable.toWeb(breaking) as unknown as ReadableStream);
+      await expect(cut).rejects.toThrow('fetch failed');
+      const uploads = (): Promise<string[]> => readdir(join(server.dataDir, 'uploads'));
+      await expect.poll(uploads, { timeout: 10_000 }).toEqual([]);
+      const body = await readFile(card.path);
+      const both = await Promise.all([
+        call('POST', '/bakeforms/cut.img', body),
+        call('POST', '/bakeforms/cut.img', body),
+      ]);
+      expect(both.map(({ status }) => status).sort()).toEqual([201, 403]);
+      await expect.poll(uploads, { timeout: 10_000 }).toEqual([]);
+      expect((await call('DELETE', '/bakeforms/cut.img')).status).toBe(200);
+    },
+  );
 
   it('bakes, fills, restarts and unbakes a Pi', { timeout: 300_000 }, async () => {
     expect(await call('GET', '/fridge')).toEqual({

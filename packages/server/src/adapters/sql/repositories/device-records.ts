@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Identity } from '@drover/contract';
 import type { DeviceRecord } from '../../../app/devices/ports.js';
-import type { DeviceRow } from '../schema.js';
+import type { DeviceRow } from '../schema-devices.js';
 import type { Context } from './context.js';
 import { toDevice } from './device-rows.js';
 

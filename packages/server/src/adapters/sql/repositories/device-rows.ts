@@ -3,7 +3,7 @@ import type { DeviceChange, DeviceRecord } from '../../../app/devices/ports.js';
 import type { HeardBeat } from '../../../domain/device-health.js';
 import { defined, fromJson, toJson } from '../codec.js';
 import { powerColumns, toPower } from './power-columns.js';
-import type { DeviceRow } from '../schema.js';
+import type { DeviceRow } from '../schema-devices.js';
 
 type AssignmentColumns = Pick<
   DeviceRow,

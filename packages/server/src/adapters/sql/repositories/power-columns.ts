@@ -1,7 +1,7 @@
 import type { PowerSupply } from '@drover/contract';
 import type { PowerRecord } from '../../../app/devices/ports.js';
 import { fromJson, toJson } from '../codec.js';
-import type { DeviceRow } from '../schema.js';
+import type { DeviceRow } from '../schema-devices.js';
 
 type PowerColumns = Pick<
   DeviceRow,
