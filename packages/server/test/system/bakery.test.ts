@@ -103,7 +103,7 @@ describe('the API of Bakery', () => {
       const breaking = new Readable({ read: () => undefined });
       breaking.push(Buffer.alloc(1_000_000));
       setTimeout(() => breaking.destroy(new Error('the line is cut')), 500);
-      const cut = call('POST', '/bakeforms/cut.img', Readable.toWeb(breaking) as unknown as ReadableStream);
+      const cut = call('POST', '/bakeforms/cut.img', Readable.toWeb(breaking));
       await expect(cut).rejects.toThrow('fetch failed');
       const uploads = (): Promise<string[]> => readdir(join(server.dataDir, 'uploads'));
       await expect.poll(uploads, { timeout: 10_000 }).toEqual([]);
