@@ -113,17 +113,44 @@ module.exports = {
       to: { path: others('sdk|contract') },
     },
     {
-      name: 'cli-imports-sdk-contract',
-      comment: 'serve may start the server, simulate the simulator, build the builder, card write cards.',
+      name: 'web-imports-sdk-contract',
+      comment: 'And nothing of Node: it runs in browsers.',
       severity: 'error',
-      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate|(build|card)/[a-z-]+)\\.ts$' },
+      from: { path: pkg('web') + 'src', pathNot: '\\.test\\.ts$' },
+      to: { path: [others('web|sdk|contract'), '^(node:|fs$|path$)'] },
+    },
+    {
+      name: 'cli-imports-sdk-contract',
+      comment:
+        'serve may start the server, simulate the simulator, doctor the doctor, build the builder, card write cards.',
+      severity: 'error',
+      from: { path: pkg('cli') + 'src', pathNot: 'src/commands/(serve|simulate|doctor|(build|card)/[a-z-]+)\\.ts$' },
       to: { path: others('cli|sdk|contract') },
+    },
+    {
+      name: 'bosh-cpi-imports-sdk-contract',
+      severity: 'error',
+      from: { path: pkg('bosh-cpi') + 'src' },
+      to: { path: others('bosh-cpi|sdk|contract') },
     },
     {
       name: 'simulator-never-imports-protocols',
       severity: 'error',
       from: { path: pkg('simulator') + 'src' },
       to: { path: others('simulator|contract|sdk') },
+    },
+    {
+      name: 'doctor-imports-contract-sdk-simulator',
+      severity: 'error',
+      from: { path: pkg('doctor') + 'src', pathNot: '\\.test\\.ts$' },
+      to: { path: others('doctor|contract|sdk|simulator') },
+    },
+    {
+      name: 'doctor-decides-purely',
+      comment: 'The table of faults is for dashboards as well: what looks at networks is in its probes.',
+      severity: 'error',
+      from: { path: '^packages/doctor/src/(?!probes/)', pathNot: '\\.test\\.ts$' },
+      to: { path: ['^packages/doctor/src/probes/', '^packages/(sdk|simulator)/', '^node:', '^[a-z_]+$'] },
     },
     {
       name: 'sockets-files-processes-only-at-the-edge',

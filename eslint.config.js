@@ -1,4 +1,5 @@
 import js from '@eslint/js';
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 const noAmbient = [
@@ -59,6 +60,23 @@ export default tseslint.config(
       'vitest.config.ts',
     ],
     rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    files: ['packages/web/src/**'],
+    plugins: { 'react-hooks': reactHooks },
+    rules: reactHooks.configs.recommended.rules,
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          'AbortController clearInterval clearTimeout document DragEvent Event fetch HTMLElement KeyboardEvent location',
+          'localStorage navigator Node requestAnimationFrame cancelAnimationFrame ResizeObserver sessionStorage setInterval window',
+          'BeforeUnloadEvent File',
+        ]
+          .join(' ')
+          .split(' ')
+          .map((name) => [name, 'readonly']),
+      ),
+    },
   },
   {
     files: ['**/*.test.ts', 'e2e/**', 'packages/*/test/**', 'bench/**'],

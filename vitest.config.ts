@@ -59,6 +59,18 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          // The dashboard in a real browser, over a real server.
+          name: 'browser',
+          ...patience,
+          include: ['packages/*/test/browser/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        ...shared,
+        test: {
           name: 'e2e',
           ...patience,
           include: ['e2e/**/*.test.ts'],
@@ -74,6 +86,7 @@ export default defineConfig({
           name: 'e2e-pairs',
           ...patience,
           include: ['e2e/**/*.pair.test.ts'],
+          exclude: ['e2e/**/*.long.pair.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_800_000,
           fileParallelism: false,
@@ -88,6 +101,17 @@ export default defineConfig({
           include: ['e2e/**/*.long.test.ts'],
           testTimeout: 3_600_000,
           hookTimeout: 1_800_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'e2e-long-pairs',
+          ...patience,
+          include: ['e2e/**/*.long.pair.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 1_800_000,
+          fileParallelism: false,
         },
       },
     ],

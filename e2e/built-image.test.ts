@@ -35,7 +35,7 @@ afterAll(async () => {
 test('a build says what is in it, and an image of the server knows the same boards', async () => {
   const { facts } = await drover.client.call('getImage', { params: { ref: 'base:1' } });
   expect(facts?.models).toEqual(expect.arrayContaining([...manifest.models]));
-  expect([...(facts?.rootModes ?? [])].sort()).toEqual(['nbd', 'ram', 'sd', 'stream']);
+  expect([...(facts?.rootModes ?? [])].sort()).toEqual(['nbd', 'nfs', 'ram', 'sd', 'stream']);
   expect(manifest.packages.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['openssh-server', 'raspi-firmware']),
   );

@@ -1,15 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device, Disk, Job, RootMode } from '@drover/contract';
 import { powerOnWithConsole } from './drover/board.js';
 import { startFastLab, type FastLab } from './drover/fast-lab.js';
-import { startDrover, type Drover } from './drover/server.js';
+import type { Drover } from './drover/server.js';
+import { ask, shellOf } from './drover/shell.js';
 import type { Guest, Lab } from './lab/index.js';
 
 // Boards whose root is a block device of the server, from provisioning to release.
 
-/** The boot plane may be away for so long. */
-const awayMs = 60_000;
 let fast: FastLab;
 let lab: Lab;
 let drover: Drover;
@@ -23,11 +21,7 @@ afterEach(async () => {
   for (const guest of running) await guest.kill();
   running.clear();
 });
-afterAll(async () => {
-  // It may be another by then.
-  await drover?.stop();
-  await fast?.stop();
-});
+afterAll(() => fast?.stop());
 
 const provisioned = (name: string, serial: string, rootMode: RootMode, diskSize?: number): Promise<Device> =>
   drover.provisioned({ name, serial, image: 'fast:1', rootMode, ...(diskSize === undefined ? {} : { diskSize }) });
@@ -36,18 +30,6 @@ async function switchedOn({ serial }: Device): Promise<Guest> {
   const guest = await powerOnWithConsole(lab, { model: '4b', serial: serial ?? '' });
   running.add(guest);
   return guest;
-}
-
-/** The shell of a system that is up. What is typed before it listens is lost. */
-async function shellOf(guest: Guest): Promise<void> {
-  await guest.console.expect('/ # ', 60_000);
-  await sleep(1000);
-}
-
-/** Types a command and returns what it printed, on one line. */
-async function ask(guest: Guest, command: string, ms = 60_000): Promise<string> {
-  guest.send(`echo "<$(${command})>"\n`);
-  return ((await guest.console.expect(/\n<([^>]*)>\r?\n/, ms))[1] ?? '').replace(/\s+/g, ' ').trim();
 }
 
 const rootDisks = async (): Promise<Disk[]> => {
@@ -166,31 +148,4 @@ test('two boards run one image, one from a disk of its own and one from the imag
     }),
   );
   expect(await rootBytes(again)).toBeGreaterThan(3.6 * GiB);
-});
-
-test('a board goes on when the server was away for a minute, and shuts down in order', async () => {
-  const board = await provisioned('patient', '10000000d15c0003', 'nbd');
-  const guest = await switchedOn(board);
-  await drover.untilUp('patient');
-  await shellOf(guest);
-  // Writes go on all the while; none of them may fail.
-  guest.send(
-    'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i >>/numbers && sync -d /numbers && sleep 0.1 || { echo FAILED $i; break; }; done; echo "WROTE $(wc -l </numbers)"\n',
-  );
-  await sleep(3000);
-  process.kill(await drover.pidOf('boot'), 'SIGKILL');
-  await sleep(8000);
-  await drover.stop();
-  await sleep(awayMs);
-  drover = await startDrover(lab);
-  const wrote = await guest.console.expect(/\nWROTE (\d+)\r?\n|\nFAILED \d+/, 240_000);
-  expect(wrote[1]).toBe('300');
-  expect(await ask(guest, 'dmesg | grep -ciE "I/O error|EXT4-fs error|remounting" || true')).toBe('0');
-  guest.send('poweroff\n');
-  await guest.ended;
-  running.delete(guest);
-  await drover.client.call('releaseDevice', { params: { ref: 'patient' } });
-  await expect
-    .poll(async () => (await rootDisks()).map(({ device }) => device), { timeout: 30_000 })
-    .not.toContain(board.id);
 });

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device, TimelineItem } from '@drover/contract';
 import { powerOn, powerOnWithConsole } from './drover/board.js';
 import { startFastLab, type FastLab } from './drover/fast-lab.js';
 import type { Drover } from './drover/server.js';
+import { shellOf } from './drover/shell.js';
 import type { Guest, Lab } from './lab/index.js';
 
 let fast: FastLab;
@@ -76,9 +76,7 @@ describe('a Pi 4 that nobody knows', () => {
 
 /** What makes a board itself, as the running system says. */
 async function identityOf(guest: Guest): Promise<string[]> {
-  // What is typed before the shell listens is lost.
-  await guest.console.expect('/ # ', 60_000);
-  await sleep(1000);
+  await shellOf(guest);
   guest.send('cd /etc; H=$(hostname); K=$(sha256sum ssh/ssh_host_ed25519_key)\n');
   await guest.console.expect('/etc # ', 30_000);
   guest.send('echo ID=$(cat machine-id) HOST=$H KEY=${K%% *}\n');

@@ -1,12 +1,16 @@
-// Makes what `drover` runs: one file per process, and one per part that is loaded when it is wanted (docs/decisions/0013-one-file-per-process.md).
-import { rm } from 'node:fs/promises';
+// Makes what `drover` runs: one file per process, and one per part that is loaded when it is wanted (docs/decisions/0013-one-file-per-process.md);
+// and the dashboard, as the server sends it (docs/decisions/0017-the-dashboard.md).
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import { build } from 'esbuild';
+import { build as buildPages } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** As deep in the installation as `packages/*\/src`, so that `../../../` is the installation from both. */
-const outdir = 'packages/cli/bundle';
+/** Or where the first argument says, for tests that have a bundle of their own. As deep in the installation as `packages/*\/src`, so that `../../../` is the installation from both. */
+const outdir = process.argv[2] ?? 'packages/cli/bundle';
 
 const common = {
   absWorkingDir: root,
@@ -25,6 +29,28 @@ const common = {
   logLevel: 'warning',
 };
 
+/** Compressed once here instead of at each request. Small files gain nothing. */
+async function compressFiles(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && /\.(js|css|svg|html)$/.test(entry.name));
+  for (const { parentPath, name } of files) {
+    const path = join(parentPath, name);
+    const bytes = await readFile(path);
+    if (bytes.length < 1024) continue;
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+    await writeFile(`${path}.br`, await promisify(brotliCompress)(bytes, { params }));
+    await writeFile(`${path}.gz`, await promisify(gzip)(bytes, { level: 9 }));
+  }
+}
+
+async function buildDashboard() {
+  await buildPages({ configFile: join(root, 'packages/web/vite.config.ts'), logLevel: 'warn' });
+  await compressFiles(join(root, 'packages/web/bundle'));
+}
+
+/** A program that is one file wherever it is copied to: CommonJS, as its name has no ending and no package.json stands beside it there. */
+const cpi = 'packages/bosh-cpi/bin/drover-cpi';
+
 await rm(join(root, outdir), { recursive: true, force: true });
 await Promise.all([
   // Names are those of the sources: what starts a process looks for it beside itself, as it does there.
@@ -36,8 +62,19 @@ await Promise.all([
       drover: 'packages/cli/src/main.ts',
       'plane-main': 'packages/server/src/supervisor/plane-main.ts',
       'boot-files-thread': 'packages/server/src/boot-plane/own-files/boot-files-thread.ts',
+      'unpack-thread': 'packages/server/src/boot-plane/nfs/unpack-thread.ts',
     },
   }),
+  buildDashboard(),
   // In one piece: it is also sent to other hosts.
   build({ ...common, entryPoints: { 'builder-main': 'packages/builder/src/process/builder-main.ts' } }),
+  build({
+    ...common,
+    outdir: undefined,
+    outfile: cpi,
+    format: 'cjs',
+    banner: { js: '#!/usr/bin/env node' },
+    entryPoints: ['packages/bosh-cpi/src/executable.ts'],
+  }),
 ]);
+await chmod(join(root, cpi), 0o755);

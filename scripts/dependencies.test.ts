@@ -31,7 +31,7 @@ const packageOf = (specifier: string): string =>
 const imported = (name: string): Set<string> => {
   const folder = join('packages', name, 'src');
   const sources = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(
-    (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+    (file) => /\.tsx?$/.test(file) && !file.endsWith('.test.ts'),
   );
   const specifiers = sources
     .flatMap((file) => [...read(folder, file).matchAll(/(?:\bfrom |\bimport\()'([^'.\s][^'\s]*)'/g)])

@@ -24,8 +24,11 @@ const environment = {
 const counts = [];
 /** What failed, and where: the end of a long log is what people read, and often all that is kept of it. */
 const failures = [];
-/** Files of tests that were run. */
+/** Files of tests that were run, and the seconds each took. */
 const files = [];
+const times = [];
+/** So many of the slowest are named: the gate has 40 minutes. */
+const slowest = 40;
 
 /** Runs a command, shows what it prints, and keeps the lines that count loops. */
 function run(command, args) {
@@ -56,7 +59,7 @@ function runAside(command, args) {
 }
 
 /** What failed in a file of tests: where, which, and why in one line, without the stack. */
-function failuresOf({ name, message, status, assertionResults }) {
+function failuresOf({ name, message, status, assertionResults, startTime, endTime }) {
   const line = (text) => {
     const lines = stripVTControlCharacters(text ?? '').split('\n');
     const end = lines.findIndex((each) => /^\s+at /.test(each));
@@ -66,6 +69,7 @@ function failuresOf({ name, message, status, assertionResults }) {
   const file = relative(process.cwd(), name);
   const failed = assertionResults.filter((test) => test.status === 'failed');
   files.push(file);
+  times.push({ file, seconds: (endTime - startTime) / 1000 });
   if (failed.length === 0) return status === 'failed' ? [{ file, why: line(message) }] : [];
   return failed.map((test) => ({ file, why: `${test.fullName}: ${line(test.failureMessages?.[0])}` }));
 }
@@ -131,11 +135,16 @@ const inTurn = (names) => async () => {
 };
 /** What comes after a stage has the machine to itself. */
 const stages = [
-  [async () => [...(await readSources()), ...(await inTurn(['contract', 'system'])())], inTurn(['unit', 'interop'])],
+  [
+    async () => [...(await readSources()), ...(await inTurn(['contract', 'system', 'browser'])())],
+    inTurn(['unit', 'interop']),
+  ],
   // An emulated board keeps one core at work.
   [() => runProject('e2e', 2)],
   [inTurn(['e2e-pairs'])],
+  // What the gate has a shorter test of.
   ...(soak || only.includes('e2e-long') ? [[() => runProject('e2e-long', 2)]] : []),
+  ...(soak || only.includes('e2e-long-pairs') ? [[inTurn(['e2e-long-pairs'])]] : []),
 ];
 const rows = [];
 for (const stage of stages) for (const lane of await Promise.all(stage.map((run) => run()))) rows.push(...lane);
@@ -146,6 +155,9 @@ for (const { name, passed, failed, seconds } of rows) {
   console.log(
     `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${seconds.toFixed(0).padStart(6)} s`,
   );
+}
+for (const { file, seconds } of times.sort((a, b) => b.seconds - a.seconds).slice(0, slowest)) {
+  console.log(`slow ${seconds.toFixed(0).padStart(5)} s ${file}`);
 }
 for (const line of counts) console.log(line);
 

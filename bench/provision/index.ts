@@ -5,6 +5,7 @@ import { inputs } from '../../e2e/inputs/index.js';
 import { pairedRow, type Benchmark, type Row, type Say } from '../row.js';
 import { startBenchServer, type BenchServer } from '../server.js';
 import { openCopiers, type Copier, type Measured } from './copies.js';
+import { openMaker } from './directories.js';
 import { followReady, type ReadyDevices } from './ready.js';
 
 /** Before them one that does not count. */
@@ -68,9 +69,39 @@ async function measure(say: Say, server: BenchServer, ready: ReadyDevices, copie
   return [...rows('wall s', ({ seconds }) => seconds, limits), ...rows('storage KiB', ({ bytes }) => bytes / 1024, {})];
 }
 
+/** The ways of root mode nfs, the one that takes most last. */
+const methods = ['snapshot', 'reflink', 'overlay', 'copy'] as const;
+
+/** One more directory by each way, beside rsync of the mounted root, which is what Bakery did. */
+async function measureDirectories(say: Say, image: string, folder: string, rsync: Copier): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const method of methods) {
+    const maker = await openMaker(method, image, folder);
+    const [ours, theirs]: [Measured[], Measured[]] = [[], []];
+    try {
+      for (let round = 0; round <= rounds; round += 1) {
+        const [made, copied] = [await maker.make(), await rsync.copy()];
+        say(`round ${round}, directory by ${method}: ${(made.seconds * 1000).toFixed(1)} ms, ${made.bytes} bytes`);
+        if (round === 0) continue;
+        ours.push(made);
+        theirs.push(copied);
+      }
+    } finally {
+      await maker.dispose();
+    }
+    const row = (metric: string, value: (of: Measured) => number): Row =>
+      pairedRow({ case: `nfs by ${method}`, metric, peer: rsync.name }, ours.map(value), theirs.map(value));
+    rows.push(
+      row('wall s', ({ seconds }) => seconds),
+      row('storage KiB', ({ bytes }) => bytes / 1024),
+    );
+  }
+  return rows;
+}
+
 /**
  * One more device over an image of the size Raspberry Pi OS has: from `provision --root nbd` until the disk is ready, beside copies of the image's mounted
- * root. Needs root, for the mounts.
+ * root; then one more directory of root mode nfs, in each way. Needs root, for the mounts.
  */
 export const provisionBenchmark: Benchmark = async (say) => {
   const { path } = await inputs.large();
@@ -88,7 +119,9 @@ export const provisionBenchmark: Benchmark = async (say) => {
     server = await startBenchServer({ base: '/var/tmp', settings: { images: { importFrom: [dirname(path)] } } });
     await importImage(server, path);
     ready = await followReady(server.client);
-    return await measure(say, server, ready, copiers);
+    const rows = await measure(say, server, ready, copiers);
+    const rsync = copiers[0];
+    return rsync === undefined ? rows : [...rows, ...(await measureDirectories(say, path, folder, rsync))];
   } finally {
     await ready?.stop();
     await server?.stop();

@@ -310,6 +310,8 @@ root_unblock() {
 apply_network() {
   net_told=''
   net_wifi=$run/wpa_supplicant.conf
+  # The card comes first: it knows where it is.
+  [ -s "$net_wifi" ] || net_wifi=$(first_boot_wifi) || net_wifi=$run/wpa_supplicant.conf
   net_interface=$(root_read interface)
   net_link=$(root_read link)
   net_mac=$(root_read mac)

@@ -1,23 +1,30 @@
 # shellcheck shell=sh
 # Data disks of a board that is up: what the server lists is attached and linked as /dev/disk/by-id/drover-NAME, what it wants back is
-# let go. Uses $run (a folder of its own with `has`, `names` and `queue`), $state, $lib, $sys, $dev, $session and http.sh.
+# let go. Uses $run (a folder of its own with `has`, `names` and `queue`), $state, $lib, $sys, $dev, $session, http.sh and files.sh.
 # has/ID holds `INDEX PID`: the device's number and the process that keeps it attached. names/nbdINDEX holds the disk's name.
 
 disks_most=15
 
-# disks_follow: as long as the runtime is there. The server holds each question until it has news.
+# disks_follow: as long as the runtime is there. The server holds each question until it has news, or wants to know whether the board is there:
+# one that it does not hear of for some seconds then is taken for switched off, and somebody else for the board.
 disks_follow() {
   disks_known=''
   disks_busy=''
   disks_failures=0
   while [ -e "$state" ]; do
     if http GET "/device/v1/sessions/$session/disks?known=$disks_known&has=$(disks_had)&busy=$disks_busy"; then
-      if disks_apply "$run/http.body"; then
+      disks_applied=''
+      if disks_apply "$run/http.body"; then disks_applied=yes; fi
+      files_follow "$run/list"
+      if [ -n "$disks_applied" ]; then
         disks_failures=0
         continue
       fi
-      # Something is missing yet: the whole list again, soon.
-      disks_known=''
+      # Something is missing yet: the whole list again, soon, and later on after as long as the server holds the question.
+      [ "$disks_failures" -ge 5 ] || disks_known=''
+      sleep "$(back_off "$disks_failures" 2)"
+      disks_failures=$((disks_failures + 1))
+      continue
     fi
     case $http_status in
       # This boot is over, or the server lost its memory of it.

@@ -23,6 +23,7 @@ parse_exchange() {
   case $mode in
     ram) parse_download "$1" || return 1 ;;
     nbd | stream) parse_block_device "$1" || return 1 ;;
+    nfs) parse_directory "$1" || return 1 ;;
   esac
   exchange_wrong=''
 }
@@ -55,6 +56,22 @@ parse_block_device() {
   exchange_wrong=nbdFs
   nbd_fs=$(value_of nbdFs "$1")
   case $nbd_fs in ext2 | ext3 | ext4 | squashfs) ;; *) return 1 ;; esac
+}
+
+# parse_directory FILE: nfs_path, nfs_port, nfs_mount_port and nfs_versions.
+parse_directory() {
+  exchange_wrong=nfsPath
+  nfs_path=$(value_of nfsPath "$1")
+  case $nfs_path in /*) ;; *) return 1 ;; esac
+  exchange_wrong=nfsPort
+  nfs_port=$(value_of nfsPort "$1")
+  is_number "$nfs_port" || return 1
+  exchange_wrong=nfsMountPort
+  nfs_mount_port=$(value_of nfsMountPort "$1")
+  is_number "$nfs_mount_port" || return 1
+  exchange_wrong=nfsVersions
+  nfs_versions=$(value_of nfsVersions "$1")
+  case $nfs_versions in 3 | 4 | 3,4) ;; *) return 1 ;; esac
 }
 
 # The server said 503: the root is being made, or a part of the server is away.

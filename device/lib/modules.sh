@@ -8,6 +8,8 @@ load_modules() {
   modules_refused=''
   [ -e "$1/drover.order" ] || return 1
   while read -r modules_file; do
+    # Loaded by log.sh, with what it is to log to.
+    case $modules_file in */netconsole.ko | netconsole.ko) continue ;; esac
     if modules_said=$(insmod "$1/$modules_file" 2>&1); then
       modules_loaded=$((modules_loaded + 1))
       continue

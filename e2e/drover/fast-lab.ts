@@ -9,14 +9,18 @@ export interface FastLab {
   stop(): Promise<void>;
 }
 
-/** `settings`: of the server, where they depend on the lab. */
+/** `settings`: of the server, where they depend on the lab. `before`: see DroverOptions. */
 export async function startFastLab(
   name: string,
   settings: (lab: Lab) => Promise<DroverOptions['settings']> = async () => ({}),
+  before?: string,
 ): Promise<FastLab> {
   const lab = await createLab({ name });
   try {
-    const drover = await startDrover(lab, { settings: await settings(lab) });
+    const drover = await startDrover(lab, {
+      settings: await settings(lab),
+      ...(before === undefined ? {} : { before }),
+    });
     await drover.importImage((await inputs.fast()).path, 'fast', '1');
     return {
       ...{ lab, drover },

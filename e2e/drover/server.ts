@@ -18,6 +18,8 @@ export interface DroverOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** A folder outside the lab, for one that lives longer. */
   readonly dataDir?: string;
+  /** Shell commands that are run before it in its namespaces, of which that of mounts is its own. */
+  readonly before?: string;
   /** Where helpers (busybox for the boards) are kept between tests. */
   readonly helpersDir?: string;
 }
@@ -142,7 +144,9 @@ export async function startDrover(lab: Lab, options: DroverOptions = {}): Promis
   };
   const file = path.join(lab.dir, 'drover.yaml');
   await writeFile(file, stringify(settings));
-  const process = await lab.spawn(['node', cli, 'serve', '--config', file], {
+  const serve = ['node', cli, 'serve', '--config', file];
+  const command = options.before === undefined ? serve : ['sh', '-ec', `${options.before}\nexec "$@"`, 'sh', ...serve];
+  const process = await lab.spawn(command, {
     at: 'server',
     name: 'drover serve',
     env: { HOME: lab.dir },

@@ -2,12 +2,13 @@ import { expect } from 'vitest';
 import { inputs } from '../inputs/index.js';
 import { createLab, type Lab } from '../lab/index.js';
 import { powerOn, type Pi } from './board.js';
+import { nfsServices } from './nfs-services.js';
 import { startDrover, type Drover } from './server.js';
 
 /** A server with the adverse vendor image, and the boards that boot it. */
 export interface VendorBoards {
   /** A board with the image in that mode, from power-on to up. Resolves with what its system said. */
-  comesUp(rootMode: 'ram' | 'nbd' | 'stream', serial: string, cpus: number): Promise<string>;
+  comesUp(rootMode: 'ram' | 'nbd' | 'nfs' | 'stream', serial: string, cpus: number): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -17,10 +18,10 @@ export const trouble = /emergency mode|Timed out waiting for device/;
 
 export async function startVendorBoards(): Promise<VendorBoards> {
   const lab = await createLab({ name: 'vendor' });
-  const drover = await startDrover(lab);
+  const drover = await startDrover(lab, { settings: { nfs: { driver: 'ganesha' } }, before: nfsServices });
   const image = await drover.importImage((await inputs.adverse()).path, 'vendor', '1');
   expect(image.facts?.models).toEqual(expect.arrayContaining(['pi3', 'pi4', 'pi5']));
-  expect([...(image.facts?.rootModes ?? [])].sort()).toEqual(['nbd', 'ram', 'stream']);
+  expect([...(image.facts?.rootModes ?? [])].sort()).toEqual(['nbd', 'nfs', 'ram', 'stream']);
   const running: Pi[] = [];
   return {
     comesUp: (rootMode, serial, cpus) => comesUp({ lab, drover, running }, rootMode, serial, cpus),

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { spawnInNamespace, type LabProcess } from './process.js';
 
@@ -19,6 +19,8 @@ export interface RouterOptions {
 export interface Router {
   readonly process: LabProcess;
   leases(): Promise<Lease[]>;
+  /** That address for that machine from now on, whatever it had. */
+  assign(mac: string, address: string): Promise<void>;
   /** What it logged: every DHCP message with its options. */
   log(): Promise<string>;
 }
@@ -33,11 +35,13 @@ export async function startRouter(
 ): Promise<Router> {
   const leaseFile = path.join(at.dir, 'router.leases');
   const logFile = path.join(at.dir, 'router.log');
+  const hostsFile = path.join(at.dir, 'router.hosts');
+  await writeFile(hostsFile, '');
   const argv = [
     ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--user=root', '--pid-file=', '--port=0'],
     ...['--interface=br0', '--bind-interfaces', '--no-ping', '--log-dhcp'],
     `--dhcp-range=${at.prefix}.100,${at.prefix}.199,255.255.255.0,1h`,
-    ...[`--dhcp-leasefile=${leaseFile}`, `--log-facility=${logFile}`],
+    ...[`--dhcp-leasefile=${leaseFile}`, `--log-facility=${logFile}`, `--dhcp-hostsfile=${hostsFile}`],
     ...(options.dnsmasqArgs ?? []),
   ];
   const process = await spawnInNamespace(argv, { netns: at.netns, name: 'router' });
@@ -50,6 +54,11 @@ export async function startRouter(
   return {
     process,
     log,
+    assign: async (mac, address) => {
+      await writeFile(hostsFile, `${mac},${address}\n`);
+      // It reads the file again.
+      global.process.kill(process.pid, 'SIGHUP');
+    },
     async leases() {
       const text = await readFile(leaseFile, 'utf8').catch(() => '');
       return text

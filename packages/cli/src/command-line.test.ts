@@ -81,6 +81,7 @@ describe('every command', () => {
   it('is completed in each shell', () => {
     const table = { commands, groups };
     expect(completionScript('bash', table)).toContain("'device adopt') words='--name --label --json");
+    expect(completionScript('bash', table)).not.toContain("'complete'");
     expect(completionScript('zsh', table)).toContain('#compdef drover');
     expect(completionScript('fish', table)).toContain('complete -c drover -f -n __fish_use_subcommand -a provision');
     expect(() => completionScript('tcsh', table)).toThrow(UsageError);
@@ -120,10 +121,11 @@ describe('which server', () => {
   const file = (): string => join(folder, '.config/drover/cli.yaml');
 
   it('is said by option, environment, context, and else this machine, in this order', () => {
-    expect(target()).toEqual({ server: 'http://127.0.0.1:8080', key: undefined, context: undefined });
+    const local = { server: 'http://127.0.0.1:8080', key: undefined, context: undefined };
+    expect(target()).toEqual({ ...local, isNamed: false });
     putContext(file(), 'lab', { server: 'http://lab:1', key: 'lab-key' }, true);
     putContext(file(), 'home', { server: 'http://home:1', key: 'home-key' }, false);
-    expect(target()).toEqual({ server: 'http://lab:1', key: 'lab-key', context: 'lab' });
+    expect(target()).toEqual({ server: 'http://lab:1', key: 'lab-key', context: 'lab', isNamed: true });
     expect(target({ context: 'home' })).toMatchObject({ server: 'http://home:1', key: 'home-key' });
     expect(target({}, { DROVER_CONTEXT: 'home', DROVER_KEY: 'env' })).toMatchObject({
       server: 'http://home:1',
@@ -139,6 +141,7 @@ describe('which server', () => {
       server: 'http://evil:1',
       key: undefined,
       context: undefined,
+      isNamed: true,
     });
   });
 

@@ -1,4 +1,5 @@
 import type { Environment } from './environment.js';
+import type { LiveSource } from './live.js';
 import type { Io } from './terminal/io.js';
 
 /** Options as commander hands them over: text, flags, and lists where an option may be repeated. */
@@ -30,6 +31,10 @@ export interface CommandSpec {
   readonly examples: readonly string[];
   /** `[flags, description]`; `...` behind a value makes it repeatable. */
   readonly options?: readonly (readonly [flags: string, description: string])[];
+  /** Can be watched (`--watch`), and what tells that there is news. */
+  readonly live?: LiveSource;
+  /** For scripts of ours: not in help. */
+  readonly hidden?: true;
   readonly load: () => Promise<Action>;
 }
 
@@ -53,10 +58,27 @@ export const commonOptions = [
   ['--context <name>', 'stored server and key to use (or DROVER_CONTEXT)'],
 ] as const;
 
+/** Of commands that can be watched. */
+const watchOption = [
+  '--watch',
+  'go on as things change: drawn anew on a terminal, appended as lines elsewhere',
+] as const;
+
+/** Options of a command: its own, and those that every command has. */
+export const optionsOf = ({
+  options = [],
+  live,
+}: Pick<CommandSpec, 'options' | 'live'>): NonNullable<CommandSpec['options']> => [
+  ...options,
+  ...(live === undefined ? [] : [watchOption]),
+  ...commonOptions,
+];
+
 /** The caller wrote something that cannot be meant; exit code 2. */
 export class UsageError extends Error {
-  readonly remedy: string | undefined;
-  constructor(message: string, remedy?: string) {
+  readonly remedy: string;
+  /** @param remedy what to write or do instead */
+  constructor(message: string, remedy: string) {
     super(message);
     this.name = 'UsageError';
     this.remedy = remedy;

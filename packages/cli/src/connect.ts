@@ -12,6 +12,8 @@ export interface Target {
   readonly server: string;
   readonly key: string | undefined;
   readonly context: string | undefined;
+  /** False: nobody named a server, and it is looked for on this machine. */
+  readonly isNamed: boolean;
 }
 
 const named = (contexts: Readonly<Record<string, Context>>, name: string): Context => {
@@ -52,6 +54,7 @@ export const targetOf = ({ options, environment }: Pick<Cli, 'options' | 'enviro
     server,
     key: textOption(options, 'key') ?? environment.key ?? fitting?.key,
     context: own === undefined ? undefined : name,
+    isNamed: given !== undefined || context !== undefined,
   };
 };
 

@@ -26,7 +26,10 @@ export const readContexts = (file: string): Contexts => {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { current: undefined, contexts: {} };
-    throw new UsageError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    throw new UsageError(
+      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      'Make it readable for this user, or delete it.',
+    );
   }
   const value = parseText(file, text) as { current?: unknown; contexts?: unknown } | null;
   const contexts = Object.entries((value?.contexts ?? {}) as Record<string, unknown>).filter(

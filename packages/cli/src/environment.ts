@@ -20,6 +20,8 @@ export interface Environment {
   /** VISUAL or EDITOR, a command of the shell. */
   readonly editor: string;
   readonly color: boolean;
+  /** TERM=dumb */
+  readonly isDumb: boolean;
 }
 
 const set = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
@@ -38,5 +40,6 @@ export const readEnvironment = (env: NodeJS.ProcessEnv = process.env): Environme
     editor: set(env['VISUAL']) ?? set(env['EDITOR']) ?? 'vi',
     // https://no-color.org: any value turns colours off.
     color: set(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',
+    isDumb: env['TERM'] === 'dumb',
   };
 };

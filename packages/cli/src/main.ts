@@ -38,10 +38,37 @@ const showProblem = (io: Io, { problem }: ProblemError): void => {
   if (problem.code === 'server.fault' && problem.requestId !== undefined) io.err(`Request id: ${problem.requestId}\n`);
 };
 
-/** A mistake on the command line in the shape of what a server would refuse with. */
-const usageProblem = async ({ message: detail, remedy }: UsageError): Promise<object> => {
+/** What went wrong here in the shape of what a server would refuse with. */
+const asProblem = async (
+  code: 'request.invalid' | 'client.failed',
+  detail: string,
+  remedy: string | undefined,
+): Promise<object> => {
   const { problemOf, refusal } = await import('@drover/contract');
-  return problemOf(refusal('request.invalid', detail, remedy === undefined ? {} : { remedy }));
+  return problemOf(refusal(code, detail, remedy === undefined ? {} : { remedy }));
+};
+
+/** What a person can do about what the system refuses (errno(3)). */
+const systemRemedies: Readonly<Record<string, string>> = {
+  ENOENT: 'Check how it is written, and that it is there.',
+  ENOTDIR: 'Check how it is written: a part of it is no folder.',
+  EISDIR: 'Name a file: this is a folder.',
+  EEXIST: 'Name another one, or take it away first.',
+  EACCES: 'Run it as a user who may do that, or with sudo.',
+  EPERM: 'Run it as a user who may do that, or with sudo.',
+  EROFS: 'Name a place that can be written to.',
+  ENOSPC: 'Make room on that disk, or name a place on another one.',
+  EDQUOT: 'Make room, or ask for a larger quota.',
+  EMFILE: 'Let more files be open at once: ulimit -n 4096.',
+  EADDRINUSE: 'Name another port, or end the program that has it: ss -ltnp.',
+  EBUSY: 'End what uses it.',
+};
+
+const remedyOf = (error: unknown): string => {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return (
+    systemRemedies[code] ?? 'If you think that this is a fault of drover, report it with these lines and the command.'
+  );
 };
 
 /** What the system refuses names the call and the path; of a mistake of ours the place is wanted too. */
@@ -55,11 +82,14 @@ const report = async (io: Io, json: boolean, error: unknown): Promise<number> =>
     return error.exitCode;
   }
   if (error instanceof UsageError) {
-    if (json) io.out(`${JSON.stringify(await usageProblem(error))}\n`);
+    if (json) io.out(`${JSON.stringify(await asProblem('request.invalid', error.message, error.remedy))}\n`);
     io.err(`drover: ${error.message}\n${error.remedy === undefined ? '' : `${error.remedy}\n`}`);
     return 2;
   }
-  io.err(`drover: ${error instanceof Error ? explained(error) : String(error)}\n`);
+  const detail = error instanceof Error ? explained(error) : String(error);
+  const remedy = remedyOf(error);
+  if (json) io.out(`${JSON.stringify(await asProblem('client.failed', detail, remedy))}\n`);
+  io.err(`drover: ${safeText(detail)}\n${remedy}\n`);
   return 1;
 };
 
@@ -109,7 +139,7 @@ const endQuietlyOnClosedPipe = (): void => {
 /** Runs one command line (without `node` and the script) and gives its exit code. */
 export const main = async (argv: readonly string[]): Promise<number> => {
   const environment = readEnvironment();
-  const io = processIo(environment.color);
+  const io = processIo(environment.color, environment.isDumb);
   endQuietlyOnClosedPipe();
   let asked: Invocation | undefined;
   const program = createProgram(version, io, (invocation) => {
@@ -118,7 +148,13 @@ export const main = async (argv: readonly string[]): Promise<number> => {
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      const detail = error.message.replace(/^error: /, '');
+      if (argv.includes('--json'))
+        io.out(`${JSON.stringify(await asProblem('request.invalid', detail, 'See --help.'))}\n`);
+      return 2;
+    }
     throw error;
   }
   if (asked === undefined) return 2;

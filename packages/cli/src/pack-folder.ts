@@ -36,7 +36,7 @@ const pack = async (
   const dispose = (): Promise<void> => rm(place, { recursive: true, force: true });
   try {
     const failed = await tar(['-chf', path, ...args], signal);
-    if (failed !== undefined) throw new UsageError(`${what} cannot be packed: ${failed}`);
+    if (failed !== undefined) throw new UsageError(`${what} cannot be packed: ${failed}`, remedy);
     return { path, dispose };
   } catch (error) {
     await dispose();

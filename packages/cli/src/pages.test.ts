@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { commonOptions, type CommandSpec } from './command.js';
+import { errorRemedies } from '@drover/contract';
+import { commonOptions, optionsOf, type CommandSpec } from './command.js';
 import { commands, groups } from './commands/index.js';
 import { createProgram } from './program.js';
 
@@ -57,9 +58,7 @@ const faultOf = (words: readonly string[]): string => {
 
 const nameOf = ({ usage }: CommandSpec): string => usage.split(' ')[0] ?? '';
 const flagsOf = (specs: readonly CommandSpec[]): string[] =>
-  [...specs.flatMap(({ options = [] }) => options), ...commonOptions].flatMap(
-    ([flags]) => flags.match(/--[a-z-]+/g) ?? [],
-  );
+  [...specs.flatMap(optionsOf), ...commonOptions].flatMap(([flags]) => flags.match(/--[a-z-]+/g) ?? []);
 
 /** Commands that words name, as `card image|write` does; none where one of them does not exist. */
 const named = ([first = '', second = '']: readonly string[]): readonly CommandSpec[] => {
@@ -96,6 +95,13 @@ describe.each(pages)('%s', (name) => {
     const faults = mentionsIn(page).map((words) => `${words}: ${unknownIn(wordsOf(words))}`);
     expect(faults.filter((fault) => !fault.endsWith(': '))).toEqual([]);
   });
+});
+
+it('remedies of errors name commands and options that exist', () => {
+  const named = Object.values(errorRemedies).flatMap((remedy) => remedy.match(/drover (?:--?)?[a-z][a-z -]*/g) ?? []);
+  expect(named.length).toBeGreaterThan(30);
+  const faults = named.map((text) => `${text}: ${unknownIn(wordsOf(text.replace('drover ', '').trim()))}`);
+  expect(faults.filter((fault) => !fault.endsWith(': '))).toEqual([]);
 });
 
 describe('these checks', () => {

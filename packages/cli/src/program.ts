@@ -1,5 +1,5 @@
 import { Command, CommanderError, type Help } from 'commander';
-import { commonOptions, type Action, type CommandSpec, type OptionValues } from './command.js';
+import { optionsOf, type Action, type CommandSpec, type OptionValues } from './command.js';
 import { commands, groups } from './commands/index.js';
 
 export interface Invocation {
@@ -20,10 +20,21 @@ const addOptions = (command: Command, options: CommandSpec['options'] = []): voi
   }
 };
 
+/** The work of a command, which goes on with `--watch` where that makes sense. */
+const loadOf = ({ load, live }: CommandSpec): CommandSpec['load'] =>
+  live === undefined
+    ? load
+    : async () => {
+        const [{ liveAction }, action] = await Promise.all([import('./live.js'), load()]);
+        return liveAction(action, live);
+      };
+
 const addCommand = (parent: Command, spec: CommandSpec, invoke: (invocation: Invocation) => void): void => {
-  const command = parent.command(spec.usage).summary(spec.summary).description(spec.summary);
-  addOptions(command, spec.options);
-  addOptions(command, commonOptions);
+  const command = parent
+    .command(spec.usage, { hidden: spec.hidden === true })
+    .summary(spec.summary)
+    .description(spec.summary);
+  addOptions(command, optionsOf(spec));
   command.addHelpText('after', exampleText(spec.examples));
   command.showHelpAfterError(`Try: ${spec.examples[0] ?? ''}`);
   command.action((...given: unknown[]) => {
@@ -31,7 +42,7 @@ const addCommand = (parent: Command, spec: CommandSpec, invoke: (invocation: Inv
       .slice(0, -2)
       .flat()
       .filter((item): item is string => typeof item === 'string');
-    invoke({ load: spec.load, args, options: command.opts() });
+    invoke({ load: loadOf(spec), args, options: command.opts() });
   });
 };
 

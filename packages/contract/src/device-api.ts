@@ -12,15 +12,20 @@ import { DeviceId, Mac, RootMode, Serial, SessionId, Sha256 } from './primitives
  *   is nothing to boot; 403 when this card may not boot here, or the assigned image has no modules for the kernel that runs. With root mode `sd` a card that says
  *   which set of boot files runs is let in with any kernel: it is about to get another one.
  * - `POST /device/v1/sessions/{id}/exchange`: form body {@link ExchangeForm}; answers {@link ExchangeAnswer} as lines. 503 with Retry-After while the root
- *   is being prepared or the control plane is away; 403 when the secret is wrong, expired or was used with another nonce (the session is then revoked).
+ *   is being prepared or the control plane is away; 403 when the secret is wrong, expired or was used with another nonce (the session is then revoked), or
+ *   the board is up at its former boot (then this session is revoked). The answer takes some seconds where that has to be found out.
  * - `GET  /device/v1/sessions/{id}/card?nonce=`: root mode `sd`: what the card is to hold, as signify(1) signs and verifies a message with its signature in front
  *   of it (`signify -V -e`): the message is {@link CardAnswer} as lines; credential. 503 as for the exchange.
  * - `GET  /device/v1/sessions/{id}/root`: the root image (squashfs), ranges; `Authorization: Bearer <credential>`.
  * - `GET  /device/v1/sessions/{id}/boot`, `/config`, `/delta`: root mode `sd`: the files of the last answer of `/card`, ranges; credential. These and `/root` are 404
  *   where no such answer was given, or the server no longer has what it promised: ask `/card` again.
- * - `GET  /device/v1/sessions/{id}/identity`: a tar unpacked over the root: machine-id, hostname, SSH host keys; credential.
+ * - `GET  /device/v1/sessions/{id}/identity`: a tar unpacked over the root: machine-id, hostname, SSH host keys, the device's own files; first-boot settings below
+ *   `run/drover/first-boot`, in memory; credential.
+ * - `GET  /device/v1/sessions/{id}/files`: a tar of the device's own files as they are now, with `run/drover/files/manifest`, a line `SHA256 MODE UID GID PATH` for each; it is in the
+ *   tar of `/identity` too. Credential; 403 when the device has another assignment by now, 503 while the control plane is away.
  * - `GET  /device/v1/sessions/{id}/disks?known=&has=&busy=`: the data disks of the board ({@link DiskLine}), as soon as they are others than those of the
- *   version `known`, or after a minute at most: whoever asks again at once follows them; credential. 503 while the server does not know.
+ *   version `known`, or after a minute at most, or when the server wants to know whether the board is there: whoever asks again at once follows them, and is
+ *   there; credential. `files=` is the sha256 of the manifest of `/files`: another one is news, too. 503 while the server does not know.
  * - `POST /device/v1/sessions/{id}/reports?step=&state=&uptime=&message=`: one step; body (64 KiB at most) is a piece of log; credential, or the one-use secret
  *   (`Authorization: Secret <secret>`) for what happens before the exchange.
  * - `POST /device/v1/sessions/{id}/beat`: root mode `sd`: the board is there, and how it is: form body {@link BeatForm}; credential. Answers {@link BeatAnswer} as
@@ -36,6 +41,8 @@ export const kernelParameters = {
   mode: 'drover.mode',
   /** Sent to the DHCP server with the board's first request (option 12). */
   hostname: 'drover.hostname',
+  /** UDP port of the server for what the kernel logs: netconsole is loaded as soon as the network is up. */
+  logPort: 'drover.log-port',
 } as const;
 
 /** Characters that need no quoting in a POSIX shell assignment. */
@@ -116,7 +123,18 @@ const AttachedRoot = Granted.extend({
   nbdFs: z.enum(['ext2', 'ext3', 'ext4', 'squashfs']),
 });
 
-export const ExchangeAnswer = z.discriminatedUnion('mode', [DownloadedRoot, CachedRoot, AttachedRoot]);
+/** Root mode `nfs`: a directory of the board's own, at the address the board calls the server by, for the address that the board asked from. */
+const MountedRoot = Granted.extend({
+  mode: z.literal('nfs'),
+  nfsPath: deviceValue.regex(/^\//),
+  nfsPort: z.number().int().min(1).max(65_535),
+  /** Of the MOUNT protocol (NFS version 3); 0: the port mapper knows. */
+  nfsMountPort: z.number().int().min(0).max(65_535),
+  /** Versions that the server speaks, the first to be tried first. */
+  nfsVersions: z.enum(['3,4', '3', '4']),
+});
+
+export const ExchangeAnswer = z.discriminatedUnion('mode', [DownloadedRoot, CachedRoot, AttachedRoot, MountedRoot]);
 export type ExchangeAnswer = z.infer<typeof ExchangeAnswer>;
 
 /** Parameter on the command line of a set of boot files: which set it is. */

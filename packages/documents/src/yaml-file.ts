@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isMap, isPair, LineCounter, parseDocument, visit, type Document, type Node, type Pair } from 'yaml';
 import type { Problem } from './problem.js';
+import { yamlExcess } from './yaml-bounds.js';
 
 /** A file as read: plain values, and the line each key is on. */
 export interface YamlFile {
@@ -68,6 +69,13 @@ const plainValues = (document: Document): { values: unknown } | { broken: Broken
 
 /** Parses the text of a file (YAML 1.2) that holds a map. An empty file is an empty map. */
 export const parseYamlFile = (path: string, text: string, { holds, page }: YamlPurpose): YamlResult => {
+  const excess = yamlExcess(text);
+  if (excess !== undefined) {
+    return {
+      ok: false,
+      problems: [{ key: '', origin: `${path}:1`, message: excess, remedy: 'Write it with fewer levels and aliases.' }],
+    };
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const broken = [...document.errors, ...document.warnings].map(({ pos, message }) => ({ at: pos[0], message }));

@@ -4,6 +4,8 @@ import { digestOf, readDeviceScripts } from './device-scripts.js';
 import { cardFiles, helperFiles, wifiFiles } from './helpers/packages.js';
 import type { HelperStore } from './helpers/store.js';
 import { composeModules, type ModulesPart } from './module-part.js';
+import { composeNfs, type NfsPart } from './nfs-part.js';
+import { nfsModules } from './kernel-modules/nfs.js';
 import { wifiModules } from './kernel-modules/wifi.js';
 import { wantedModules } from './kernel-modules/wanted.js';
 import { layout, level, storePart, type InitramfsPart } from './part.js';
@@ -32,6 +34,8 @@ export interface InitramfsComposer {
     architecture: Architecture,
     signal: AbortSignal,
   ): Promise<Result<ModulesPart>>;
+  /** Modules of one kernel for a root over NFS. Throws ImageError. */
+  composeNfs(volume: Ext4Volume, release: string, architecture: Architecture, signal: AbortSignal): Promise<NfsPart>;
   /** Programs for Wi-Fi, for cards. */
   composeWifiPrograms(architecture: Architecture, signal: AbortSignal): Promise<InitramfsPart>;
   /** Drivers and firmware of radios for one kernel, from the image's own root; undefined where it has none. Throws ImageError. */
@@ -100,6 +104,8 @@ export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
       storePart(deps.put, await cardEntries(deps, architecture, signal), { kind: 'card', architecture, release: null }),
     composeModules: (volume, release, architecture, signal) =>
       composeModules(deps.put, volume, { release, architecture }, signal),
+    composeNfs: (volume, release, architecture, signal) =>
+      composeNfs(deps.put, volume, { release, architecture }, signal),
     composeWifiPrograms: (architecture, signal) => composeWifiPrograms(deps.put, deps.helpers, architecture, signal),
     composeWifiDrivers: (volume, release, architecture, signal) =>
       composeWifiDrivers(deps.put, volume, { release, architecture }, signal),
@@ -109,6 +115,7 @@ export function createInitramfsComposer(deps: ComposerDeps): InitramfsComposer {
         `layout ${layout} level ${level}`,
         ...wantedModules,
         ...wifiModules,
+        ...nfsModules,
         JSON.stringify([helperFiles('arm64'), wifiFiles('arm64')]),
         ...(await deps.helpers.versions()),
         ...scripts.flatMap(({ path, mode, data }) => [`${path} ${mode}`, data]),

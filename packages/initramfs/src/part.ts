@@ -9,7 +9,7 @@ const gzip = promisify(gzipCallback);
 
 /** A compressed archive, put behind others or before them. */
 export interface InitramfsPart {
-  readonly kind: 'common' | 'card' | 'modules' | 'wifi';
+  readonly kind: 'common' | 'card' | 'modules' | 'nfs' | 'wifi';
   readonly architecture: Architecture;
   /** Kernel release the modules are for; null for the others. */
   readonly release: string | null;

@@ -56,10 +56,19 @@ export const pathOf = (route: Route, { params, query }: AnyInput): string => {
   return `${apiBase}${fillPath(route.path, params ?? {})}${text === '' ? '' : `?${text}`}`;
 };
 
+/** A version 4 UUID (RFC 9562). `crypto.randomUUID` is missing in pages that came over plain HTTP. */
+const randomUuid = (): string => {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+};
+
 export const createCall = (transport: Transport): Call => {
   const call = async (operation: OperationId, input: AnyInput = {}, options: CallOptions = {}): Promise<unknown> => {
     const route: Route = routes[operation];
-    const key = options.idempotencyKey ?? (route.idempotent === true ? globalThis.crypto.randomUUID() : undefined);
+    const key = options.idempotencyKey ?? (route.idempotent === true ? randomUuid() : undefined);
     const response = await transport.send({
       method: route.method,
       path: pathOf(route, input),

@@ -90,7 +90,7 @@ it('has a readable name for every operation that answers with JSON', () => {
     'downloadImageCard',
     'downloadBootSet',
   ];
-  const texts = ['getBuildLog', 'getBuildFile'];
+  const texts = ['getBuildLog', 'getBuildFile', 'watchConsole'];
   expect([...namedOperations, ...streams, ...texts].sort()).toEqual(Object.keys(routes).sort());
 });
 

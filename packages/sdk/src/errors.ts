@@ -34,7 +34,7 @@ export const unreachable = (baseUrl: string, cause: unknown): DroverError => {
     problemOf({
       ok: false,
       code: 'server.unreachable',
-      detail: `${baseUrl} cannot be reached (${reason}).`,
+      detail: `${baseUrl === '' ? 'The server' : baseUrl} cannot be reached (${reason}).`,
       remedy: 'Check the address, and that the server runs there.',
     }),
     { cause },

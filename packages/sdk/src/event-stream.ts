@@ -44,21 +44,24 @@ export const createEventParser = () => {
 async function* textOf(response: Response, silent: AbortController): AsyncGenerator<string> {
   if (response.body === null) return;
   const decoder = new TextDecoder();
+  // Not `for await`: not every browser walks through a stream.
+  const reader = response.body.getReader();
   let timer = setTimeout(() => {
     silent.abort();
   }, silenceMs);
   try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
       clearTimeout(timer);
       timer = setTimeout(() => {
         silent.abort();
       }, silenceMs);
-      yield decoder.decode(chunk, { stream: true });
+      yield decoder.decode(read.value as Uint8Array, { stream: true });
     }
   } catch {
     // Lost: the caller connects anew and goes on after the last id.
   } finally {
     clearTimeout(timer);
+    await reader.cancel().catch(() => undefined);
   }
 }
 

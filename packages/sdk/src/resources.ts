@@ -3,7 +3,7 @@ import type { Call, CallArguments } from './call.js';
 
 /** Readable names for the operations of the route table: `client.devices.list()` is `call('listDevices')`. */
 const names = {
-  server: { get: 'getServer', whoAmI: 'whoAmI' },
+  server: { get: 'getServer', doctor: 'getDoctor', stats: 'getServerStats', whoAmI: 'whoAmI' },
   devices: {
     list: 'listDevices',
     create: 'createDevice',
@@ -23,7 +23,9 @@ const names = {
     get: 'getDeviceFile',
     delete: 'deleteDeviceFile',
   },
+  firstBoot: { get: 'getFirstBoot', put: 'putFirstBoot', delete: 'deleteFirstBoot' },
   power: { drivers: 'listPowerDrivers' },
+  consoles: { write: 'writeConsole' },
   requests: {
     list: 'listProvisionRequests',
     create: 'createProvisionRequest',

@@ -3,9 +3,11 @@ import { errorOf, unreachable } from './errors.js';
 
 /** How a client behaves towards one server. */
 export interface ClientOptions {
-  /** `http://drover.example:8080`, without the `/api/v2`. */
+  /** `http://drover.example:8080`, without the `/api/v2`; in a page that the server itself sent, empty. */
   readonly baseUrl: string;
   readonly key?: string | undefined;
+  /** True in the dashboard: the session cookie of the browser stands for a key. */
+  readonly cookie?: boolean | undefined;
   readonly fetch?: typeof globalThis.fetch;
   /** Tries in all for what may be repeated. Default 6, over about 10 seconds. */
   readonly attempts?: number;
@@ -69,7 +71,8 @@ type Tried = { readonly response: Response } | { readonly error: DroverError; re
 /** HTTP with a key, with tries for what may be repeated, and with every failure as a {@link DroverError}. */
 export const createTransport = (options: ClientOptions): Transport => {
   const baseUrl = options.baseUrl.replace(/\/+$/, '');
-  const fetcher = options.fetch ?? globalThis.fetch;
+  // Looked up at each request; browsers want their own called as nobody's method.
+  const fetcher: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   const sleep = options.sleep ?? sleepFor;
   const random = options.random ?? randomShare;
   const attempts = options.attempts ?? 6;
@@ -82,6 +85,8 @@ export const createTransport = (options: ClientOptions): Transport => {
         headers: {
           accept: 'application/json',
           ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
+          // Without it the server takes no change for one of its own pages'.
+          ...(options.cookie === true ? { 'x-drover-ui': '1' } : {}),
           ...request.headers,
         },
         ...(request.body === undefined ? {} : { body: request.body }),

@@ -1,10 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { gzip } from './adapters/archive/index.js';
-import { backupPath, readDiskContent } from './adapters/disks/index.js';
 import { createBackendServer } from './adapters/backend/index.js';
 import { createIds, systemClock } from './adapters/system/index.js';
 import { hashing } from './adapters/hashing/index.js';
-import type { BootBackend } from './app/boot/ports.js';
 import { documentOfDevice } from './app/configs/effective.js';
 import { createTimelineFeed } from './app/boot/feed.js';
 import { createCardKeys, readCardKey, signingKeys } from './app/boot/signing-key.js';
@@ -12,16 +10,13 @@ import { createSessionQueries } from './app/boot/session-queries.js';
 import { createWatchTimelines } from './app/boot/watch-timelines.js';
 import { createCollectJob } from './app/blobs/collect-job.js';
 import { createVerifyJob } from './app/blobs/verify-job.js';
-import { createAttachments } from './app/disks/attachments.js';
-import { createBackupJob } from './app/disks/backup-job.js';
-import { createBackups } from './app/disks/backups.js';
-import { createDisks } from './app/disks/disks.js';
+import { createBoardNews } from './app/disks/board-news.js';
 import { createOrderDesk } from './app/disks/order-desk.js';
 import { createDiskRetries } from './app/disks/retries.js';
-import { createRootDisks } from './app/disks/root-disks.js';
-import { createDiskJobs } from './app/disks/work-job.js';
 import { createDeviceFiles } from './app/devices/files.js';
+import { createConsoles } from './app/consoles/consoles.js';
 import { createDevices } from './app/devices/devices.js';
+import { createDiscovery } from './app/devices/discovery.js';
 import { createRegistration } from './app/devices/register.js';
 import { createWaiting } from './app/devices/waiting.js';
 import { refreshBootSets } from './app/images/boot-set-job.js';
@@ -44,14 +39,19 @@ import { openDemo, withDemo } from './app/tenants/demo.js';
 import { abandonUnanswered, createIdempotency } from './app/tenants/idempotency.js';
 import { createKeys } from './app/tenants/keys.js';
 import { createTenants } from './app/tenants/tenants.js';
+import { createWebSessions } from './app/tenants/web-sessions.js';
 import { createApiServer } from './composition/api.js';
+import type { NetworkState } from './boot-plane/network-state.js';
 import { bootUrl } from './boot-plane/settings.js';
 import { createBoot } from './composition/boot.js';
 import { createBuildWork } from './composition/builds.js';
 import { adminKeyFile, bootstrapWithFile } from './composition/first-key.js';
 import { backendSocket } from './composition/paths.js';
 import { createConfigWork } from './composition/configs.js';
+import { createServerDoctor } from './composition/doctor.js';
+import { createDiskSide } from './composition/disks.js';
 import { createImageWork } from './composition/images.js';
+import { createConsoleWork } from './composition/consoles.js';
 import { createPowerWork } from './composition/power.js';
 import { createProvisionWork } from './composition/provisioning.js';
 import { createMaintenance } from './composition/maintenance.js';
@@ -64,9 +64,14 @@ export interface BootPlaneState {
   readonly ready: boolean;
   readonly counters: readonly {
     readonly name: string;
+    readonly type?: 'gauge';
     readonly labels: Readonly<Record<string, string>>;
     readonly value: number;
   }[];
+  /** Undefined until it has told for the first time. */
+  readonly network: NetworkState | undefined;
+  /** When the counters stood like that, in ms since the epoch; 0 before they were told. */
+  readonly countersAt: number;
 }
 
 export interface ControlPlaneDeps {
@@ -129,9 +134,9 @@ const startParts = async (
   await store.transaction((tx) => signingKeys(tx, ids));
   const enqueue = createEnqueue({ clock, ids });
   const progress = createProgressFeed({ log });
-  const power = createPowerWork(settings, storage, { clock, log, enqueue });
-  const { powering } = power;
-  const waiting = createWaiting({ clock, powering });
+  const orders = createOrderDesk();
+  const power = createPowerWork(settings, storage, { clock, log, enqueue, orders });
+  const waiting = createWaiting({ clock, powering: power.powering });
   const work = createImageWork(settings, storage, { clock, enqueue, waiting });
   const idempotency = createIdempotency({ store, clock, ids, hashing, server: storage.serverId });
   // The lock on the data folder says that no other life of this server is at work.
@@ -140,26 +145,22 @@ const startParts = async (
   const feed = createTimelineFeed((error) => {
     log.error({ err: error }, 'somebody who watches timelines failed');
   });
-  const desk = createOrderDesk();
-  const diskOrders: BootBackend['diskOrders'] = (known, reports) =>
-    desk.exchange(known, reports, AbortSignal.any([signal, AbortSignal.timeout(known.length > 0 ? 1_000 : 10_000)]));
-  const rootDisks = createRootDisks({ enqueue, clock, ids, site: settings.site, defaultTenant });
+  const diskSide = createDiskSide(settings, storage, {
+    ...{ clock, ids, enqueue, defaultTenant, signal, powering: power.powering, desk: orders, digest: work.digest },
+  });
+  const { disks, attachments, backups, rootDisks, diskOrders } = diskSide;
   const retire = (tx: Transaction, device: string, disk: string | null): Promise<void> =>
     rootDisks.retire(tx, device, disk);
   const authentication = createAuthentication({ store, clock, hashing, log });
+  const webSessions = createWebSessions({ store, clock, ids, hashing, authentication });
+  const discovery = createDiscovery({ store, clock, ids, log });
   const boot = createBoot(settings, storage, {
-    ...{ clock, ids, log, feed, defaultTenant, diskOrders, retire, enqueue },
+    ...{ clock, ids, log, feed, defaultTenant, diskOrders, retire, enqueue, discovery },
     effectiveConfig: (device) => storage.store.read((tx) => documentOfDevice(tx, device)),
     authenticate: (key) => authentication.authenticate(key),
     onUnassigned: (device) => power.onUnassigned(device),
   });
   const blobJobs = [createVerifyJob({ store, blobs, clock, log }), createCollectJob({ store, blobs, clock })];
-
-  const backupJob = createBackupJob({
-    ...{ store, blobs, desk, clock, enqueue },
-    digest: work.digest,
-    backupPath: (backup) => backupPath(settings.dataDir, backup),
-  });
 
   const building = createBuildWork(settings, storage, { ...work, clock, ids, log, enqueue, defaultTenant });
 
@@ -169,13 +170,12 @@ const startParts = async (
     running.push({ name, stop: () => service.stop() });
     await service.start(signal);
   };
-  await begin(
-    'maintenance',
-    createMaintenance({ ...settings, ...building, ...configs, store, enqueue, idempotency, uploads, clock, log }),
-  );
+  const maintained = { store, enqueue, idempotency, uploads, webSessions, disks, clock, log };
+  await begin('maintenance', createMaintenance({ ...settings, ...building, ...configs, ...maintained }));
   await begin('tracks of cards', configs.tracks);
   await begin('boot sessions', boot.sweeper);
   await begin('silent boards', boot.silence);
+  await begin('news for boards', createBoardNews({ store, orders, log, events: store.events }));
   await begin('backend', createBackendServer({ backend: boot.backend, path: backendSocket(settings.dataDir), log }));
   const refresh = { store, initramfs: work.initramfs, enqueue };
   await refreshInitramfs(refresh)
@@ -190,13 +190,7 @@ const startParts = async (
     'jobs',
     createJobRunner({
       ...{ store, clock, ids, log, progress },
-      handlers: [
-        ...work.jobs,
-        ...blobJobs,
-        ...createDiskJobs({ store, desk, clock, enqueue, powering, uploads: files }),
-        backupJob,
-        building.job,
-      ],
+      handlers: [...work.jobs, ...blobJobs, ...diskSide.jobs, building.job],
       concurrency: settings.jobs.concurrency,
       limits: { 'image.build': settings.builds.concurrency },
       owner: storage.serverId,
@@ -206,28 +200,26 @@ const startParts = async (
 
   const provision = createProvisionWork(storage, power, {
     ...{ clock, ids, log, enqueue, progress, rootDisks, defaultTenant },
+    hasDirectories: settings.nfs.driver !== 'off',
   });
   for (const [name, service] of provision.services) await begin(name, service);
   await power.restore();
 
   await begin('schedules of builds', building.scheduler);
 
+  const consoleHub = createConsoleWork(settings, log);
+  running.push({ name: 'consoles', stop: () => consoleHub.stop() });
   const folders = createImportFolders(settings.images.importFrom);
   const sessions = createSessionQueries({ store });
-  const disks = createDisks({
-    ...{ store, enqueue, clock, ids, site: settings.site, defaultTenant },
-    readUpload: (upload) => readDiskContent(files.path(upload)),
-  });
-  const attachments = createAttachments({ store, enqueue, clock, defaultTenant });
-  const backups = createBackups({ store, blobs, enqueue, clock, ids, defaultTenant });
   const images = createImages({ store, blobs, folders, enqueue, clock, ids, defaultTenant });
   // Boards do not come in with the demo key: it may not make any of them its own.
   const visitors = settings.demo.enabled
     ? withDemo(authentication, await openDemo({ store, clock, ids }))
     : authentication;
-  const server = await createApiServer({
-    ...{ settings, storage, idempotency, bootPlane, clock, ids, log, version },
+  const { server, sampler } = await createApiServer({
+    ...{ settings, storage, idempotency, bootPlane, feed, clock, ids, log, version, defaultTenant },
     authenticate: visitors.authenticate,
+    webSessions,
     bootPlaneUrl: (local) => bootUrl(settings.boot, networkInterfaces(), local),
     published: building.published,
     cards: configs.cards,
@@ -235,7 +227,12 @@ const startParts = async (
       ...{ uploads, clock, version, builds: building.builds, ...configs },
       devices: createDevices({ store, clock, refuseSupply: power.refuseSupply }),
       power: power.power,
+      consoles: createConsoles({ store, hub: consoleHub }),
       deviceFiles: createDeviceFiles({ store, clock }),
+      doctor: createServerDoctor(settings, {
+        ...{ store, clock, images, bootPlane, version },
+        conflicts: () => discovery.recentConflicts(),
+      }),
       registration: createRegistration({ store, clock, ids, defaultTenant }),
       ...provision,
       disks,
@@ -270,6 +267,7 @@ const startParts = async (
       watchTimelines: createWatchTimelines({ sessions, feed }),
     },
   });
+  await begin('figures', sampler);
   await begin('API', server);
   return server;
 };

@@ -18,6 +18,8 @@ export interface DeviceRequest {
   readonly type?: string;
   /** First byte wanted; 0 is the whole. */
   readonly from?: number;
+  /** Milliseconds of board time for the answer, where it may take longer than others. */
+  readonly limitMs?: number;
 }
 
 export interface DeviceAnswer {
@@ -114,7 +116,7 @@ const talk = (
       finish();
       reject(abortReason(signal));
     };
-    const limit = clock.timer(limitMs, () => settle(noAnswer));
+    const limit = clock.timer(request.limitMs ?? limitMs, () => settle(noAnswer));
     signal?.addEventListener('abort', onAbort, { once: true });
     outgoing.on('error', () => settle(noAnswer));
     outgoing.on('response', (response) => {

@@ -82,15 +82,32 @@ const openLink = async (
     }
     await bind(socket, network.clientPort ?? 68, '0.0.0.0');
     socket.setBroadcast(true);
+    const sender = network.sourceAddress === undefined ? socket : await openSender(network, network.sourceAddress);
+    return {
+      standing: { broadcastFlag: network.configureInterface !== true },
+      send: (packet) => sendTo(sender, packet, serverPort, '255.255.255.255'),
+      close: () => {
+        socket.close();
+        if (sender !== socket) sender.close();
+      },
+    };
   } catch (error) {
     socket.close();
     throw error;
   }
-  return {
-    standing: { broadcastFlag: network.configureInterface !== true },
-    send: (packet) => sendTo(socket, packet, serverPort, '255.255.255.255'),
-    close: () => socket.close(),
-  };
+};
+
+/** Broadcasts leave by the interface whose address theirs is; answers come to the socket that is bound to any. */
+const openSender = async (network: BroadcastNetwork, address: string): Promise<Socket> => {
+  const sender = createSocket({ type: 'udp4', reuseAddr: true });
+  try {
+    await bind(sender, network.clientPort ?? 68, address);
+    sender.setBroadcast(true);
+    return sender;
+  } catch (error) {
+    sender.close();
+    throw error;
+  }
 };
 
 /** Waits for packets with a deadline; one listener at a time. */

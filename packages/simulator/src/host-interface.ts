@@ -51,9 +51,46 @@ const withoutAddress = async (name: string): Promise<void> => {
   await ip('route', 'replace', 'local', 'default', 'dev', name, 'table', anyAddressTable);
 };
 
+const checkName = (name: string): void => {
+  if (!interfaceName.test(name)) throw new RangeError(`interface "${name}" is not an interface name`);
+};
+
+/** A board's address beside those an interface has. */
+export interface AddressAlias {
+  /** In place of the one before. */
+  put(lease: OfferedLease): Promise<void>;
+  take(): Promise<void>;
+}
+
+/** Seconds after which the kernel takes the address away by itself, whatever became of us. */
+const aliasSeconds = '900';
+
+/**
+ * Nothing else of the host speaks from the address: it is deprecated from the beginning (ip-address(8), preferred_lft 0).
+ * @throws RangeError when the name cannot be one of an interface.
+ */
+export const createAddressAlias = (name: string): AddressAlias => {
+  checkName(name);
+  let held: string | undefined;
+  const take = async (): Promise<void> => {
+    if (held !== undefined) await ipIfPossible('address', 'del', held, 'dev', name);
+    held = undefined;
+  };
+  return {
+    take,
+    put: async ({ address, mask }) => {
+      await take();
+      const wanted = `${address}/${prefixLength(mask ?? '255.255.255.0')}`;
+      const lifetime = ['valid_lft', aliasSeconds, 'preferred_lft', '0'];
+      await ip('address', 'replace', wanted, 'brd', '+', 'dev', name, ...lifetime);
+      held = wanted;
+    },
+  };
+};
+
 /** @throws RangeError when the name cannot be one of an interface. */
 export const createHostInterface = (name: string): HostInterface => {
-  if (!interfaceName.test(name)) throw new RangeError(`interface "${name}" is not an interface name`);
+  checkName(name);
   return {
     clear: () => withoutAddress(name),
     prepare: async (mac) => {

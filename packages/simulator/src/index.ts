@@ -48,3 +48,7 @@ export { createRuntimeStage, playedSteps, type PlayedStep, type RuntimeFaults } 
 export { runQemu, type QemuExit, type QemuRun } from './qemu.js';
 export { httpGet, type HttpFetch } from './http-client.js';
 export { createSink, type ByteSink } from './byte-sink.js';
+export { clientGuid, discoverPacket, type DhcpIdentity } from './dhcp-packets.js';
+export { judgeOffer, type OfferJudgement } from './dhcp-offers.js';
+export { addressOption, readReply, type DhcpReply } from './dhcp-replies.js';
+export { tftpRead, type TftpManners, type TftpRequest, type TftpResult } from './tftp-client.js';

@@ -1,5 +1,5 @@
 /** How a board comes by an address and a boot server: DHCP, a relay's stand-in, or settings. */
-import { createHostInterface, type HostInterface } from './host-interface.js';
+import { createAddressAlias, createHostInterface, type AddressAlias, type HostInterface } from './host-interface.js';
 import { runDhcp, type DhcpFailure } from './dhcp-client.js';
 import { eepromRetry, halt, stopsForGood, type FirmwareContext } from './firmware-context.js';
 import type { BoardNetwork, DhcpKind } from './types.js';
@@ -33,12 +33,15 @@ const explanations: Readonly<Record<DhcpFailure, string>> = {
 const shownBy = (kind: DhcpKind): string =>
   kind === 'ee' ? 'screen: "DHCP timeout", then the next boot mode' : 'nothing: link LEDs go out, the board sleeps';
 
+/** Whether the board speaks from its own address: otherwise the host has others only. */
+export const holdsLease = (network: BoardNetwork): boolean =>
+  network.mode !== 'broadcast' || network.configureInterface === true || network.aliasInterface !== undefined;
+
 const connectionOf = (network: BoardNetwork, address: string, server: string): Connection => {
-  const known = network.mode !== 'broadcast' || network.configureInterface === true;
   return {
     address,
     server,
-    ...(known ? { localAddress: address } : {}),
+    ...(holdsLease(network) ? { localAddress: address } : {}),
     tftpPort: network.tftpPort ?? 69,
     httpPort: network.httpPort ?? 80,
   };
@@ -51,8 +54,14 @@ const interfaceOf = (network: BoardNetwork): HostInterface | undefined => {
   return createHostInterface(network.interface);
 };
 
+const aliasOf = (network: BoardNetwork): AddressAlias | undefined =>
+  network.mode === 'broadcast' && network.aliasInterface !== undefined
+    ? createAddressAlias(network.aliasInterface)
+    : undefined;
+
 export const createNetworkAccess = (network: BoardNetwork, context: FirmwareContext): NetworkAccess => {
   const host = interfaceOf(network);
+  const alias = aliasOf(network);
   let prepared = false;
 
   const readyInterface = async (): Promise<void> => {
@@ -72,6 +81,7 @@ export const createNetworkAccess = (network: BoardNetwork, context: FirmwareCont
       return halt('dhcp', outcome.reason, explanations[outcome.reason], shownBy(kind), afterwards);
     }
     await host?.assign(outcome.lease);
+    await alias?.put(outcome.lease);
     context.emit({ type: 'network', address: outcome.lease.address, server: outcome.server });
     return connectionOf(network, outcome.lease.address, outcome.server);
   };
@@ -80,6 +90,7 @@ export const createNetworkAccess = (network: BoardNetwork, context: FirmwareCont
     connect,
     release: async () => {
       prepared = false;
+      await alias?.take();
       await host?.release(network.mode === 'broadcast' && network.keepLink === true);
     },
   };

@@ -2,6 +2,7 @@
 import { createBoard } from './board.js';
 import { chained } from './chained-signal.js';
 import { createClock, type Clock } from './clock.js';
+import { holdsLease } from './network-access.js';
 import { noOsStage, type OsOutcome, type OsStage } from './os-stage.js';
 import { createRandom, seedOf, type Random } from './random.js';
 import type { BoardEvent, BoardNetwork, BoardOptions, BootImage, FileRequest } from './types.js';
@@ -46,7 +47,7 @@ const sumOf = (requests: readonly FileRequest[], field: 'size' | 'resent'): numb
 /** Address the system speaks from; undefined where the lease is not on this host's interface. */
 const localAddressOf = (network: BoardNetwork, image: BootImage): string | undefined => {
   if (network.mode !== 'broadcast') return network.address;
-  return network.configureInterface === true ? image.address : undefined;
+  return holdsLease(network) ? image.address : undefined;
 };
 
 interface Bench {

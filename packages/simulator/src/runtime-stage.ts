@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { deviceApiBase, type ExchangeAnswer } from '@drover/contract';
 import { createDeviceHttp, valuesOf, type DeviceAnswer } from './device-http.js';
 import type { OsBoard, OsOutcome, OsStage } from './os-stage.js';
+import { followDisks } from './runtime-disks.js';
 import { exchangeSecret, kernelRelease } from './runtime-exchange.js';
 import { readParameters, type RuntimeParameters } from './runtime-parameters.js';
 import { createReportQueue } from './runtime-reports.js';
@@ -135,6 +136,16 @@ const runningRoot = async (run: RuntimeRun): Promise<void> => {
   await reports.log('up', 'kernel', kernelLog(run));
 };
 
+/** The running system goes on by itself, whoever waits for the board to come up. */
+const stayUp = (run: RuntimeRun, off: AbortSignal): void => {
+  const { parameters, board } = run;
+  const local = board.localAddress === undefined ? {} : { localAddress: board.localAddress };
+  const http = createDeviceHttp({ ...parameters, ...local }, board.clock, off);
+  followDisks(run, http, off).catch((error: unknown) => {
+    if (!off.aborted) board.say(`it does not ask for its disks any more: ${String(error)}`);
+  });
+};
+
 const kernelLog = ({ boot, board }: RuntimeRun): string =>
   [
     `[    0.000000] Simulated kernel on ${board.identity.model.title}`,
@@ -152,12 +163,15 @@ const reportFailure = async (run: RuntimeRun, message: string): Promise<void> =>
   await reports.log(step, 'initramfs', `failed at ${step}: ${message}\n`);
 };
 
-const play = async (run: RuntimeRun): Promise<OsOutcome> => {
+const play = async (run: RuntimeRun, off: AbortSignal | undefined): Promise<OsOutcome> => {
+  const ended = new AbortController();
   try {
     await initramfs(run);
+    if (off !== undefined) stayUp(run, AbortSignal.any([off, ended.signal]));
     await runningRoot(run);
     return { ok: true, message: `session ${run.parameters.session}` };
   } catch (error) {
+    ended.abort();
     if (!(error instanceof PlayEnd)) throw error;
     const { outcome } = error;
     if (outcome.reason !== 'stopped') await reportFailure(run, outcome.message);
@@ -186,12 +200,15 @@ const prepare = (boot: BootImage, board: OsBoard, parameters: RuntimeParameters,
   return run;
 };
 
-/** A stage that plays Drover's device runtime, from the command line the board was served to the "up" report. */
+/**
+ * A stage that plays Drover's device runtime, from the command line the board was served to the "up" report.
+ * @param off until then the board stays up, and asks for its data disks; without it nothing is heard of a board that is up
+ */
 export const createRuntimeStage =
-  (faults: RuntimeFaults = {}): OsStage =>
+  (faults: RuntimeFaults = {}, off?: AbortSignal): OsStage =>
   async (boot, board) => {
     const read = readParameters(boot.bootargs);
     // Without them there is no server to tell.
     if (!read.ok) return { ok: false, reason: 'start', message: read.why, restartAfterMs: restartDelay * 1000 };
-    return play(prepare(boot, board, read.parameters, faults));
+    return play(prepare(boot, board, read.parameters, faults), off);
   };

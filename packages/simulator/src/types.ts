@@ -18,6 +18,16 @@ export interface BroadcastNetwork {
   readonly configureInterface?: boolean;
   /** Leave the link up when the firmware ends; needed when the interface is a bridge a guest's tap is on. Otherwise a guest may take the MAC. */
   readonly keepLink?: boolean;
+  /**
+   * An address of this host: DHCP leaves by the interface that has it. Without it the default route says where broadcasts go. Not with
+   * `configureInterface`, where the board has no address yet.
+   */
+  readonly sourceAddress?: string;
+  /**
+   * Interface that gets the leased address beside its own, for as long as the board runs, and a quarter of an hour at most. Needs root and the `ip`
+   * program. Without it, and without `configureInterface`, the board speaks from this host's address.
+   */
+  readonly aliasInterface?: string;
   /** Port DHCP servers listen on; 67. */
   readonly dhcpPort?: number;
   /** The board's own DHCP port; 68. */

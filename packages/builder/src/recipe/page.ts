@@ -58,7 +58,9 @@ const toTell: Readonly<Record<string, string>> = {
   base: '`users`, with their `authorizedKeys`: the user `pi` has none',
   builder: 'the key that logs in, in `users`',
   'dns-filter': '`/etc/dns-filter.lists`: addresses of lists, one in a line',
-  'k3s-agent': '`/etc/rancher/k3s/agent.env` on the board: `K3S_URL` and `K3S_TOKEN`',
+  docker: '`users`; a disk for the board: root mode `nbd` ([how](docker.md))',
+  'docker-disk': 'a data disk called `docker-` and the host name ([how](docker.md#on-a-data-disk))',
+  'k3s-agent': '`/etc/rancher/k3s/agent.env` on the board: `K3S_URL` and `K3S_TOKEN` ([how](k3s.md))',
   kiosk: '`/etc/default/kiosk`: the page to show',
   stock: '`/etc/stock.conf`: which image ([how](stock.md))',
 };

@@ -6,7 +6,7 @@ import { loadRecipe } from './load.js';
 const shipped = readdirSync(localRecipes.shipped).sort();
 
 it('base and those that go on from it come with Drover', () => {
-  expect(shipped).toEqual(['base', 'builder', 'dns-filter', 'k3s-agent', 'kiosk', 'stock']);
+  expect(shipped).toEqual(['base', 'builder', 'dns-filter', 'docker', 'docker-disk', 'k3s-agent', 'kiosk', 'stock']);
 });
 
 it.each(shipped)('%s can be used by its name, from anywhere', async (name) => {

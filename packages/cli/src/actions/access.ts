@@ -47,7 +47,10 @@ const readKey = async (cli: Cli): Promise<string> => {
   return readFile(file, 'utf8').then(
     (text) => text.replace(/\r?\n$/, ''),
     (error: NodeJS.ErrnoException) => {
-      throw new UsageError(`--from-file ${file} cannot be read (${error.code ?? error.message})`);
+      throw new UsageError(
+        `--from-file ${file} cannot be read (${error.code ?? error.message})`,
+        'Name a file that this user may read.',
+      );
     },
   );
 };

@@ -43,7 +43,10 @@ const wipe = 'WIPE';
 
 const base64Of = async (option: string, file: string): Promise<string> => {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`${option} ${file} cannot be read (${error.code ?? error.message})`);
+    throw new UsageError(
+      `${option} ${file} cannot be read (${error.code ?? error.message})`,
+      'Name a file that this user may read.',
+    );
   });
   return bytes.toString('base64');
 };
@@ -78,6 +81,7 @@ const keysIn = async (text: string): Promise<string[]> => {
   const content = await readFile(text, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(
       `--ssh-key ${text} is neither a public key nor a file that can be read (${error.code ?? error.message})`,
+      'Give the line of an .pub file, or the path of one.',
     );
   });
   const lines = content.split('\n').map((line) => line.trim());

@@ -25,14 +25,17 @@ const read = (text: string, format: Format): BootDocument => {
   const parsed = BootDocument.safeParse(valueOf(text, format));
   if (parsed.success) return parsed.data;
   const why = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; ');
-  throw new UsageError(`This is no config: ${why}`);
+  throw new UsageError(`This is no config: ${why}`, 'The keys there are: docs/how-to/boot-configs.md.');
 };
 
 const valueOf = (text: string, format: Format): unknown => {
   try {
     return format === 'json' ? JSON.parse(text) : (parse(text) ?? {});
   } catch (error) {
-    throw new UsageError(`This is no config: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(
+      `This is no config: ${error instanceof Error ? error.message : String(error)}`,
+      `Write it as ${format === 'json' ? 'JSON' : 'YAML'}.`,
+    );
   }
 };
 

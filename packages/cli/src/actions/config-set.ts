@@ -25,12 +25,19 @@ const fetchPackage = async (cli: Cli): Promise<Package | undefined> => {
   const isOurs = key !== undefined && new URL(address).origin === new URL(server).origin;
   const answer = await fetch(address, { signal: cli.signal, headers: isOurs ? { 'x-api-key': key } : {} }).catch(
     (error: unknown) => {
-      throw new UsageError(`${address} cannot be reached (${error instanceof Error ? error.message : String(error)})`);
+      throw new UsageError(
+        `${address} cannot be reached (${error instanceof Error ? error.message : String(error)})`,
+        'Check the address, and the network of this machine.',
+      );
     },
   );
   if (!answer.ok) throw new UsageError(`${address} answers ${answer.status}`, 'Look whether the address is right.');
   const text = await answer.text();
-  if (text.length > largestInfo) throw new UsageError(`${address} is no info.sh: it is too large`);
+  if (text.length > largestInfo)
+    throw new UsageError(
+      `${address} is no info.sh: it is too large`,
+      'Name the folder that has the info.sh of an image.',
+    );
   return packageIn(text, address);
 };
 

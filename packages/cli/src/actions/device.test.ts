@@ -5,7 +5,7 @@ import { deviceText } from './device.js';
 
 const io: Io = {
   ...{ out: () => undefined, err: () => undefined },
-  ...{ isTerminal: false, isLive: false, color: false, columns: 80 },
+  ...{ isTerminal: false, isLive: false, color: false, columns: 80, rows: () => 24 },
 };
 const told = '2026-01-01T12:00:00.000Z';
 const device = (health: Partial<Device['health']>): Device => ({
@@ -18,6 +18,7 @@ const device = (health: Partial<Device['health']>): Device => ({
     bootPrefix: null,
     memoryMiB: null,
     power: null,
+    console: null,
     identities: [],
     labels: {},
   },

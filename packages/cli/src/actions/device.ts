@@ -51,6 +51,13 @@ const powerText = ({ power }: Device): string | null => {
   return `${power.state}, by ${place}${power.failure === null ? '' : `: ${power.failure}`}`;
 };
 
+/** `serial.lan:2001`, or how ssh gets there. */
+const consoleText = ({ console }: Device): string | null => {
+  if (console === null) return null;
+  const place = `${console.host}:${console.port}`;
+  return console.kind === 'tcp' ? place : `${console.command}, by ssh at ${console.user}@${place}`;
+};
+
 export const deviceText = (io: Io, device: Device): string =>
   factsText(io, [
     ['name', device.name],
@@ -71,6 +78,7 @@ export const deviceText = (io: Io, device: Device): string =>
     ['disk', device.assignment?.disk],
     ['kernel parameters', device.assignment?.kernelParameters],
     ['power', powerText(device)],
+    ['console', consoleText(device)],
     ['address', device.lastAddress],
     ['last seen', agoText(device.lastSeenAt, Date.now())],
     ['last boot', device.lastSession],

@@ -15,9 +15,11 @@ export const sizeOf = (text: string): number => {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
   const size = Number(number) * (units[unit.toUpperCase()] ?? 1);
   if (number === '' || !Number.isSafeInteger(size) || size <= 0)
-    throw new UsageError(`"${text}" is not a size: write 8G, 512M or a number of bytes.`);
+    throw new UsageError(`"${text}" is not a size`, 'Write 8G, 512M or a number of bytes.');
   return size;
 };
+
+const kindText = ({ clone }: Disk): string => (clone === null ? 'directory' : `directory, by ${clone}`);
 
 const attachedText = ({ attachments }: Disk): string | null =>
   attachments.length === 0
@@ -36,6 +38,15 @@ const diskText = (io: Io, disk: Disk): string =>
     ['attached to', attachedText(disk)],
     ['image', disk.image],
     ['size', bytesText(disk.size)],
+    ...(disk.kind === 'block'
+      ? []
+      : ([
+          ['kind', kindText(disk)],
+          ['mounted from', disk.nfs],
+        ] as const)),
+    ...(disk.deleteAt === null
+      ? []
+      : ([['deleted at', `${disk.deleteAt}, unless it is kept (drover disk keep)`]] as const)),
     ['on the server', disk.ownBytes === null ? null : bytesText(disk.ownBytes)],
     ['job', disk.job],
     ['tenant', disk.tenant],
@@ -99,7 +110,7 @@ export const create: Action = async (cli) => {
     ...(size === undefined ? {} : { size: sizeOf(size) }),
   };
   if (body.size === undefined && body.image === undefined && body.snapshot === undefined)
-    throw new UsageError('Say what to make: --size, --image or --snapshot.');
+    throw new UsageError('What to make is not said', 'Give --size, --image or --snapshot.');
   await showWorked(cli, await connect(cli).disks.create({ body }, { signal: cli.signal }));
 };
 
@@ -108,6 +119,8 @@ const change = async (cli: Cli, ref: string, body: BodyOf<'updateDisk'>): Promis
 
 export const resize: Action = (cli, [ref = '', size = '']) => change(cli, ref, { size: sizeOf(size) });
 export const rename: Action = (cli, [ref = '', name = '']) => change(cli, ref, { name });
+
+export const keep: Action = (cli, [ref = '']) => change(cli, ref, { deleteAt: null });
 
 export const flatten: Action = async (cli, [ref = '']) =>
   showWorked(cli, await connect(cli).disks.flatten({ params: { ref } }, { signal: cli.signal }));

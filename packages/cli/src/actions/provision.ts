@@ -18,18 +18,22 @@ import { entryText } from '../terminal/timeline.js';
 import { isShown, watchTimelines } from '../watch.js';
 import { deviceText } from './device.js';
 import { sizeOf } from './disk.js';
+import { firstBootOf } from './first-boot.js';
 
 const defaultTimeoutSeconds = 900;
 
-const targetBody = ({ options }: Cli) => ({
+const targetBody = async ({ options }: Cli) => ({
   image: requiredOption(options, 'image', 'Name one: --image name:version. See `drover image list`.'),
   ...rootMode(textOption(options, 'root')),
   kernelParameters: textOption(options, 'kernelParameters') ?? '',
   ...diskSize(textOption(options, 'diskSize')),
+  ...(await firstBoot(textOption(options, 'firstBoot'))),
 });
 
 /** Not said: the server decides, which keeps the root mode of a device that has one. */
 const rootMode = (mode: string | undefined) => (mode === undefined ? {} : { rootMode: mode as RootMode });
+const firstBoot = async (path: string | undefined) =>
+  path === undefined ? {} : { firstBoot: await firstBootOf(path) };
 const diskSize = (size: string | undefined) => (size === undefined ? {} : { diskSize: sizeOf(size) });
 
 const isUp = ({ assignment, upGeneration }: Device): boolean =>
@@ -153,7 +157,7 @@ export const provision: Action = async (cli) => {
   }
   const client = connect(cli);
   const body = {
-    ...targetBody(cli),
+    ...(await targetBody(cli)),
     ...(device === undefined ? {} : { device }),
     ...(labels.length === 0 ? {} : { selector: labels.join(',') }),
     ...(any ? { any } : {}),
@@ -183,7 +187,7 @@ export const reimage: Action = async (cli, [ref = '']) => {
   await finish(
     cli,
     client,
-    await client.devices.reimage({ params: { ref }, body: targetBody(cli) }, { signal: cli.signal }),
+    await client.devices.reimage({ params: { ref }, body: await targetBody(cli) }, { signal: cli.signal }),
   );
 };
 

@@ -16,7 +16,7 @@ const limitOf = (text: string | undefined, read: (text: string) => number): numb
 
 const countOf = (text: string): number => {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new UsageError(`"${text}" is not a number of disks: write a number, or none.`);
+  throw new UsageError(`"${text}" is not a number of disks`, 'Write a number, or none.');
 };
 
 const atMost = (bytes: number | null): string => (bytes === null ? 'as many as there are' : bytesText(bytes));
@@ -31,7 +31,10 @@ export const setQuota: Action = async (cli, [ref = '']) => {
     ...(backupBytes === undefined ? {} : { backupBytes }),
   };
   if (Object.keys(quota).length === 0)
-    throw new UsageError('Say what the tenant may have: --disks, --disk-bytes, --backup-bytes or some of them.');
+    throw new UsageError(
+      'What the tenant may have is not said',
+      'Give --disks, --disk-bytes, --backup-bytes or some of them.',
+    );
   const tenant = await connect(cli).tenants.update({ params: { ref }, body: { quota } }, { signal: cli.signal });
   const facts = factsText(cli.io, [
     ['name', tenant.name],

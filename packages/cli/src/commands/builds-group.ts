@@ -8,6 +8,7 @@ export const builds: GroupSpec = {
   commands: [
     {
       usage: 'list',
+      live: 'events',
       summary: 'Builds, newest first',
       examples: ['drover builds list', 'drover builds list --recipe base --state failed'],
       options: [
@@ -19,6 +20,7 @@ export const builds: GroupSpec = {
     },
     {
       usage: 'show <build>',
+      live: 'events',
       summary: 'One build, with its files',
       examples: ['drover builds show bld_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
       load: async () => (await import('../actions/builds.js')).show,

@@ -17,6 +17,7 @@ export const config: GroupSpec = {
   commands: [
     {
       usage: 'list',
+      live: 'events',
       summary: 'Layers that say something',
       examples: ['drover config list'],
       options: page,

@@ -7,6 +7,7 @@ export const device: GroupSpec = {
   commands: [
     {
       usage: 'list',
+      live: 'events',
       summary: 'Devices, newest first',
       examples: [
         'drover device list',
@@ -26,6 +27,7 @@ export const device: GroupSpec = {
     },
     {
       usage: 'show <device>',
+      live: 'events',
       summary: 'One device by id, name, serial, MAC or boot prefix',
       examples: ['drover device show sign-17'],
       load: async () => (await import('../actions/device.js')).show,
@@ -114,6 +116,40 @@ export const device: GroupSpec = {
       load: async () => (await import('../actions/device-files.js')).remove,
     },
     {
+      usage: 'first-boot <action> <device>',
+      summary: 'Host name, users, keys and time zone that a device gets at its next boot: set, show or clear them',
+      examples: [
+        'drover device first-boot set sign-17 --file custom.toml',
+        'drover device first-boot set sign-17 --file user-data --network-config network-config',
+        'drover device first-boot show sign-17',
+        'drover device first-boot clear sign-17',
+      ],
+      options: [
+        ['--file <file>', 'custom.toml of Raspberry Pi Imager, user-data of cloud-init, or JSON'],
+        ['--meta-data <file>', 'of cloud-init, for images that have it'],
+        ['--network-config <file>', 'of cloud-init, for images that have it'],
+      ],
+      load: async () => (await import('../actions/first-boot.js')).firstBoot,
+    },
+    {
+      usage: 'set-console <device>',
+      summary: 'Say where the serial console of a device is (admin)',
+      examples: [
+        'drover device set-console sign-17 --tcp serial.lan:2001',
+        'drover device set-console sign-17 --tcp serial.lan:2001 --telnet',
+        'drover device set-console sign-17 --ssh pi@serial.lan --command ./console-of-sign-17',
+        'drover device set-console sign-17 --none',
+      ],
+      options: [
+        ['--tcp <host:port>', 'a port of ser2net or a terminal server'],
+        ['--telnet', 'with --tcp: it speaks telnet'],
+        ['--ssh <user@host>', 'a host that has the line; user@host:port for another port than 22'],
+        ['--command <command>', 'with --ssh: what shows it there'],
+        ['--none', 'it has none'],
+      ],
+      load: async () => (await import('../actions/console.js')).set,
+    },
+    {
       usage: 'delete <device>',
       summary: 'Forget a device that is not in use',
       examples: ['drover device delete sign-17'],
@@ -128,6 +164,7 @@ export const request: GroupSpec = {
   commands: [
     {
       usage: 'list',
+      live: 'events',
       summary: 'Requests for a device, newest first',
       examples: ['drover request list', 'drover request list --state waiting'],
       options: [['--state <state>', 'waiting, granted, timed-out, cancelled, refused'], ...page],

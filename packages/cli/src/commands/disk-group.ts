@@ -25,6 +25,7 @@ export const disk: GroupSpec = {
     },
     {
       usage: 'list',
+      live: 'events',
       summary: 'Disks, newest first',
       examples: ['drover disk list', 'drover disk list --role data --json'],
       options: [
@@ -36,6 +37,7 @@ export const disk: GroupSpec = {
     },
     {
       usage: 'show <disk>',
+      live: 'events',
       summary: 'One disk by id or name',
       examples: ['drover disk show media'],
       load: async () => (await import('../actions/disk.js')).show,
@@ -67,6 +69,12 @@ export const disk: GroupSpec = {
       summary: 'Give a disk another name',
       examples: ['drover disk rename disk-7v8b9nab media'],
       load: async () => (await import('../actions/disk.js')).rename,
+    },
+    {
+      usage: 'keep <disk>',
+      summary: 'Keep a disk that would be deleted by itself',
+      examples: ['drover disk keep media'],
+      load: async () => (await import('../actions/disk.js')).keep,
     },
     {
       usage: 'snapshot <disk>',

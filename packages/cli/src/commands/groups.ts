@@ -32,6 +32,7 @@ const image: GroupSpec = {
     },
     {
       usage: 'list',
+      live: 'events',
       summary: 'Images, newest first',
       examples: ['drover image list', 'drover image list --name raspios'],
       options: [['--name <name>', 'only versions of this one'], ...page],
@@ -39,6 +40,7 @@ const image: GroupSpec = {
     },
     {
       usage: 'show <image>',
+      live: 'events',
       summary: 'What an image is and can run on',
       examples: ['drover image show raspios:2026'],
       load: async () => (await import('../actions/image.js')).show,
@@ -93,6 +95,7 @@ const boot: GroupSpec = {
     },
     {
       usage: 'sessions [device]',
+      live: 'timelines',
       summary: 'Boot sessions, newest first',
       examples: ['drover boot sessions sign-17', 'drover boot sessions --outcome failed'],
       options: [['--outcome <outcome>', 'running, up, failed, lost, superseded or revoked'], ...page],
@@ -100,6 +103,7 @@ const boot: GroupSpec = {
     },
     {
       usage: 'show <session>',
+      live: 'timelines',
       summary: 'One boot session with its whole timeline (a device: its last one)',
       examples: ['drover boot show bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', 'drover boot show sign-17 --logs'],
       options: [['--logs', 'kernel logs too']],
@@ -114,6 +118,7 @@ const job: GroupSpec = {
   commands: [
     {
       usage: 'list',
+      live: 'events',
       summary: 'Jobs, newest first',
       examples: ['drover job list --state running'],
       options: [
@@ -125,6 +130,7 @@ const job: GroupSpec = {
     },
     {
       usage: 'show <job>',
+      live: 'events',
       summary: 'One job',
       examples: ['drover job show job_01JZ5M8K7Q2W3E4R5T6Y7V8B9N'],
       load: async () => (await import('../actions/job.js')).show,
@@ -201,6 +207,7 @@ const key: GroupSpec = {
     },
     {
       usage: 'list',
+      live: 'events',
       summary: 'Keys, without the keys themselves',
       examples: ['drover key list'],
       options: page,
@@ -221,6 +228,7 @@ const tenant: GroupSpec = {
   commands: [
     {
       usage: 'list',
+      live: 'events',
       summary: 'Tenants',
       examples: ['drover tenant list'],
       options: page,
@@ -260,7 +268,7 @@ const context: GroupSpec = {
       load: async () => (await import('../actions/context.js')).list,
     },
     {
-      usage: 'use <name>',
+      usage: 'use <context>',
       summary: 'Talk to this one from now on',
       examples: ['drover context use lab'],
       load: async () => (await import('../actions/context.js')).use,

@@ -115,6 +115,16 @@ export const commands: readonly CommandSpec[] = [
     load: async () => (await import('../actions/provision.js')).release,
   },
   {
+    usage: 'console <device>',
+    summary: 'The serial console of a device: shows it and sends keys to it; Ctrl-] ends',
+    examples: ['drover console sign-17', 'drover console sign-17 --no-follow', 'drover console sign-17 --read-only'],
+    options: [
+      ['--read-only', 'send no keys'],
+      ['--no-follow', 'show what the server has kept of it, and end'],
+    ],
+    load: async () => (await import('../actions/console.js')).open,
+  },
+  {
     usage: 'events',
     summary: 'The event log',
     examples: ['drover events --follow', 'drover events --type device.up --json'],
@@ -152,9 +162,36 @@ export const commands: readonly CommandSpec[] = [
     load: async () => (await import('./simulate.js')).simulate,
   },
   {
+    usage: 'doctor',
+    summary: 'What is wrong with the network of the boards, and what to do about it',
+    examples: [
+      'drover doctor',
+      'drover doctor --interface eth0 --seconds 20',
+      'drover doctor --simulate pi4',
+      'drover doctor --json',
+    ],
+    options: [
+      [
+        '--interface <name>',
+        'look from this network card (default: those the server serves here, or the default route)',
+      ],
+      ['--seconds <n>', 'listen so long, from 2 on (default 6)'],
+      ['--simulate <model>', 'boot a simulated board of this model too, pi4 or another, or all: from DHCP to up'],
+      ['--image <image>', 'with --simulate: what it boots (default: the newest image that runs on the model)'],
+    ],
+    load: async () => (await import('./doctor.js')).doctor,
+  },
+  {
     usage: 'completion <shell>',
     summary: 'Completion script for bash, zsh or fish',
     examples: ['drover completion bash > /etc/bash_completion.d/drover'],
     load: async () => (await import('../actions/completion.js')).completion,
+  },
+  {
+    usage: 'complete <kind>',
+    summary: 'Names for the completion of a shell: device, image, disk ...',
+    examples: ['drover complete device'],
+    hidden: true,
+    load: async () => (await import('../actions/complete.js')).complete,
   },
 ];

@@ -8,6 +8,7 @@ export const provisionOptions = [
   ],
   ['--disk-size <size>', '8G, 512M or bytes, for --root nbd; left out: as large as the image'],
   ['--kernel-parameters <text>', "appended to the image's kernel command line"],
+  ['--first-boot <file>', 'host name, users, keys and time zone: custom.toml, user-data of cloud-init, or JSON'],
   ['--wait', 'follow the boot and end when the board is up'],
   ['--timeout <seconds>', 'give up waiting after so long (default 900)'],
 ] as const;

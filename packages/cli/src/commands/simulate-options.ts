@@ -155,6 +155,6 @@ const relations: readonly Relation[] = [
 export const refuseStrays = (options: OptionValues): void => {
   for (const { holds, why, names } of relations) {
     const stray = holds(options) ? names.find((name) => isGiven(options, name)) : undefined;
-    if (stray !== undefined) throw new UsageError(`--${stray} ${why}`);
+    if (stray !== undefined) throw new UsageError(`--${stray} ${why}`, 'Leave it out, or see drover simulate --help.');
   }
 };

@@ -61,7 +61,8 @@ const checked = <T>(option: string, make: () => T): T => {
   try {
     return make();
   } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(`--${option}: ${error.message}`);
+    if (error instanceof RangeError)
+      throw new UsageError(`--${option}: ${error.message}`, 'See drover simulate --help.');
     throw error;
   }
 };
@@ -167,7 +168,7 @@ const osStageOf = (options: OptionValues): OsStage => {
   const faults = listOption(options, 'fault').map(faultOf);
   const os = choiceOption(options, 'os', ['runtime', 'none']) ?? 'runtime';
   if (os === 'runtime') return createRuntimeStage(Object.assign({}, ...faults) as RuntimeFaults);
-  if (faults.length > 0) throw new UsageError('--fault is for --os runtime');
+  if (faults.length > 0) throw new UsageError('--fault is for --os runtime', 'Leave one of them out.');
   return noOsStage;
 };
 
@@ -202,10 +203,11 @@ const modelsOf = (text: string): Partial<Record<ModelName, number>> => {
   const shares = text.split(',').map((part): [ModelName, number] => {
     const [name = '', share = '1'] = part.split('=');
     const value = decimalOf(`models ${name}`, share);
-    if (value < 0) throw new UsageError(`--models ${part}: a share is not below 0`);
+    if (value < 0) throw new UsageError(`--models ${part}: a share is not below 0`, 'Write shares like 4b=3,5=1.');
     return [modelOf('models', name), value];
   });
-  if (shares.every(([, share]) => share === 0)) throw new UsageError(`--models ${text}: one share must be above 0`);
+  if (shares.every(([, share]) => share === 0))
+    throw new UsageError(`--models ${text}: one share must be above 0`, 'Write shares like 4b=3,5=1.');
   return Object.fromEntries(shares);
 };
 

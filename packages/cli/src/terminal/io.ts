@@ -10,15 +10,23 @@ export interface Io {
   readonly isLive: boolean;
   readonly color: boolean;
   readonly columns: number;
+  /** Lines of the terminal, as they are now. */
+  readonly rows: () => number;
 }
 
-export const processIo = (color: boolean): Io => ({
+/** A terminal that does not know its size says 0. */
+const sizeOr = (size: number | undefined, otherwise: number): number =>
+  size === undefined || size === 0 ? otherwise : size;
+
+/** @param dumb the terminal knows no control sequences (TERM=dumb): everything is plain lines there */
+export const processIo = (color: boolean, dumb = false): Io => ({
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
-  isTerminal: process.stdout.isTTY === true,
-  isLive: process.stderr.isTTY === true,
+  isTerminal: process.stdout.isTTY === true && !dumb,
+  isLive: process.stderr.isTTY === true && !dumb,
   color: color && process.stdout.isTTY === true,
-  columns: process.stdout.columns ?? 100,
+  columns: sizeOr(process.stdout.columns, 100),
+  rows: () => sizeOr(process.stdout.rows, 24),
 });
 
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;

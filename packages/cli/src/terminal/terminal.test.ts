@@ -15,6 +15,7 @@ const capture = (kind: Partial<Io> = {}): Io & { text: () => string } => {
     isLive: true,
     color: false,
     columns: 100,
+    rows: () => 24,
     text: () => written,
     ...kind,
   };

@@ -85,6 +85,15 @@ const cardLine = (entry: Extract<TimelineEntry, { type: 'card.asked' }>): Line =
   ...(entry.outcome === 'refused' ? { style: 'red' as const } : {}),
 });
 
+type Exchanged = Extract<TimelineEntry, { type: 'exchange' }>;
+
+const exchangeText = ({ outcome, address, other }: Exchanged): string => {
+  if (other === undefined) return `${outcome} from ${address}`;
+  return other.isUp
+    ? `refused to ${address}, as the board itself is up at ${other.address || 'another address'}`
+    : `somebody at ${other.address} asked in its name, in ${other.session}, and was refused`;
+};
+
 /** One entry in words. */
 export const describeEntry = (entry: TimelineEntry): Line => {
   switch (entry.type) {
@@ -132,6 +141,14 @@ export const describeEntry = (entry: TimelineEntry): Line => {
       };
     case 'disk.detached':
       return detachedLine(entry);
+    case 'nfs.moved':
+      return { what: 'nfs', text: `its directories are exported to ${entry.to} now, no longer to ${entry.from}` };
+    case 'nfs.refused':
+      return {
+        what: 'nfs',
+        text: `somebody with its hardware address asked for ${entry.to} while it is at ${entry.from}`,
+        style: 'red',
+      };
     case 'boot.files':
       return bootFilesLine(entry);
     case 'card.asked':
@@ -139,7 +156,7 @@ export const describeEntry = (entry: TimelineEntry): Line => {
     case 'exchange':
       return {
         what: 'secret',
-        text: `${entry.outcome} from ${entry.address}`,
+        text: exchangeText(entry),
         ...(['granted', 'repeated', 'not-ready'].includes(entry.outcome) ? {} : { style: 'red' as const }),
       };
     case 'report':

@@ -17,7 +17,9 @@ import {
   TenantId,
   Timestamp,
 } from '../primitives.js';
+import { DeviceConsole } from './console.js';
 import { DiskSize } from './disk.js';
+import { FirstBootPut } from './first-boot.js';
 import { DevicePower, PowerSupply } from './power.js';
 
 /** discovered: seen on the wire, not trusted, gets nothing bootable. The others belong to a tenant. */
@@ -109,6 +111,8 @@ export const Device = z.object({
   health: DeviceHealth,
   /** null: nothing but hands can switch it. */
   power: DevicePower.nullable(),
+  /** Where its serial console is; null: nobody said. */
+  console: DeviceConsole.nullable(),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   /** For If-Match. */
@@ -143,6 +147,8 @@ export const DevicePatch = z.object({
   labels: Labels.optional(),
   /** Admins only; null takes it away. */
   power: PowerSupply.nullable().optional(),
+  /** Admins only; null takes it away. */
+  console: DeviceConsole.nullable().optional(),
 });
 export type DevicePatch = z.infer<typeof DevicePatch>;
 
@@ -159,6 +165,8 @@ const ProvisionTarget = {
     .default(''),
   /** Bytes of the disk that root mode `nbd` makes; left out: as large as the image. Its root grows into what is more. */
   diskSize: DiskSize.optional(),
+  /** In place of what the device has of these. */
+  firstBoot: FirstBootPut.optional(),
 };
 
 const sizeNeedsDisk = {

@@ -21,6 +21,16 @@ export const diskRoles = ['root', 'data'] as const;
 export const DiskRole = z.enum(diskRoles);
 export type DiskRole = z.infer<typeof DiskRole>;
 
+/** `block`: a network block device. `directory`: a folder that the board mounts over NFS: its root with root mode `nfs`, or a disk of Bakery's kind. */
+export const diskKinds = ['block', 'directory'] as const;
+export const DiskKind = z.enum(diskKinds);
+export type DiskKind = z.infer<typeof DiskKind>;
+
+/** How a directory came to be: over the image's files without copying them, as far as the server's file system can; or copied. */
+export const cloneMethods = ['snapshot', 'reflink', 'overlay', 'copy'] as const;
+export const CloneMethod = z.enum(cloneMethods);
+export type CloneMethod = z.infer<typeof CloneMethod>;
+
 const sectorSize = 512;
 /** Bytes of a disk: whole sectors, at most 16 TiB. */
 export const DiskSize = z
@@ -49,18 +59,25 @@ export const Disk = z.object({
   tenant: TenantId,
   name: Name,
   role: DiskRole,
+  kind: DiskKind,
+  /** Of a directory that was made of an image; null until known, and for others. */
+  clone: CloneMethod.nullable(),
+  /** Where a directory is mounted from, `address:path`; null until known, and for others. Only the board that has it may mount it. */
+  nfs: z.string().nullable(),
   /** Whose system disk it is; null: a data disk, see `attachments`. */
   device: DeviceId.nullable(),
   /** Boards that have this data disk. */
   attachments: z.array(DiskAttachment),
   /** The image it lies on; null: empty when it was made. */
   image: ImageId.nullable(),
-  /** Bytes of the disk as the board sees it. */
+  /** Bytes of the disk as the board sees it; of a directory, those of the image, which it may grow beyond. */
   size: z.number().int(),
   /** Bytes it takes on the server that it shares with no other disk; null until known. */
   ownBytes: z.number().int().nullable(),
   state: DiskState,
   stateReason: z.string().nullable(),
+  /** When it is deleted, unless somebody keeps it; null: never by itself. */
+  deleteAt: Timestamp.nullable(),
   /** The job that is at work on it. */
   job: JobId.nullable(),
   createdAt: Timestamp,
@@ -95,6 +112,8 @@ const originsOf = ({ image, snapshot, backup, upload }: Origins): string[] =>
 
 export const DiskCreate = z
   .object({
+    /** Left out: `block`. A directory holds a sparse `disk.img` of the size, for boards that mount that over NFS as they did with Bakery. */
+    kind: DiskKind.optional(),
     /** Left out: made of the id. */
     name: Name.optional(),
     /** Left out: as large as what it is made of. */
@@ -112,6 +131,10 @@ export const DiskCreate = z
     path: ['image'],
     message: 'cannot be given together with a snapshot, a backup or an upload: a disk is made of one thing',
   })
+  .refine(({ kind, ...wanted }) => kind !== 'directory' || originsOf(wanted).length === 0, {
+    path: ['kind'],
+    message: 'of a disk that is made of something is block: a directory is made empty',
+  })
   .refine((wanted) => wanted.size !== undefined || originsOf(wanted).length > 0, {
     path: ['size'],
     message: 'is needed for an empty disk',
@@ -119,8 +142,13 @@ export const DiskCreate = z
 export type DiskCreate = z.infer<typeof DiskCreate>;
 
 export const DiskUpdate = z
-  .object({ name: Name.optional(), size: DiskSize.optional() })
-  .refine(({ name, size }) => name !== undefined || size !== undefined, { message: 'changes nothing' });
+  .object({
+    name: Name.optional(),
+    size: DiskSize.optional(),
+    /** It is kept. */
+    deleteAt: z.null().optional(),
+  })
+  .refine((change) => Object.values(change).some((value) => value !== undefined), { message: 'changes nothing' });
 export type DiskUpdate = z.infer<typeof DiskUpdate>;
 
 export const DiskAttach = z.object({

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { BootPrefix, DeviceId, Mac, Model, SessionId, Timestamp } from '../primitives.js';
 import { FirmwareKind } from './device.js';
 
-/** How far a boot came, in order. `failed`: the board said so. `lost`: it went silent. `revoked`: its credential was used twice. */
+/** How far a boot came, in order. `failed`: the board said so. `lost`: it went silent. `revoked`: its secret was used twice, or by somebody who is not the board. */
 export const sessionStages = ['dhcp', 'firmware', 'kernel', 'initramfs', 'root', 'up'] as const;
 export const SessionStage = z.enum(sessionStages);
 export type SessionStage = z.infer<typeof SessionStage>;
@@ -86,6 +86,20 @@ export const TimelineEntry = z.discriminatedUnion('type', [
     reason: z.string(),
   }),
   z.object({
+    /** The board's system has another address now, and its directories are exported there. */
+    type: z.literal('nfs.moved'),
+    ...at,
+    from: z.string(),
+    to: z.string(),
+  }),
+  z.object({
+    /** Somebody with the board's hardware address asked for another address, while the board answers at the one it had: what it may mount stays there. */
+    type: z.literal('nfs.refused'),
+    ...at,
+    from: z.string(),
+    to: z.string(),
+  }),
+  z.object({
     type: z.literal('disk.detached'),
     ...at,
     disk: z.string(),
@@ -123,8 +137,11 @@ export const TimelineEntry = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('exchange'),
     ...at,
-    outcome: z.enum(['granted', 'repeated', 'expired', 'used-twice', 'wrong', 'not-ready']),
+    /** `impostor`: somebody asked in the name of a board that is up at another boot; on the timelines of both. */
+    outcome: z.enum(['granted', 'repeated', 'expired', 'used-twice', 'wrong', 'not-ready', 'impostor']),
     address: z.string(),
+    /** Of an `impostor`: the other one of the two, and whether that is the board that is up. */
+    other: z.object({ session: SessionId, address: z.string(), isUp: z.boolean() }).optional(),
   }),
   z.object({
     type: z.literal('report'),
@@ -138,7 +155,8 @@ export const TimelineEntry = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('log'),
     ...at,
-    source: z.enum(['kernel', 'initramfs', 'root']),
+    /** `bootloader`, `netconsole`: heard by datagrams, which anybody can send. The others the board sent with its credential. */
+    source: z.enum(['kernel', 'initramfs', 'root', 'bootloader', 'netconsole']),
     text: z.string().max(64 * 1024),
   }),
   z.object({ type: z.literal('session.opened'), ...at, generation: z.number().int().nullable() }),

@@ -4,8 +4,10 @@ import { backupsRoutes } from './backups.js';
 import { bootConfigsRoutes } from './boot-configs.js';
 import { buildsRoutes } from './builds.js';
 import { cardsRoutes } from './cards.js';
+import { consolesRoutes } from './consoles.js';
 import { deviceFilesRoutes } from './device-files.js';
 import { devicesRoutes } from './devices.js';
+import { firstBootRoutes } from './first-boot.js';
 import { disksRoutes } from './disks.js';
 import { imagesRoutes } from './images.js';
 import { jobsRoutes } from './jobs.js';
@@ -20,6 +22,8 @@ export const routes = {
   ...serverRoutes,
   ...devicesRoutes,
   ...deviceFilesRoutes,
+  ...consolesRoutes,
+  ...firstBootRoutes,
   ...bootConfigsRoutes,
   ...disksRoutes,
   ...backupsRoutes,

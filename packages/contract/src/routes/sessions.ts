@@ -57,6 +57,8 @@ export const sessionsRoutes = {
     query: PageQuery.extend({
       /** Events with a greater id; a live stream without it begins with what happens next. */
       after: z.coerce.number().int().min(0).optional(),
+      /** Of a page; a live stream is always in the order things happened. */
+      order: z.enum(['oldest', 'newest']).default('oldest'),
       type: EventType.optional(),
       subject: z.string().max(64).optional(),
     }),

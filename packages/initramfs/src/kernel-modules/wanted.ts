@@ -39,6 +39,8 @@ const others = [
   'af_packet',
   // A network that is a VLAN on the cable.
   '8021q',
+  // For a kernel that is told to log to the server; the runtime loads it once the network is up.
+  'netconsole',
   // Roots on network block devices: the checksums are asked for by name when ext4 is mounted, which no dependency tells.
   ...['crc32c_generic', 'libcrc32c', ...attachModules],
 ];

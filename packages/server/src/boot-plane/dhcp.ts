@@ -1,4 +1,4 @@
-import type { FirmwareKind, Model } from '@drover/contract';
+import { isDoctorMac, type FirmwareKind, type Model } from '@drover/contract';
 import type { ClientKind, Lease, Recognised } from '@drover/protocols/dhcp';
 import type { StoredLease, WireIdentity } from '../app/boot/ports.js';
 import type { BootAnswers, DhcpSighting, LeaseBook } from '../app/boot/plane/ports.js';
@@ -50,10 +50,13 @@ export interface DhcpWiring {
   /** Names of the interfaces served; a broadcast does not tell which one it came in by. */
   readonly interfaces: () => readonly { readonly name: string; readonly address: string }[];
   readonly serverAddress: string | undefined;
+  /** Another server answered. */
+  readonly otherServer: (event: Extract<DhcpEvent, { kind: 'other-server' }>) => void;
 }
 
 export function wireDhcp(wiring: DhcpWiring): Pick<DhcpListenerDeps, 'decide' | 'observe'> {
   const { answers, mode } = wiring;
+  const bootServer = wiring.serverAddress === undefined ? {} : { bootServer: wiring.serverAddress };
 
   const sightingOf = (seen: DhcpObservation): DhcpSighting => ({
     wire: wireOf(wiring.site, seen.client),
@@ -78,6 +81,8 @@ export function wireDhcp(wiring: DhcpWiring): Pick<DhcpListenerDeps, 'decide' | 
   const decide = async (seen: DhcpObservation): Promise<DhcpDecision> => {
     if (!isMac(seen.client.mac)) return { answer: false, why: 'its hardware address is not an Ethernet address' };
     const decision = await answers.dhcp(sightingOf(seen));
+    // A board of the network doctor's that nobody registered: it wants to see our answer, and no device comes of it.
+    if (decision.kind === 'ignore' && isDoctorMac(seen.client.mac)) return { answer: true, ...bootServer };
     if (decision.kind === 'ignore') return { answer: false, why: decision.reason };
     if (!decision.bootable && !decision.adopted && !wiring.offerUnknown) {
       return { answer: false, why: 'it is not adopted, and boot.offerUnknown is off' };
@@ -85,7 +90,7 @@ export function wireDhcp(wiring: DhcpWiring): Pick<DhcpListenerDeps, 'decide' | 
     return {
       answer: true,
       ...(decision.bootFile === null ? {} : { bootFile: decision.bootFile }),
-      ...(wiring.serverAddress === undefined ? {} : { bootServer: wiring.serverAddress }),
+      ...bootServer,
     };
   };
 
@@ -112,6 +117,7 @@ export function wireDhcp(wiring: DhcpWiring): Pick<DhcpListenerDeps, 'decide' | 
         return;
       }
       case 'other-server':
+        wiring.otherServer(event);
         if (event.type === 'ack') answers.learnAddress(event.mac, event.address);
         if (event.conflicts) {
           answers.note(event.mac, {

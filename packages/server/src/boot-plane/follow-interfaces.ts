@@ -12,6 +12,8 @@ export interface AddressListener {
 export interface Following extends Service {
   /** What is served at this moment. */
   served(): readonly ServedAddress[];
+  /** What of that could not be opened at the last look. */
+  refused(): readonly RefusedAddress[];
 }
 
 export interface FollowDeps {
@@ -49,6 +51,7 @@ export function followInterfaces(deps: FollowDeps): Following {
   let served = deps.first;
   /** Those of them that every listener has open. */
   let working = deps.first;
+  let refused: readonly RefusedAddress[] = [];
   /** Last word about what could not be opened: said once and not every few seconds. */
   let complaints = new Set<string>();
   let cancel = (): void => undefined;
@@ -56,23 +59,23 @@ export function followInterfaces(deps: FollowDeps): Following {
   let stopped = false;
 
   const serve = async (): Promise<RefusedAddress[]> => {
-    const refused: RefusedAddress[] = [];
+    const found: RefusedAddress[] = [];
     for (const listener of listeners) {
       if (stopped) break;
-      const found = await listener.serve(served).catch((error: unknown) => [
+      const these = await listener.serve(served).catch((error: unknown) => [
         {
           address: served.map(({ address }) => address).join(', '),
           error: error instanceof Error ? error : new Error(String(error)),
         },
       ]);
-      refused.push(...found);
+      found.push(...these);
     }
-    return refused;
+    return found;
   };
 
-  const complain = (refused: readonly RefusedAddress[]): void => {
-    const now = new Set(refused.map(({ error }) => error.message));
-    for (const { address, error } of refused) {
+  const complain = (all: readonly RefusedAddress[]): void => {
+    const now = new Set(all.map(({ error }) => error.message));
+    for (const { address, error } of all) {
       if (!complaints.has(error.message)) log.error({ address }, error.message);
     }
     complaints = now;
@@ -84,7 +87,7 @@ export function followInterfaces(deps: FollowDeps): Following {
     // What was refused may be free by now.
     if (came.length === 0 && went.length === 0 && complaints.size === 0) return;
     served = now;
-    const refused = await serve();
+    refused = await serve();
     complain(refused);
     tell(now.filter(({ address }) => !refused.some((each) => each.address === address)));
   };
@@ -98,6 +101,7 @@ export function followInterfaces(deps: FollowDeps): Following {
 
   return {
     served: () => served,
+    refused: () => refused,
     start: async () => {
       cancel = timers.every(deps.everyMs ?? defaultEveryMs, () => {
         turn ??= look()

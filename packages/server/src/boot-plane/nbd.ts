@@ -18,13 +18,15 @@ interface NbdDeps {
   readonly exports: Exports;
   /** Puts an entry on the timeline of a session. */
   readonly note: (session: string, entry: NewEntry) => void;
+  /** The board of that session uses a disk. */
+  readonly heard: (session: string) => void;
   /** For /metrics. */
   readonly counted: (event: NbdClosedEvent) => void;
   readonly log: ListenerLog;
 }
 
 /** Joins the listener for block devices to the disks boards may have, and to the timelines of their boots. */
-export function createNbd({ settings, tls, exports, note, counted, log }: NbdDeps): NbdListener {
+export function createNbd({ settings, tls, exports, note, heard, counted, log }: NbdDeps): NbdListener {
   /** By connection: whose boot it belongs to. */
   const sessions = new Map<number, string>();
   const opened: NbdListenerDeps['onOpened'] = ({ connection, peer, export: disk }) => {
@@ -32,6 +34,10 @@ export function createNbd({ settings, tls, exports, note, counted, log }: NbdDep
     if (session === undefined) return;
     sessions.set(connection, session);
     note(session, { type: 'disk.attached', disk: disk.label, address: peer.address, readOnly: disk.readOnly });
+  };
+  const active: NbdListenerDeps['onActive'] = (connection) => {
+    const session = sessions.get(connection);
+    if (session !== undefined) heard(session);
   };
   const closed: NbdListenerDeps['onClosed'] = (event) => {
     counted(event);
@@ -58,6 +64,7 @@ export function createNbd({ settings, tls, exports, note, counted, log }: NbdDep
     timers: systemTimers,
     log,
     onOpened: opened,
+    onActive: active,
     onClosed: closed,
   });
 }

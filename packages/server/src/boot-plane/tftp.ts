@@ -1,3 +1,4 @@
+import { doctorProbeFile } from '@drover/contract';
 import type { TftpOutcome } from '@drover/protocols/tftp';
 import type { BootFiles, TransferEnd } from '../app/boot/plane/ports.js';
 import type { RuleFiles } from '../app/boot/plane/rules.js';
@@ -26,8 +27,18 @@ interface TftpWiring {
   readonly files: BootFiles;
   /** Undefined: there are none. */
   readonly rules: RuleFiles | undefined;
-  readonly onEnd: (outcome: TransferEnd['outcome'] | 'absent', bytes: number) => void;
+  readonly onEnd: (outcome: TransferEnd['outcome'] | 'absent', bytes: number, retransmits: number) => void;
 }
+
+/** What the network doctor reads to try a path with blocks of every size; nobody's boot. */
+const probe: Answer = {
+  file: {
+    size: doctorProbeFile.size,
+    shareKey: doctorProbeFile.path,
+    read: async (_offset, length) => new Uint8Array(length),
+  },
+  end: () => undefined,
+};
 
 export function wireTftp({ files, rules, onEnd }: TftpWiring): Pick<TftpListenerDeps, 'open' | 'onTransfer'> {
   const open = new Map<string, Sent>();
@@ -35,7 +46,7 @@ export function wireTftp({ files, rules, onEnd }: TftpWiring): Pick<TftpListener
   const ruled = ({ path, client, signal }: TftpOpenRequest): Promise<Answer> | undefined =>
     rules?.open({ path, clientAddress: client.address, signal })?.then((answer): Answer => {
       if (answer.kind === 'file') return { file: answer.file, end: (end) => answer.file.end(end) };
-      onEnd(answer.kind, 0);
+      onEnd(answer.kind, 0, 0);
       return { ok: false, code: answer.kind === 'absent' ? 1 : 0, message: answer.reason };
     });
 
@@ -43,7 +54,7 @@ export function wireTftp({ files, rules, onEnd }: TftpWiring): Pick<TftpListener
     const answer = await files.open({ path, transport: 'tftp', clientAddress: client.address, localAddress });
     if (answer.kind === 'refused') return { ok: false, code: 2, message: answer.reason };
     if (answer.kind === 'absent') {
-      onEnd('absent', 0);
+      onEnd('absent', 0, 0);
       return { ok: false, code: 1, message: 'file not found' };
     }
     const { file } = answer;
@@ -55,7 +66,7 @@ export function wireTftp({ files, rules, onEnd }: TftpWiring): Pick<TftpListener
 
   return {
     open: async (request) => {
-      const answer = await (ruled(request) ?? booted(request));
+      const answer = request.path === doctorProbeFile.path ? probe : await (ruled(request) ?? booted(request));
       if ('ok' in answer) return answer;
       if (request.signal.aborted) {
         answer.end({ outcome: 'aborted', bytes: 0, ms: 0, detail: 'the client was gone before its file was found' });
@@ -71,7 +82,7 @@ export function wireTftp({ files, rules, onEnd }: TftpWiring): Pick<TftpListener
       open.delete(keyOf(event));
       const end = endOf(event);
       sent.end(end);
-      onEnd(end.outcome, end.bytes);
+      onEnd(end.outcome, end.bytes, event.retransmits);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { doctorMacPrefix, doctorProbeFile } from '@drover/contract';
 import { describe, expect, it } from 'vitest';
 import type {
   BootAnswers,
@@ -30,14 +31,16 @@ const seen = (
   ...change,
 });
 
-function dhcp(decision: Partial<Extract<DhcpDecision, { kind: 'answer' }>> = {}, offerUnknown = true) {
+function dhcp(decision: Partial<Extract<DhcpDecision, { kind: 'answer' }>> | 'ignore' = {}, offerUnknown = true) {
   const asked: DhcpSighting[] = [];
   const heard: DhcpSighting[] = [];
   const notes: NewEntry[] = [];
   const learnt: string[] = [];
+  const others: string[] = [];
   const answers: BootAnswers = {
     dhcp: async (sighting) => {
       asked.push(sighting);
+      if (decision === 'ignore') return { kind: 'ignore', reason: 'nobody knows it' };
       return {
         kind: 'answer',
         device: 'd',
@@ -57,8 +60,11 @@ function dhcp(decision: Partial<Extract<DhcpDecision, { kind: 'answer' }>> = {},
     { name: 'eth0', address: '10.0.0.1' },
     { name: 'eth1', address: '10.1.0.1' },
   ];
-  const wired = wireDhcp({ answers, site: 'here', mode: 'proxy', offerUnknown, interfaces, serverAddress: undefined });
-  return { ...wired, asked, heard, notes, learnt };
+  const wired = wireDhcp({
+    ...{ answers, site: 'here', mode: 'proxy', offerUnknown, interfaces, serverAddress: undefined },
+    otherServer: ({ server }) => void others.push(server),
+  });
+  return { ...wired, asked, heard, notes, learnt, others };
 }
 
 describe('DHCP and the application', () => {
@@ -86,6 +92,11 @@ describe('DHCP and the application', () => {
     const nobodys = { bootable: false, adopted: false };
     expect(await dhcp(nobodys).decide(seen())).toEqual({ answer: true });
     expect(await dhcp(nobodys, false).decide(seen())).toMatchObject({ answer: false });
+  });
+
+  it('answers a board of the network doctor that nobody knows, and no other', async () => {
+    expect(await dhcp('ignore', false).decide(seen({ mac: `${doctorMacPrefix}00:00:01` }))).toEqual({ answer: true });
+    expect(await dhcp('ignore').decide(seen())).toEqual({ answer: false, why: 'nobody knows it' });
   });
 
   it('tells what needs no answer once, and not what is decided', () => {
@@ -121,6 +132,7 @@ describe('DHCP and the application', () => {
       { type: 'dhcp.ignored', mac, reason: 'too late' },
     ]);
     expect(it_.learnt).toEqual([`${mac} 10.0.0.9`]);
+    expect(it_.others).toEqual(['10.0.0.254']);
   });
 
   it('keeps leases in milliseconds, a declined address under its own name', async () => {
@@ -205,6 +217,16 @@ describe('TFTP and the application', () => {
     it_.onTransfer(over({ outcome }));
     expect(it_.ends).toHaveLength(1);
     expect(it_.ends[0]).toMatchObject(wanted);
+  });
+
+  it('has a file of zeros for the network doctor, of nobody’s boot', async () => {
+    const it_ = wire();
+    const opened = await it_.open({ ...request(), path: doctorProbeFile.path });
+    if (!opened.ok) throw new Error(opened.message);
+    expect(opened.file.size).toBe(doctorProbeFile.size);
+    expect(await opened.file.read(1468, 1468)).toEqual(new Uint8Array(1468));
+    it_.onTransfer(over({ path: doctorProbeFile.path }));
+    expect(it_.ends).toEqual([]);
   });
 
   it('ends a file whose client was gone before it was found', async () => {

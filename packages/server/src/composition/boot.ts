@@ -1,6 +1,7 @@
+import { bakeryFiles } from '../app/boot/bakery-files.js';
 import type { TimelineFeed } from '../app/boot/ports.js';
 import { createBootService, type BootService, type BootServiceDeps } from '../app/boot/service.js';
-import { createDiscovery } from '../app/devices/discovery.js';
+import type { Discovery } from '../app/devices/discovery.js';
 import type { Clock, Ids, Log } from '../app/ports.js';
 import type { Settings } from '../config.js';
 import type { Storage } from './storage.js';
@@ -21,9 +22,10 @@ export const createBoot = (
     enqueue: BootServiceDeps['enqueue'];
     effectiveConfig: BootServiceDeps['effectiveConfig'];
     onUnassigned: BootServiceDeps['onUnassigned'];
+    discovery: Discovery;
   },
 ): BootService => {
-  const discovery = createDiscovery({ store, ...parts });
+  const { discovery } = parts;
   const seen = {
     autoAdopt: boot.autoAdopt || bakery.autoAdopt === true ? parts.defaultTenant : null,
     discoveredLimit: boot.maxDiscovered,
@@ -32,6 +34,7 @@ export const createBoot = (
     ...parts,
     store,
     blobs,
+    ...(bakery.enabled ? { moreFiles: bakeryFiles } : {}),
     registerSeen: (wire, tenant) =>
       discovery.registerSeen(wire, tenant === undefined ? seen : { ...seen, autoAdopt: tenant }),
     learnSerial: (device, serial) => discovery.learnSerial(device, serial),

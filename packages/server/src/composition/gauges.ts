@@ -13,8 +13,6 @@ export interface GaugeDeps {
 }
 
 const blobsEveryMs = 60_000;
-/** Counting stops there: more than that is as bad. */
-const countLimit = 500;
 
 type Reading = Awaited<ReturnType<GaugeSource['read']>>;
 
@@ -36,11 +34,14 @@ const blobTotals = ({ blobs, clock }: GaugeDeps): (() => Promise<{ count: number
   };
 };
 
+/** More of them are not counted. */
+const countLimit = 500;
+
 const single = (value: number): Reading => [{ labels: {}, value }];
 
 /** What /metrics tells of the installation beside Node's own figures and HTTP. */
 export const gaugeSources = (deps: GaugeDeps): readonly GaugeSource[] => {
-  const { store, dataDir, bootPlane } = deps;
+  const { store, clock, dataDir, bootPlane } = deps;
   const totals = blobTotals(deps);
   return [
     {
@@ -54,25 +55,30 @@ export const gaugeSources = (deps: GaugeDeps): readonly GaugeSource[] => {
         })),
     },
     {
+      name: 'drover_devices_silent',
+      help: `Boards whose heartbeat is overdue, ${countLimit} at most`,
+      labels: [],
+      read: async () => {
+        const health = { status: 'silent', at: new Date(clock.now()).toISOString() } as const;
+        const page = await store.read((tx) => tx.devices.list({ health }, { limit: countLimit }));
+        return single(page.items.length);
+      },
+    },
+    {
       name: 'drover_jobs_unfinished',
-      help: `Jobs that are queued or running, ${countLimit} at most`,
+      help: 'Jobs that are queued or running',
       labels: ['state'],
       read: async () =>
-        Promise.all(
-          (['queued', 'running'] as const).map(async (state) => {
-            const page = await store.read((tx) => tx.jobs.list({ state }, { limit: countLimit }));
-            return { labels: { state }, value: page.items.length };
-          }),
-        ),
+        Object.entries(await store.read((tx) => tx.jobs.countUnfinished())).map(([state, value]) => ({
+          labels: { state },
+          value,
+        })),
     },
     {
       name: 'drover_boot_sessions_running',
-      help: `Boots that are under way, ${countLimit} at most`,
+      help: 'Boots that are under way',
       labels: [],
-      read: async () => {
-        const page = await store.read((tx) => tx.sessions.list({ outcome: 'running' }, { limit: countLimit }));
-        return single(page.items.length);
-      },
+      read: async () => single(await store.read((tx) => tx.sessions.countRunning())),
     },
     {
       name: 'drover_blobs',

@@ -5,6 +5,7 @@ import type { EnqueueJob } from '../app/jobs/handler.js';
 import type { Clock, Log, Service } from '../app/ports.js';
 import type { Store } from '../app/store/ports.js';
 import type { Idempotency } from '../app/tenants/idempotency.js';
+import type { WebSessions } from '../app/tenants/web-sessions.js';
 import type { Settings } from '../config.js';
 
 export interface MaintenanceDeps {
@@ -12,8 +13,10 @@ export interface MaintenanceDeps {
   readonly enqueue: EnqueueJob;
   readonly idempotency: Idempotency;
   readonly uploads: Uploads;
+  readonly webSessions: Pick<WebSessions, 'prune'>;
   readonly tracks: Pick<Tracks, 'prune'>;
   readonly collectBuilds: () => Promise<void>;
+  readonly disks: { readonly removeDue: () => Promise<number> };
   readonly retention: Settings['retention'];
   readonly clock: Clock;
   readonly log: Log;
@@ -37,7 +40,9 @@ export const createMaintenance = (deps: MaintenanceDeps): Service => {
   const chores: readonly (readonly [name: string, run: () => Promise<unknown>])[] = [
     ['answers of idempotency keys', () => deps.idempotency.prune()],
     ['builds that are not kept', () => deps.collectBuilds()],
+    ['disks whose time is over', () => deps.disks.removeDue()],
     ['uploads nobody goes on with', () => deps.uploads.sweep()],
+    ['sessions of the dashboard', () => deps.webSessions.prune()],
     ['tracks of cards', () => deps.tracks.prune()],
     ['events', () => store.transaction((tx) => tx.events.prune(before(retention.eventsDays)))],
     ['jobs', () => store.transaction((tx) => tx.jobs.prune(before(retention.jobsDays)))],

@@ -8,6 +8,8 @@ import type { DevicesDeps } from '../app/devices/devices.js';
 import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
 import type { Clock, Log } from '../app/ports.js';
 import { createOffUnassigned, createPowering, restorePower } from '../app/power/assigned.js';
+import type { OrderDesk } from '../app/disks/order-desk.js';
+import { createAskBoard } from '../app/power/ask-board.js';
 import { createPowerDesk } from '../app/power/desk.js';
 import { createPower, type Power } from '../app/power/power.js';
 import { createPowerJob } from '../app/power/power-job.js';
@@ -35,8 +37,15 @@ export interface PowerWork {
 export const createPowerWork = (
   settings: Pick<Settings, 'power' | 'provisioning'>,
   { store }: Pick<Storage, 'store'>,
-  { clock, log, enqueue }: { readonly clock: Clock; readonly log: Log; readonly enqueue: EnqueueJob },
+  deps: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly enqueue: EnqueueJob;
+    /** Where the boot plane is told to ask a board. */
+    readonly orders: OrderDesk;
+  },
 ): PowerWork => {
+  const { clock, log, enqueue, orders } = deps;
   const { drivers, proveSeconds, offUnassigned } = settings.power;
   const { releaseHook } = settings.provisioning;
   const desk = createPowerDesk(createPowerDrivers(drivers, { log, guard: { isInnermost, lookup: guardedLookup } }));
@@ -46,7 +55,10 @@ export const createPowerWork = (
   return {
     power: createPower({ store, enqueue, desk }),
     powering: createPowering({ enqueue, desk }),
-    proofs: createPowerProofs({ store, clock, log }),
+    proofs: createPowerProofs({
+      ...{ store, clock, log, ask: createAskBoard(orders) },
+      isByHand: (driver) => desk.drivers.get(driver)?.driver.kind === 'manual',
+    }),
     job: createPowerJob(switching),
     refuseSupply: (tx, device, supply) => refuseSupply(tx, desk.drivers, device, supply),
     onUnassigned: offUnassigned ? createOffUnassigned({ store, clock, log, enqueue, desk }) : nothing,

@@ -1,3 +1,6 @@
+import { createToolRunner } from '@drover/tools';
+import { createFirstBootReader } from '../adapters/first-boot/index.js';
+import { createFirstBoots, type FirstBoots } from '../app/devices/first-boot.js';
 import { createDeviceKeeper } from '../app/devices/keeper.js';
 import { createPrepare } from '../app/devices/prepare.js';
 import { createProvisionRequests, type ProvisionRequests } from '../app/devices/provision-requests.js';
@@ -14,6 +17,7 @@ import type { Storage } from './storage.js';
 export interface ProvisionWork {
   readonly provisioning: Provisioning;
   readonly provisionRequests: ProvisionRequests;
+  readonly firstBoots: FirstBoots;
   /** In the order they start. */
   readonly services: readonly (readonly [name: string, service: Service])[];
 }
@@ -33,11 +37,13 @@ export const createProvisionWork = (
     readonly progress: ProgressFeed;
     readonly rootDisks: RootDisks;
     readonly defaultTenant: string;
+    readonly hasDirectories: boolean;
   },
 ): ProvisionWork => {
-  const { clock, ids, log, enqueue, progress, rootDisks, defaultTenant } = deps;
-  const prepare = createPrepare({ enqueue, clock, rootDisks });
-  const assigning = { store, clock, prepare, powering: power.powering, defaultTenant };
+  const { clock, ids, log, enqueue, progress, rootDisks, defaultTenant, hasDirectories } = deps;
+  const prepare = createPrepare({ enqueue, clock, rootDisks, hasDirectories });
+  const firstBoot = createFirstBootReader(createToolRunner());
+  const assigning = { store, clock, prepare, powering: power.powering, firstBoot, defaultTenant };
   const provisioning = createProvisioning({ ...assigning, enqueue, takesWork: power.takesWork });
   const provisionRequests = createProvisionRequests({ ...assigning, ids });
   // Work that waits for switches and boards would hold up what fills the machine, and the other way round.
@@ -49,7 +55,7 @@ export const createProvisionWork = (
   });
   const keeper = createDeviceKeeper({ provisioning, requests: provisionRequests, events: store.events, log });
   return {
-    ...{ provisioning, provisionRequests },
+    ...{ provisioning, provisionRequests, firstBoots: createFirstBoots({ store, clock, reader: firstBoot }) },
     services: [
       ['power', runner],
       ['proofs of power', power.proofs],

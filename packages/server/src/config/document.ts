@@ -3,7 +3,7 @@ import { plain } from './show.js';
 
 const intro = `# Settings
 
-<!-- Made from packages/server/src/config/schema.ts: change it there, then run \`npm run generate -w @drover/server\`. -->
+<!-- Made from packages/server/src/config/schema.ts: change it there, then run \`npm run generate\`. -->
 
 Drover runs without a settings file. \`drover serve\` reads \`/etc/drover/drover.yaml\` when it is there, or the file named by \`--config\`. Every key is
 optional, an unknown key is refused with its line, and \`drover settings\` shows what is in force and where each value came from.
@@ -44,7 +44,7 @@ const table = (keys: readonly SettingKey[]): string =>
     ),
   ].join('\n');
 
-/** docs/how-to/settings.md, before prettier lays out its tables. */
+/** docs/reference/settings.md, before prettier lays out its tables. */
 export const settingsPage = (): string => {
   const sections = new Map<string, SettingKey[]>();
   for (const key of settingKeys) {

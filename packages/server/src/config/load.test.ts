@@ -51,7 +51,7 @@ describe('a bad settings file is refused with line, key and remedy', () => {
     [
       'unlike any key',
       'http:\n  zzzzzzzz: 1\n',
-      'drover.yaml:2: http.zzzzzzzz is not a setting. Known here: listen, publicUrl, trustProxy, openMetrics, maxBodySize.',
+      'drover.yaml:2: http.zzzzzzzz is not a setting. Known here: listen, publicUrl, trustProxy, openMetrics, dashboard, maxBodySize.',
     ],
     [
       'wrong type',
@@ -86,7 +86,7 @@ describe('a bad settings file is refused with line, key and remedy', () => {
     [
       'not a map',
       '- a\n',
-      'drover.yaml:1: holds no settings: it is not a map of keys and values. Write `key: value` lines; docs/how-to/settings.md has them all.',
+      'drover.yaml:1: holds no settings: it is not a map of keys and values. Write `key: value` lines; docs/reference/settings.md has them all.',
     ],
     [
       'mode full without addresses',

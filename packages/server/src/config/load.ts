@@ -8,7 +8,7 @@ import { SettingsSchema, type Settings } from './schema.js';
 export const defaultSettingsPath = '/etc/drover/drover.yaml';
 const purpose = {
   holds: 'settings',
-  page: 'docs/how-to/settings.md',
+  page: 'docs/reference/settings.md',
   otherwise: 'Name another file with --config, or leave it out to run with the defaults.',
 };
 
@@ -174,6 +174,7 @@ export const loadSettingsFrom = async (options: LoadOptions): Promise<LoadedSett
     ...parsed.data,
     dataDir,
     helpers: { cacheDir: parsed.data.helpers.cacheDir ?? join(dataDir, 'helpers') },
+    nfs: { ...parsed.data.nfs, folder: parsed.data.nfs.folder ?? join(dataDir, 'nfs') },
     builds: { ...parsed.data.builds, cacheDir: parsed.data.builds.cacheDir ?? join(dataDir, 'build-cache') },
   };
   const problems = crossChecks(settings, originOf);

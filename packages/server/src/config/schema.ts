@@ -1,5 +1,8 @@
 import * as z from 'zod';
+import { bakery } from './bakery.js';
 import { buildSchedule } from './build-schedules.js';
+import { consoles } from './consoles.js';
+import { nfs } from './nfs.js';
 import { powerDrivers } from './power-drivers.js';
 import { tftpRule } from './tftp-rules.js';
 import { Ipv4Address, Listen, MacText, Port, Size, TimeZone, whole } from './values.js';
@@ -25,6 +28,10 @@ const http = z
       .boolean()
       .default(false)
       .describe('Answer /metrics without a key. It counts devices, jobs and requests.'),
+    dashboard: z
+      .boolean()
+      .default(true)
+      .describe('Serve the dashboard under /ui/, where people log in with an API key.'),
     maxBodySize: Size.default(1024 * 1024).describe('Largest JSON body. Uploads of images have a limit of their own.'),
   })
   .prefault({});
@@ -89,6 +96,28 @@ const tftp = z
       .describe(
         'Paths that a file, an HTTP server or a program answers instead of a board’s boot files: the first rule that matches counts. See docs/how-to/tftp-rules.md.',
       ),
+  })
+  .prefault({});
+
+const logs = z
+  .strictObject({
+    listen: z
+      .array(Listen)
+      .max(16)
+      .default([])
+      .describe(
+        'UDP addresses where the logs of bootloaders (NETCONSOLE) and kernels (netconsole) are heard, as `0.0.0.0:6666`. None: they are not. See docs/how-to/early-logs.md.',
+      ),
+    kernel: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Have the kernels of boards that boot over the network log to the port of the first of these addresses.',
+      ),
+  })
+  .refine(({ listen, kernel }) => !kernel || listen.length > 0, {
+    path: ['kernel'],
+    message: 'needs an address in boot.logs.listen',
   })
   .prefault({});
 
@@ -163,6 +192,7 @@ const boot = z
     dhcp,
     tftp,
     nbd,
+    logs,
     offerUnknown: z
       .boolean()
       .default(true)
@@ -265,38 +295,12 @@ const power = z
     proveSeconds: whole(10, 3600)
       .default(180)
       .describe(
-        'How long a board that was switched on may take until it is heard (DHCP, a boot, a heartbeat), and one that was switched off has to be silent. What is not proved then is told: power.failed.',
+        'How long a board that was switched on may take until it is heard (DHCP, a boot, what it asks while it is up), and one that was switched off has to be silent. What is not proved then is told: power.failed.',
       ),
     offUnassigned: z
       .boolean()
       .default(false)
       .describe('Switch off boards that ask for something to boot and have no image.'),
-  })
-  .prefault({});
-
-const bakery = z
-  .strictObject({
-    enabled: z
-      .boolean()
-      .default(false)
-      .describe('Answer the API of Bakery below `/k/<key>/api/v1`, for clients that send no headers.'),
-    autoAdopt: z
-      .boolean()
-      .optional()
-      .describe(
-        'Whether boards are available as soon as they appear, as in Bakery, or are adopted first. It has to be said where `bakery.enabled` is true.',
-      ),
-    rootMode: z
-      .enum(['nbd', 'ram', 'stream'])
-      .default('nbd')
-      .describe(
-        'Root mode of what is baked through that API: `nbd` is a disk that the board keeps until it is given back.',
-      ),
-  })
-  .refine(({ enabled, autoAdopt }) => !enabled || autoAdopt !== undefined, {
-    path: ['autoAdopt'],
-    message:
-      'has to be said: true takes every board that appears, as Bakery does; false waits for `drover device adopt`',
   })
   .prefault({});
 
@@ -360,7 +364,9 @@ export const SettingsSchema = z.strictObject({
   images,
   helpers,
   builds,
+  nfs,
   power,
+  consoles,
   provisioning,
   bakery,
   jobs: z
@@ -383,8 +389,9 @@ export const SettingsSchema = z.strictObject({
 
 type Parsed = z.output<typeof SettingsSchema>;
 /** The settings as the server uses them: paths absolute, every default filled in. Plain data: it travels to the planes as JSON. */
-export type Settings = Omit<Parsed, 'dataDir' | 'helpers' | 'builds'> & {
+export type Settings = Omit<Parsed, 'dataDir' | 'helpers' | 'builds' | 'nfs'> & {
   dataDir: string;
   helpers: { cacheDir: string };
   builds: Parsed['builds'] & { cacheDir: string };
+  nfs: Parsed['nfs'] & { folder: string };
 };

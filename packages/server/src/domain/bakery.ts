@@ -41,10 +41,20 @@ export const statusOf = ({ state }: Pick<Device, 'state'>): PiStatus | undefined
 
 const mebi = 2 ** 20;
 
-/** Disks of Drover are block devices on the network: nothing is mounted, and no export has an address. */
-export const bakeryDisk = ({ id, name, size }: Pick<Disk, 'id' | 'name' | 'size'>): BakeryDisk => ({
-  ...{ id, location: `drover/${name}`, size: Math.ceil(size / mebi), nfsAddress: '' },
+/** A directory has an address to mount it from. Other disks are block devices on the network: nothing is mounted. */
+export const bakeryDisk = ({ id, name, size, nfs }: Pick<Disk, 'id' | 'name' | 'size' | 'nfs'>): BakeryDisk => ({
+  ...{ id, location: `drover/${name}`, size: Math.ceil(size / mebi), nfsAddress: nfs ?? '' },
 });
+
+/** Disks of a board that was given back are kept for a while, and are none to that API. */
+export const isShown = ({ role, deleteAt }: Pick<Disk, 'role' | 'deleteAt'>): boolean =>
+  role === 'data' && deleteAt === null;
+
+/** Where boards of Bakery look for disks that they have; the first is the one for whatever may be lost. */
+export const disksFile = { path: 'piConfig/disks.json', mode: 0o600 } as const;
+
+export const disksText = (disks: readonly Pick<Disk, 'id' | 'name' | 'size' | 'nfs'>[]): string =>
+  `${JSON.stringify(disks.map(bakeryDisk))}\n`;
 
 /** Images that came as bakeforms are versions of this one, so that their names may be what Bakery's were. */
 export const bakeformImage = 'bakeform';

@@ -43,6 +43,13 @@ describe('the rendered command line', () => {
     expect(render('console=tty1', 'loglevel=7 isolcpus=2')).toBe(`console=tty1 ${ours} loglevel=7 isolcpus=2`);
   });
 
+  it('tells the kernel where to log, where it is to', () => {
+    const plan = { rootMode: 'ram', kernelParameters: '' } as const;
+    expect(renderCmdline('drover.log-port=1', plan, { hostname: 'sign-17' }, { ...session, logPort: 6666 })).toBe(
+      `${ours} drover.log-port=6666`,
+    );
+  });
+
   it('is one line of printable ASCII, whatever the image has', () => {
     fc.assert(
       fc.property(anyText(300), fc.string({ maxLength: 100 }), (text, parameters) => {

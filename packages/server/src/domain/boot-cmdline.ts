@@ -58,22 +58,40 @@ export function cardCmdline(text: string, added: readonly string[] = []): string
 }
 
 /**
+ * Images made for Bakery hold a template of Go's text/template, with the three values that Bakery knew. What they say of a root is dropped like any image's; what else names
+ * them has them.
+ */
+function filledIn(
+  line: string,
+  { bootPrefix }: Partial<Pick<PlannedDevice, 'bootPrefix'>>,
+  { serverUrl, nfsRoot }: SessionIdentity,
+): string {
+  const values: Readonly<Record<string, string>> = {
+    NfsServer: new URL(serverUrl).hostname,
+    NfsRoot: nfsRoot ?? '',
+    PiId: bootPrefix ?? '',
+  };
+  return line.replace(/\{\{-?\s*\.([A-Za-z]+)\s*-?\}\}/g, (action, name: string) => values[name] ?? action);
+}
+
+/**
  * The command line of one boot: what the image asks for (consoles above all), what our initramfs needs, what the assignment adds. One line of printable
  * ASCII, without its end.
  */
 export function renderCmdline(
   text: string,
   plan: { readonly rootMode: RootMode; readonly kernelParameters: string },
-  { hostname }: Pick<PlannedDevice, 'hostname'>,
+  device: Pick<PlannedDevice, 'hostname'> & Partial<Pick<PlannedDevice, 'bootPrefix'>>,
   session: SessionIdentity,
 ): string {
-  const { parameters, rest } = keep(firstLine(text));
+  const { parameters, rest } = keep(filledIn(firstLine(text), device, session));
   const ours = [
     `${kernelParameters.url}=${session.serverUrl}`,
     `${kernelParameters.session}=${session.id}`,
     `${kernelParameters.secret}=${session.secret}`,
     `${kernelParameters.mode}=${plan.rootMode}`,
-    `${kernelParameters.hostname}=${hostname}`,
+    `${kernelParameters.hostname}=${device.hostname}`,
+    ...(session.logPort === undefined ? [] : [`${kernelParameters.logPort}=${session.logPort}`]),
   ];
   const added = words(plan.kernelParameters).filter((word) => !/[^\x20-\x7e]/.test(word) && word !== '--');
   return [...parameters, ...ours, ...added, ...rest].join(' ');

@@ -159,12 +159,12 @@ const shared = ({ initramfs }: Parts, architecture: PartArchitecture): Initramfs
     initramfs.filter((part) => part.kind === kind && part.release === null && part.architecture === architecture),
   );
 
-/** Drivers of radios, of the kernels that these modules are for. */
+/** Drivers of radios, and what mounts NFS, of the kernels that these modules are for. */
 const drivers = ({ initramfs }: Parts, modules: ReadonlySet<InitramfsPart>): InitramfsPart[] => {
   const kernels = new Set([...modules].map(({ architecture, release }) => `${architecture} ${release}`));
   return initramfs.filter(
     ({ kind, architecture, release }) =>
-      kind === 'wifi' && release !== null && kernels.has(`${architecture} ${release}`),
+      (kind === 'wifi' || kind === 'nfs') && release !== null && kernels.has(`${architecture} ${release}`),
   );
 };
 

@@ -50,10 +50,10 @@ export interface BootTree {
 
 /**
  * A piece of an initramfs. Concatenated in order: common for the architecture, on a self-updating card what only such a card needs, on a card programs for
- * Wi-Fi, then modules of one kernel, and its drivers for Wi-Fi.
+ * Wi-Fi, then modules of one kernel, and its drivers for Wi-Fi; for a root over NFS, the modules for that.
  */
 export interface InitramfsPart {
-  readonly kind: 'common' | 'card' | 'modules' | 'wifi';
+  readonly kind: 'common' | 'card' | 'modules' | 'nfs' | 'wifi';
   readonly architecture: 'arm64' | 'armhf' | 'armel';
   /** Kernel release the modules are for; null for the others. */
   readonly release: string | null;
@@ -100,4 +100,8 @@ export interface SessionIdentity {
   readonly secret: string;
   /** `http://address:port` of the boot plane as this board reaches it. */
   readonly serverUrl: string;
+  /** Path of the board's directory (root mode `nfs`), for images that name it in their command line. */
+  readonly nfsRoot?: string | undefined;
+  /** UDP port of the server's log listener, for a kernel that is to log to it. */
+  readonly logPort?: number | undefined;
 }

@@ -41,6 +41,8 @@ const wrong = (message: string): UrlRead => ({ ok: false, message });
 
 /** Whether a path arrives at the server as it is written: whoever parses the address resolves its steps. */
 const isPlain = (origin: string, path: string): boolean => {
+  // Said here as well: the parser of Node 20 (ada 2.9) leaves `/.a/..` as it is, and the server does not.
+  if (path.split('/').some((step) => /^\.{1,2}$/.test(step.replace(/%2e/gi, '.')))) return false;
   if (!URL.canParse(`${origin}${path}`)) return false;
   const url = new URL(`${origin}${path}`);
   return url.origin === origin && url.pathname === path;

@@ -36,6 +36,12 @@ describe('a session and its timeline', () => {
     ],
     ['a lost board that comes up', [entry.ended('lost'), entry.report('up', 'ok')], { outcome: 'up', stage: 'up' }],
     ['a lost board whose log comes late', [entry.ended('lost'), entry.log('kernel', 'x')], { outcome: 'lost' }],
+    ['an exchange in the name of a board that is up', [entry.impostor(true)], { outcome: 'revoked', stage: 'dhcp' }],
+    [
+      'the board in whose name it was, before it said that it is up',
+      [entry.exchange('granted'), entry.impostor(false), entry.report('up', 'ok')],
+      { outcome: 'up', stage: 'up' },
+    ],
     ['a second use of the secret', [entry.exchange('used-twice')], { outcome: 'revoked' }],
     [
       'anything after a revocation',
@@ -64,6 +70,8 @@ describe('a session and its timeline', () => {
       entry.report('up', 'ok'),
       entry.ended('lost'),
       entry.exchange('used-twice'),
+      entry.impostor(true),
+      entry.impostor(false),
     );
     fc.assert(
       fc.property(fc.array(any), (timeline) => {

@@ -1,5 +1,6 @@
 import { bootSteps, type BootSession, type SessionStage, type TimelineEntry, sessionStages } from '@drover/contract';
 import { isKernelPath } from './session-open.js';
+import { isHearsay } from './sign-of-life.js';
 
 /** The part of a session that its timeline decides. */
 export type SessionProgress = Pick<BootSession, 'stage' | 'outcome' | 'upAt' | 'endedAt' | 'bytes'>;
@@ -25,6 +26,7 @@ function stageOf(entry: TimelineEntry): SessionStage | undefined {
     case 'report':
       return entry.step === 'up' && entry.state === 'ok' ? 'up' : stageOfStep(entry.step);
     case 'log':
+      if (isHearsay(entry)) return undefined;
       return entry.source === 'root' ? 'root' : 'initramfs';
     default:
       return undefined;
@@ -46,7 +48,7 @@ export function advance(session: SessionProgress, entry: TimelineEntry): Session
   if (session.outcome === 'revoked' || session.outcome === 'up') return counted;
   if (session.outcome === 'superseded' && stageOf(entry) !== 'up') return counted;
   if (entry.type === 'session.ended') return { ...counted, outcome: entry.outcome, endedAt: entry.at };
-  if (entry.type === 'exchange' && entry.outcome === 'used-twice') {
+  if (entry.type === 'exchange' && (entry.outcome === 'used-twice' || isImpostors(entry))) {
     return { ...counted, outcome: 'revoked', endedAt: entry.at };
   }
   const stage = furthest(session.stage, stageOf(entry));
@@ -59,6 +61,10 @@ export function advance(session: SessionProgress, entry: TimelineEntry): Session
   }
   return goesOn(entry) ? { ...counted, stage, outcome: 'running', endedAt: null } : { ...counted, stage };
 }
+
+/** Of a session that was opened in the name of a board that is up. */
+export const isImpostors = (entry: TimelineEntry): boolean =>
+  entry.type === 'exchange' && entry.outcome === 'impostor' && entry.other?.isUp === true;
 
 /** Proof that the board is at work on this boot; a log may be the last words of one that gave up. */
 const goesOn = (entry: TimelineEntry): boolean =>

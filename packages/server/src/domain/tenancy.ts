@@ -43,6 +43,7 @@ export const concerningTenants: ReadonlySet<EventType> = new Set<EventType>([
   'device.updated',
   'device.deleted',
   'device.conflict',
+  'device.impostor',
   'session.started',
   'session.ended',
   'session.revoked',

@@ -157,6 +157,14 @@ describe('whatever is on the wire', () => {
     );
   });
 
+  it('no step leads back, also where the parser of addresses overlooks it', () => {
+    for (const group of ['.a/../../etc', '.a/..', '.a/%2e%2e/x', '.a/.'])
+      expect(planOf({ url: 'http://boot.example/below/$1' }, ['', group, '']) ?? 'refused').toEqual(
+        group.includes('%') ? expect.objectContaining({ kind: 'url' }) : 'refused',
+      );
+    expect(readRule(text({ url: 'http://boot.example/.a/../$1' }), 2).ok).toBe(false);
+  });
+
   it('no address is of another server, or above the path of the rule', () => {
     fc.assert(
       fc.property(template, template, groups, (path, query, found) => {

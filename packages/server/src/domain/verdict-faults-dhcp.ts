@@ -1,3 +1,4 @@
+import { faultRemedies } from '@drover/contract';
 import { entries, files, rival } from './verdict-traces.js';
 import type { Case, Fault } from './verdict.js';
 
@@ -16,7 +17,7 @@ export const dhcpFaults: readonly Fault[] = [
       const names = other?.options.filter((option) => [43, 60, 66, 67].includes(option)).join(', ');
       return other && `Another server, ${other.server}, also tells this board where to boot from (options ${names}).`;
     },
-    remedy: 'Remove option 66/67 or the PXE setting in that server (often the router).',
+    remedy: faultRemedies['rival-server'],
   },
   {
     id: 'wrong-interface',
@@ -27,7 +28,7 @@ export const dhcpFaults: readonly Fault[] = [
         ? `The board was heard where Drover does not serve: ${ignored.reason}.`
         : undefined;
     },
-    remedy: 'Add the interface to boot.interfaces, or check the VLAN of the port.',
+    remedy: faultRemedies['wrong-interface'],
   },
   {
     id: 'relay',
@@ -38,8 +39,7 @@ export const dhcpFaults: readonly Fault[] = [
         ? `The DISCOVER came through the relay ${relay}, which the boot ROM of a Pi 3B cannot cross.`
         : undefined;
     },
-    remedy:
-      'Put the board into the segment of the server. A Pi 4 or 5 can cross a relay, or have TFTP_IP in its EEPROM.',
+    remedy: faultRemedies.relay,
   },
   {
     id: 'rom-gave-up',
@@ -61,8 +61,7 @@ export const dhcpFaults: readonly Fault[] = [
       entries(it.timeline, 'dhcp.request').length === 0
         ? 'The board asks again and again for an address and gets none: only our own offer answers, and it holds no address.'
         : undefined,
-    remedy:
-      'There is no DHCP server on this segment, or its pool is empty. Connect the router, or set boot.dhcp.mode to full.',
+    remedy: faultRemedies['no-addresses'],
   },
   {
     id: 'no-file-request',
@@ -75,7 +74,6 @@ export const dhcpFaults: readonly Fault[] = [
     number: null,
     test: (it) =>
       noFile(it) && !answered(it) && discovers(it).length > 0 ? 'The board asked, and was not answered.' : undefined,
-    remedy:
-      'See the log of the server: a reply may have been refused by the network, or been meant for another server.',
+    remedy: faultRemedies['not-answered'],
   },
 ];

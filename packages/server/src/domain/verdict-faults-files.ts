@@ -1,3 +1,4 @@
+import { faultRemedies } from '@drover/contract';
 import { asked, broken, entries, fileName, files, got, missed, rival, type Transfer } from './verdict-traces.js';
 import type { Case, Fault } from './verdict.js';
 
@@ -60,7 +61,7 @@ export const fileFaults: readonly Fault[] = [
       facts.conflict === null
         ? undefined
         : `Two boards show the same identity: ${facts.conflict}. Neither is served while that is so.`,
-    remedy: 'Set TFTP_PREFIX=2 (the MAC) in the EEPROM of one of them, and delete the wrong record.',
+    remedy: faultRemedies['identity-conflict'],
   },
   {
     id: 'http-boot-refused',
@@ -85,7 +86,7 @@ export const fileFaults: readonly Fault[] = [
         `The transfer of ${file.path} stopped at block 65535 (${megabytes(file.bytes)}): this bootloader cannot count further.`
       );
     },
-    remedy: 'Update the EEPROM to 2025-09-23 or later, or make the file smaller.',
+    remedy: faultRemedies['file-too-big'],
   },
   {
     id: 'too-many-at-once',
@@ -120,7 +121,7 @@ export const fileFaults: readonly Fault[] = [
         ? `Transfers stall at the first block of ${stalled.blockSize} bytes: something on the way does not pass full packets.`
         : undefined;
     },
-    remedy: 'Lower boot.tftp.maxBlockSize (1024, then 512), or find the VPN or VLAN that takes the room.',
+    remedy: faultRemedies.mtu,
   },
   {
     id: 'answers-lost',
@@ -134,7 +135,7 @@ export const fileFaults: readonly Fault[] = [
     remedy: ({ session }) =>
       session.firmware === 'rom'
         ? 'A firewall may stop answers from ports other than 69 (boot.tftp.singlePort helps). A Pi 3 can also turn deaf to ARP: pin its address on the server (ip neigh replace).'
-        : 'A firewall stops answers from ports other than 69: open it, or set boot.tftp.singlePort.',
+        : faultRemedies['answers-lost'],
   },
   {
     id: 'tftp-rule-failed',

@@ -1,4 +1,5 @@
-import type { TimelineEntry } from '@drover/contract';
+import { faultRemedies, type TimelineEntry } from '@drover/contract';
+import { isImpostors } from './session-machine.js';
 import { broken, entries, failedReport, lastReport, said } from './verdict-traces.js';
 import type { Fault } from './verdict.js';
 
@@ -15,6 +16,18 @@ const restartsAsMeant = (timeline: readonly TimelineEntry[]): boolean => {
 };
 
 export const systemFaults: readonly Fault[] = [
+  {
+    id: 'impostor',
+    number: null,
+    test: ({ timeline }) => {
+      const asked = entries(timeline, 'exchange').find(isImpostors);
+      const from = asked === undefined || asked.address === '' ? '' : ` from ${asked.address}`;
+      const at = (asked?.other?.address ?? '') === '' ? '' : ` at ${asked?.other?.address}`;
+      return asked && `Somebody asked${from} in the name of this board while the board itself is up${at}: refused.`;
+    },
+    remedy:
+      'Find out who is at that address: another machine on this network has the serial number or hardware address of this board. The board that is up was left alone.',
+  },
   {
     id: 'credential-reused',
     number: null,
@@ -81,7 +94,7 @@ export const systemFaults: readonly Fault[] = [
       if (failed?.step !== 'clock' && !dated) return undefined;
       return `The board's clock could not be set right${failed?.step === 'clock' && failed.message !== '' ? `: ${failed.message}` : ''}.`;
     },
-    remedy: 'Check the date of the server: the board takes its time from there.',
+    remedy: faultRemedies.clock,
   },
   {
     id: 'no-network-in-initramfs',
@@ -93,6 +106,16 @@ export const systemFaults: readonly Fault[] = [
     },
     remedy:
       'The image may lack the module for this network card. Otherwise check cable and switch: the link comes up anew here.',
+  },
+  {
+    id: 'kernel-panic',
+    number: null,
+    test: ({ timeline }) => {
+      const match = said(timeline, /Kernel panic - not syncing: ([^\n]{1,200})/);
+      return match && `The kernel stopped: ${match[1]!.trim()}.`;
+    },
+    remedy:
+      'The lines before it on the timeline say what it was at; a kernel that was up with this image before points to the board or its power.',
   },
   {
     id: 'no-report',

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { BootSession, TimelineEntry } from '@drover/contract';
 import { bootSession, entry, factsOf } from '../../test/boot/timeline.js';
 import { advance } from './session-machine.js';
+import { isSignOfLife } from './sign-of-life.js';
 import { faults } from './verdict-faults.js';
 import { judge, type SessionFacts } from './verdict.js';
 
@@ -206,6 +207,7 @@ describe('verdicts, by the trace in the catalogue of faults', () => {
       { generation: null },
       { rootMode: 'sd' },
     ],
+    ['somebody in the name of a board that is up', 'impostor', [kernel, entry.impostor(true)], {}, {}],
     [
       'a secret used twice',
       'credential-reused',
@@ -297,6 +299,21 @@ describe('verdicts, by the trace in the catalogue of faults', () => {
     expect(
       verdict([kernel, entry.log('kernel', 'Under-voltage detected! (0x00050005)'), entry.report('up', 'ok')])?.fault,
     ).toBe('under-voltage');
+  });
+
+  it.each([
+    ['a panic', 'kernel-panic', '[    2.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100'],
+    ['a cut initramfs', 'truncated-initramfs', '[    2.1] Initramfs unpacking failed: junk within compressed archive'],
+    ['under-voltage', 'under-voltage', '[    2.1] hwmon hwmon1: Undervoltage detected!'],
+  ])('is told of %s that only netconsole heard', (_name, id, text) => {
+    const found = verdict([kernel, entry.log('netconsole', `[    0.0] Booting Linux\n${text}\n[    9.9] more`)]);
+    expect(found?.fault).toBe(id);
+  });
+
+  it('takes a log that anybody can send for no sign of how far the board came', () => {
+    const heard = [entry.log('bootloader', 'x'), entry.log('netconsole', 'x')];
+    expect(sessionAfter(heard, {})).toMatchObject({ stage: 'dhcp' });
+    expect([...heard, entry.log('kernel', 'x')].map(isSignOfLife)).toEqual([false, false, true]);
   });
 
   it('is a boot loop after five boots without success (fault 23), with the last cause', () => {

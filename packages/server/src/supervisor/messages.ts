@@ -1,3 +1,4 @@
+import type { NetworkState } from '../boot-plane/network-state.js';
 import type { Settings } from '../config.js';
 
 export const planes = ['control', 'boot'] as const;
@@ -7,6 +8,8 @@ export type Plane = (typeof planes)[number];
 /** Counters of the boot plane, by metric name and labels, as the control plane shows them in /metrics. */
 export interface Counter {
   readonly name: string;
+  /** What it is when it is no counter. */
+  readonly type?: 'gauge';
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -17,7 +20,8 @@ export type ToPlane =
   | { readonly type: 'stop' }
   /** How the other plane does. */
   | { readonly type: 'peer'; readonly ready: boolean }
-  | { readonly type: 'counters'; readonly counters: readonly Counter[] };
+  | { readonly type: 'counters'; readonly counters: readonly Counter[] }
+  | { readonly type: 'network'; readonly network: NetworkState };
 
 /** From a plane to the supervisor. */
 export type FromPlane =
@@ -27,4 +31,5 @@ export type FromPlane =
   | { readonly type: 'failed'; readonly message: string }
   /** The first admin key was made: to be shown once. */
   | { readonly type: 'first-key'; readonly key: string; readonly file: string }
-  | { readonly type: 'counters'; readonly counters: readonly Counter[] };
+  | { readonly type: 'counters'; readonly counters: readonly Counter[] }
+  | { readonly type: 'network'; readonly network: NetworkState };

@@ -2,15 +2,20 @@ import type { Log, Service } from '../app/ports.js';
 import type { Settings } from '../config.js';
 import { takeLock, type Lock } from './lock.js';
 import { createLog } from './log.js';
+import type { NetworkState } from '../boot-plane/network-state.js';
 import type { Counter, FromPlane, Plane, ToPlane } from './messages.js';
 
 /** Entry of a plane's process: `plane-main.js control|boot`, forked by the supervisor and told its settings over the channel to it. */
 
 const stopLimitMs = 30_000;
-const countersEveryMs = 5000;
+const newsEveryMs = 5000;
 
-/** A plane; some can say where they listen and what they counted. */
-type PlaneService = Service & { urls?(): readonly string[]; counters?(): readonly Counter[] };
+/** A plane; some can say where they listen, what they counted and what they know of their network. */
+type PlaneService = Service & {
+  urls?(): readonly string[];
+  counters?(): readonly Counter[];
+  network?(): NetworkState;
+};
 
 const tell = (message: FromPlane): void => {
   if (process.connected === true) process.send?.(message, undefined, undefined, () => undefined);
@@ -20,9 +25,11 @@ const tell = (message: FromPlane): void => {
 interface PeerState {
   ready: boolean;
   counters: readonly Counter[];
+  countersAt: number;
+  network: NetworkState | undefined;
 }
 
-const peer: PeerState = { ready: false, counters: [] };
+const peer: PeerState = { ready: false, counters: [], countersAt: 0, network: undefined };
 
 const createPlane = async (
   plane: Plane,
@@ -82,7 +89,11 @@ const run = async (plane: Plane, settings: Settings, version: string): Promise<v
   process.on('message', (message: ToPlane) => {
     if (message.type === 'stop') void end('asked by the supervisor');
     if (message.type === 'peer') peer.ready = message.ready;
-    if (message.type === 'counters') peer.counters = message.counters;
+    if (message.type === 'counters') {
+      peer.counters = message.counters;
+      peer.countersAt = Date.now();
+    }
+    if (message.type === 'network') peer.network = message.network;
   });
 
   try {
@@ -104,12 +115,19 @@ const run = async (plane: Plane, settings: Settings, version: string): Promise<v
     process.exit(1);
   }
   tell({ type: 'ready', urls: service.urls?.() ?? [] });
-  if (service.counters !== undefined) {
-    setInterval(() => {
-      tell({ type: 'counters', counters: service.counters?.() ?? [] });
-    }, countersEveryMs).unref();
-  }
+  tellNews(service);
   return undefined;
+};
+
+/** What the other plane shows of this one, every few seconds; the network at once, too. */
+const tellNews = (service: PlaneService): void => {
+  const say = (): void => {
+    const [counters, network] = [service.counters?.(), service.network?.()];
+    if (counters !== undefined) tell({ type: 'counters', counters });
+    if (network !== undefined) tell({ type: 'network', network });
+  };
+  say();
+  setInterval(say, newsEveryMs).unref();
 };
 
 const isPlane = (text: string | undefined): text is Plane => text === 'control' || text === 'boot';

@@ -1,5 +1,6 @@
 import type { Log } from '../app/ports.js';
 import type { Settings } from '../config.js';
+import type { NetworkState } from '../boot-plane/network-state.js';
 import { createChild, type Child } from './child.js';
 import type { FromPlane, Plane } from './messages.js';
 
@@ -33,11 +34,14 @@ export class StartError extends Error {
 }
 
 export const createSupervisor = ({ log, version, stopLimitMs, onFirstKey }: SupervisorDeps): Supervisor => {
+  /** Told again to a control plane that was not there yet. */
+  let network: NetworkState | undefined;
   const urls: Partial<Record<Plane, readonly string[]>> = {};
   let settle: { resolve(ready: Ready): void; reject(error: Error): void } | undefined;
 
   const tellPeers = (): void => {
     for (const [plane, other] of pairs) children[plane].send({ type: 'peer', ready: children[other].isReady() });
+    if (network !== undefined) children.control.send({ type: 'network', network });
   };
 
   const received = (plane: Plane, message: FromPlane): void => {
@@ -60,6 +64,10 @@ export const createSupervisor = ({ log, version, stopLimitMs, onFirstKey }: Supe
         return;
       case 'counters':
         children.control.send({ type: 'counters', counters: message.counters });
+        return;
+      case 'network':
+        ({ network } = message);
+        children.control.send(message);
         return;
       case 'loaded':
         return;

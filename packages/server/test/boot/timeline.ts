@@ -46,6 +46,11 @@ export const entry = {
     outcome,
     address,
   }),
+  /** `isUp`: on the timeline of a session in the name of a board that is up at another one; else on that of the board. */
+  impostor: (isUp: boolean): TimelineEntry => ({
+    ...{ type: 'exchange', at, outcome: 'impostor', address: isUp ? '10.0.0.66' : '10.0.0.9' },
+    other: { session: 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9Q', address: isUp ? '10.0.0.9' : '10.0.0.66', isUp },
+  }),
   report: (step: string, state: Of<'report'>['state'], more: Partial<Of<'report'>> = {}): TimelineEntry => ({
     type: 'report',
     at,

@@ -1,3 +1,4 @@
+import { doctorMacPrefix } from '@drover/contract';
 import { describe, expect, it } from 'vitest';
 import type { WireIdentity } from '../../src/app/boot/ports.js';
 import { createDiscovery, type DiscoverySettings, type Seen } from '../../src/app/devices/discovery.js';
@@ -62,6 +63,18 @@ describe.each(adapters())('boards on the wire, on $name', ({ create }) => {
     expect(new Set(seen.map((one) => deviceOf(one).id)).size).toBe(1);
   });
 
+  it('are not kept when the network doctor plays them, unless they were registered', async () => {
+    const store = await (await create()).open();
+    const tenant = await makeTenant(store, 'default');
+    const { registerSeen, clock } = setUp(store);
+    const played = wire({ mac: `${doctorMacPrefix}00:00:01`, bootPrefix: prefix });
+    expect(await registerSeen(played, { ...settings, autoAdopt: tenant })).toEqual({ kind: 'stranger' });
+    expect(await allDevices(store)).toEqual([]);
+    const { create: register } = createRegistration({ store, clock, ids: testIds, defaultTenant: tenant });
+    await register(who(tenant), { mac: played.mac!, bootPrefix: prefix, model: 'pi4', site: 'default', labels: {} });
+    expect(deviceOf(await registerSeen(played, settings))).toMatchObject({ model: 'pi4' });
+  });
+
   it('are ignored when they are no Pi, unless they were registered', async () => {
     const store = await (await create()).open();
     const tenant = await makeTenant(store, 'default');
@@ -99,7 +112,7 @@ describe.each(adapters())('boards on the wire, on $name', ({ create }) => {
 
   it('are in conflict when one prefix comes with two MACs: told once a minute, never merged', async () => {
     const store = await (await create()).open();
-    const { registerSeen, clock } = setUp(store);
+    const { registerSeen, recentConflicts, clock } = setUp(store);
     const known = deviceOf(await registerSeen(wire({ mac, bootPrefix: prefix }), settings));
     const clone = wire({ mac: 'dc:a6:32:ff:ff:ff', bootPrefix: prefix });
     for (let i = 0; i < 3; i += 1) {
@@ -110,6 +123,10 @@ describe.each(adapters())('boards on the wire, on $name', ({ create }) => {
     await registerSeen(clone, settings);
     expect((await events(store)).filter((type) => type === 'device.conflict')).toHaveLength(2);
     expect(await allDevices(store)).toHaveLength(1);
+    expect(recentConflicts().map(({ at }) => at)).toEqual([clock.now()]);
+    expect(recentConflicts()[0]?.reason).toContain(prefix);
+    clock.advance(10 * 60_000);
+    expect(recentConflicts()).toEqual([]);
   });
 
   it('are adopted at once where the settings say so', async () => {

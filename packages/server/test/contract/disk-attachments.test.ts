@@ -139,6 +139,24 @@ describe.each(adapters())('disks of devices, with $name', ({ create }) => {
     );
   });
 
+  it('stay with a device that was released and has got them again before its board was asked', async () => {
+    const { world, one, disk } = await open();
+    valueOf(await attach(world, 'pi-0'));
+    await idle(world, disk);
+    let letGo = (): void => undefined;
+    world.boards.answer = () => new Promise((resolve) => (letGo = resolve));
+    valueOf(await world.provisioning.release(admin, 'pi-0'));
+    await expect.poll(() => world.boards.asked.at(-1)).toBe(`take ${disk.id} of ${one.id}`);
+    const wish = { image: 'os:1', rootMode: 'stream', kernelParameters: '', device: 'pi-0' } as const;
+    valueOf(await world.provisioning.provision(admin, wish));
+    const given = valueOf(await attach(world, 'pi-0'));
+    letGo();
+    expect((await jobOf(world, given)).state).toBe('succeeded');
+    expect(await idle(world, disk)).toMatchObject({ attachments: [{ device: one.id, state: 'attached' }] });
+    expect((await eventsOf(world, disk)).slice(-2)).toEqual(['disk.detached', 'disk.attached']);
+    expect(world.boards.asked.at(-1)).toBe(`refresh ${one.id}`);
+  });
+
   it('are refused to devices that could not use them, with the reason', async () => {
     const { world } = await open();
     expect(await attach(world, 'pi-2')).toMatchObject({ code: 'device.state' });

@@ -57,6 +57,23 @@ describe.each(adapters())('following events on $name', ({ create }) => {
     expect(subjects).toEqual(Array.from({ length: 120 }, (_, i) => `s${i}`));
   });
 
+  it('reads the log from its end, for its readers', async () => {
+    const store = await (await create()).open();
+    const events = createEvents({ store, feed: store.events });
+    const tenant = await makeTenant(store, 'acme');
+    for (let i = 0; i < 6; i += 1) {
+      await append(store, `s${i}`, i % 2 === 0 ? tenant : null, 'device.ready');
+    }
+    const page = async (principal: Principal, before?: number) => {
+      const found = await events.list(principal, { newest: true, before, limit: 2 });
+      return found.ok ? found.value : [];
+    };
+    const last = await page(who(null));
+    expect(last.map(({ subject }) => subject)).toEqual(['s5', 's4']);
+    expect((await page(who(null), last[1]?.id)).map(({ subject }) => subject)).toEqual(['s3', 's2']);
+    expect((await page(who(tenant))).map(({ subject }) => subject)).toEqual(['s4', 's2']);
+  });
+
   it('begins now without an id, and misses nothing however slow the reader is', async () => {
     const store = await (await create()).open();
     const events = createEvents({ store, feed: store.events });

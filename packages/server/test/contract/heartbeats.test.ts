@@ -76,6 +76,8 @@ const setUp = async (store: Store) => {
     const item: Telemetry = { kind: 'beat', session: of, at: iso(at), beat };
     return record(`b${(batches += 1)}`, [item]);
   };
+  const hear = (of: string, at = clock.now()) =>
+    record(`b${(batches += 1)}`, [{ kind: 'heard', session: of, at: iso(at) }]);
   const health = async (device = board!) => {
     const got = await devices.get(who(tenant, 'reader'), device.id);
     return got.ok ? got.value : expect.fail(got.detail);
@@ -86,7 +88,7 @@ const setUp = async (store: Store) => {
     const page = await devices.list(who(tenant, 'reader'), { limit: 10, health: wanted });
     return page.ok ? page.value.items.map(({ name }) => name).sort() : expect.fail(page.detail);
   };
-  return { clock, store, board: board!, fleet, session, send, health, events, listed, assignment };
+  return { clock, store, board: board!, fleet, session, send, hear, health, events, listed, assignment };
 };
 
 describe.each(adapters())('heartbeats on $name', ({ create }) => {
@@ -115,6 +117,29 @@ describe.each(adapters())('heartbeats on $name', ({ create }) => {
       lastSeenAt: iso(clock.now()),
       health: { uptimeSeconds: 390, reportedAt: iso(clock.now()), offline: false },
     });
+  });
+
+  it('have other signs of life beside them, which move nothing but when the device was seen, and that not back', async () => {
+    const { clock, board, session, send, hear, health, fleet } = await world();
+    const id = await session(board);
+    const seen = async () => (await health()).lastSeenAt;
+    await send(id, well);
+    const { health: before, etag } = await health();
+    clock.advance(minute);
+    await hear(id);
+    expect(await health()).toMatchObject({ lastSeenAt: iso(clock.now()), health: before, etag });
+    const last = await seen();
+    await hear(id, clock.now() - 1_000);
+    await send(id, { ...well, uptimeSeconds: 91 }, clock.now() - 1_000);
+    expect(await seen()).toBe(last);
+    clock.advance(minute);
+    // Of a clock that runs ahead, of a boot that proved nothing, or that was revoked.
+    await hear(id, clock.now() + minute);
+    expect(await seen()).toBe(iso(clock.now()));
+    const other = fleet[1]!;
+    await hear(await session(other, { nonceHash: null }));
+    await hear(await session(other, { outcome: 'revoked' }));
+    expect((await health(other)).lastSeenAt).toBeNull();
   });
 
   it('make an event when the health changes or a silent board is back, and no other', async () => {

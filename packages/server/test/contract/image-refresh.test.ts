@@ -48,6 +48,7 @@ describe.each(adapters())('images of an older Drover, with $name', ({ create }) 
           parts: [{ kind: 'common', architecture: 'arm64', release: null, blob: made.digest, size: made.size }],
           warnings: [],
           canAttach,
+          canMount: canAttach,
           canUpdateCard: canAttach,
         }),
       compression: absent,

@@ -22,8 +22,9 @@ const tidyUp = async (store: Store): Promise<void> => {
   const clock = createTestClock(now);
   const quiet = { prune: async () => 0, sweep: async () => undefined } as never;
   const service = createMaintenance({
+    disks: { removeDue: async () => 0 },
     ...{ store, clock, retention, log: createTestLog(), enqueue: createEnqueue({ clock, ids: testIds }) },
-    ...{ idempotency: quiet, uploads: quiet, tracks: quiet, collectBuilds: async () => undefined },
+    ...{ idempotency: quiet, uploads: quiet, webSessions: quiet, tracks: quiet, collectBuilds: async () => undefined },
   });
   await service.start(new AbortController().signal);
   await service.stop();

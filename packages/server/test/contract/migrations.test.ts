@@ -51,7 +51,10 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
     await older.close();
     await execute(
       database.location,
-      `drop table device_files;
+      `drop table web_sessions;
+       drop table first_boots;
+       drop table device_files;
+       alter table devices drop column console;
        drop index devices_power_place;
        drop index devices_power_proof;
        alter table devices drop column power_driver;
@@ -83,6 +86,11 @@ describe.each(adapters())('the tables on $name', ({ create }) => {
        drop table builds;
        drop index disk_backups_tenant;
        alter table tenants drop column quota_backup_bytes;
+       drop index disks_delete_at;
+       alter table disks drop column delete_at;
+       alter table disks drop column kind;
+       alter table disks drop column clone;
+       alter table disks drop column nfs;
        drop index disks_restored_from;
        alter table disks drop column restored_from;
        delete from kysely_migration where name > '0006'`,

@@ -15,6 +15,7 @@ import { refuseSupply } from '../../src/app/power/supply.js';
 import { switchBoard } from '../../src/app/power/switching.js';
 import type { ConfiguredDriver, Switched } from '../../src/app/power/ports.js';
 import { adapters } from './support/databases.js';
+import { firstBoot } from './support/first-boot.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { createTestClock, createTestLog, testIds } from './support/world.js';
 
@@ -42,6 +43,7 @@ function outlets() {
   const drivers = new Map([
     ['blind', driver('blind', false)],
     ['seeing', driver('seeing', true)],
+    ['person', driver('person', false)],
   ]);
   return { is, done, state, drivers };
 }
@@ -61,6 +63,8 @@ describe.each(adapters())('power on $name', ({ create }) => {
     const clock = createTestClock();
     const log = createTestLog();
     const rack = outlets();
+    /** The board that answers when it is asked. */
+    const state = { answers: '' };
     const desk = createPowerDesk(rack.drivers, 1);
     const enqueue = createEnqueue({ clock, ids: testIds });
     const ended: string[] = [];
@@ -100,6 +104,12 @@ describe.each(adapters())('power on $name', ({ create }) => {
       await expect.poll(async () => (await jobOf(id))?.endedAt).not.toBeNull();
       return (await jobOf(id))!;
     };
+    /** No job of a board is waiting or at work. */
+    const calm = async (ref: string) => {
+      const { id } = await now(ref);
+      const jobs = async () => (await store.read((tx) => tx.jobs.list({ subject: id }, { limit: 100 }))).items;
+      await expect.poll(async () => (await jobs()).filter(({ endedAt }) => endedAt === null)).toEqual([]);
+    };
     const events = async () =>
       (await store.read((tx) => tx.events.list({ after: 0, limit: 1000 })))
         .filter(({ type }) => /^power|releas|device\.failed/.test(type))
@@ -122,15 +132,21 @@ describe.each(adapters())('power on $name', ({ create }) => {
         power,
         now,
         act,
+        calm,
         events,
         heard,
         ended,
         powering,
         log,
+        state,
       },
-      proofs: createPowerProofs({ store, clock, log }),
+      proofs: createPowerProofs({
+        ...{ store, clock, log },
+        ask: async (id) => (await store.read((tx) => tx.devices.get(id)))?.name === state.answers,
+        isByHand: (driver) => driver === 'person',
+      }),
       provisioning: createProvisioning({
-        ...{ store, clock, prepare, enqueue, powering, defaultTenant: tenant },
+        ...{ store, clock, prepare, enqueue, powering, firstBoot, defaultTenant: tenant },
         takesWork: ({ power: each }) => each !== null,
       }),
       running: async (work: () => Promise<void>) => {
@@ -173,6 +189,7 @@ describe.each(adapters())('power on $name', ({ create }) => {
     expect(valueOf(power.drivers(operator)).items.map(({ name, canQuery }) => [name, canQuery])).toEqual([
       ['blind', false],
       ['seeing', true],
+      ['person', false],
     ]);
     expect(valueOf(await devices.update(admin, 'pi-0', { power: null })).power).toBeNull();
   });
@@ -210,10 +227,12 @@ describe.each(adapters())('power on $name', ({ create }) => {
       );
       rack.state.lies = false;
       expect((await act('pi-1', 'off')).state).toBe('succeeded');
-      expect((await now('pi-1')).power).toMatchObject({ state: 'off', proofUntil: null, failure: null });
+      expect((await now('pi-1')).power).toMatchObject({ state: 'off', failure: null });
       expect((await act('pi-0', 'off')).state).toBe('succeeded');
       clock.advance(proveSeconds * 1000);
-      expect(await proofs.watch()).toBe(1);
+      expect(await proofs.watch()).toBe(0);
+      let settled = 0;
+      await expect.poll(async () => (settled += await proofs.watch())).toBe(2);
       expect(await proofs.watch()).toBe(0);
     });
     expect(await events()).toEqual([
@@ -229,7 +248,45 @@ describe.each(adapters())('power on $name', ({ create }) => {
       'power.proved the driver',
       'power.switched off',
       'power.proved silence',
+      'power.proved silence',
     ]);
+  });
+
+  it('is not off when the board answers, also one whose driver can tell: the plug may be another', async () => {
+    const { supply, act, now, clock, proofs, events, running, state } = await open();
+    await supply('pi-0', 'seeing', '1');
+    state.answers = 'pi-0';
+    await running(async () => {
+      expect((await act('pi-0', 'off')).state).toBe('succeeded');
+      clock.advance(5_000);
+      expect(await proofs.watch()).toBe(0);
+      clock.advance(1_000);
+      await expect.poll(proofs.watch).toBe(1);
+      expect((await now('pi-0')).power).toMatchObject({
+        ...{ state: 'unproven', wanted: 'off', proofUntil: null },
+        failure: 'it was heard 6 s after it was switched off',
+      });
+    });
+    expect(await events()).toEqual([
+      'power.switched off',
+      'power.proved the driver',
+      'power.failed it was heard 6 s after it was switched off',
+    ]);
+  });
+
+  it('may take a person a while to switch off', async () => {
+    const { supply, act, now, heard, clock, proofs, running, state } = await open();
+    await supply('pi-0', 'person', '1');
+    state.answers = 'pi-0';
+    await running(async () => {
+      expect((await act('pi-0', 'off')).state).toBe('succeeded');
+      clock.advance(50_000);
+      await heard('pi-0');
+      expect(await proofs.watch()).toBe(0);
+      clock.advance(70_000);
+      expect(await proofs.watch()).toBe(1);
+      expect((await now('pi-0')).power).toMatchObject({ state: 'off', failure: null });
+    });
   });
 
   it('failures are told, and two that switch one board do not meet', async () => {
@@ -325,16 +382,18 @@ describe.each(adapters())('power on $name', ({ create }) => {
   });
 
   it('is restored at a start, but for what somebody switched off; boards without an image are switched off', async () => {
-    const { supply, provisioning, admin, now, rack, running, act, store, enqueue, desk, clock, log } = await open({
-      size: 4,
-    });
+    const { supply, provisioning, admin, now, rack, running, act, calm, store, enqueue, desk, clock, log } = await open(
+      {
+        size: 4,
+      },
+    );
     for (const each of ['0', '1', '2', '3']) await supply(`pi-${each}`, each === '1' ? 'blind' : 'seeing', each);
     const wanted = { image: 'debian:12', rootMode: 'ram' as const, kernelParameters: '' };
     await running(async () => {
       for (const device of ['pi-0', 'pi-1', 'pi-2'])
         valueOf(await provisioning.provision(admin, { ...wanted, device }));
       await expect.poll(() => rack.done.length).toBe(6);
-      await expect.poll(async () => (await now('pi-2')).power?.state).toBe('starting');
+      await calm('pi-2');
       await act('pi-2', 'off');
       // The lights went out.
       rack.is.clear();

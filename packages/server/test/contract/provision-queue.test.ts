@@ -6,6 +6,7 @@ import { createProvisioning } from '../../src/app/devices/provisioning.js';
 import { createDeviceKeeper } from '../../src/app/devices/keeper.js';
 import type { SqlStore } from '../../src/adapters/sql/index.js';
 import { adapters } from './support/databases.js';
+import { firstBoot } from './support/first-boot.js';
 import { makeFleet, makeImage, makeTenant } from './support/fleet.js';
 import { aKey, anImage } from './support/records.js';
 import { createTestClock, createTestLog, testIds } from './support/world.js';
@@ -37,6 +38,7 @@ describe.each(adapters())('choosing and waiting on $name', ({ create }) => {
       ids: testIds,
       enqueue: createEnqueue({ clock, ids: testIds }),
       prepare,
+      firstBoot,
       defaultTenant: tenant,
       ...noPower,
     };

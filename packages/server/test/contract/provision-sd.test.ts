@@ -11,6 +11,7 @@ import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 import type { Store } from '../../src/app/store/ports.js';
 import { sourcesKey } from '../../src/domain/boot-set.js';
 import { adapters } from './support/databases.js';
+import { firstBoot } from './support/first-boot.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { facts, someTime } from './support/records.js';
 import { testIds } from './support/world.js';
@@ -21,6 +22,7 @@ const none = async (): Promise<never> => Promise.reject(new Error('no disk in th
 const prepare = createPrepare({
   enqueue,
   clock: systemClock,
+  hasDirectories: false,
   rootDisks: { make: none, retire: async () => undefined, keep: none },
 });
 const waiting = createWaiting({ clock: systemClock, ...noPower });
@@ -57,7 +59,7 @@ describe.each(adapters())('root mode sd on $name', ({ create }) => {
     const image = await makeImage(store, { facts: facts({ rootModes }) });
     await makeFleet(store, tenant, 2);
     const provisioning = createProvisioning({
-      ...{ store, clock: systemClock, prepare, enqueue, defaultTenant: tenant },
+      ...{ store, clock: systemClock, prepare, enqueue, firstBoot, defaultTenant: tenant },
       ...noPower,
     });
     return {

@@ -6,6 +6,7 @@ import { createProvisioning } from '../../src/app/devices/provisioning.js';
 import { createWaiting } from '../../src/app/devices/waiting.js';
 import type { Store } from '../../src/app/store/ports.js';
 import { adapters } from './support/databases.js';
+import { firstBoot } from './support/first-boot.js';
 import { makeFleet, makeImage, makeTenant, who } from './support/fleet.js';
 import { createTestClock, testIds } from './support/world.js';
 import { noPower } from './support/no-power.js';
@@ -26,7 +27,7 @@ const packing: Prepare = {
 };
 
 const service = (store: Store, tenant: string, prepare = ready) =>
-  createProvisioning({ store, clock, prepare, enqueue, defaultTenant: tenant, ...noPower });
+  createProvisioning({ store, clock, prepare, enqueue, firstBoot, defaultTenant: tenant, ...noPower });
 
 const wish = (change: Partial<Provision>): Provision => ({
   image: 'debian:12',

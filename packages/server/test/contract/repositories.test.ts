@@ -3,7 +3,7 @@ import type { TimelineEntry } from '@drover/contract';
 import type { Store } from '../../src/app/store/ports.js';
 import { adapters } from './support/databases.js';
 import { makeTenant } from './support/fleet.js';
-import { aDevice, anImage, aSession, at, someTime } from './support/records.js';
+import { aDevice, aJob, anImage, aSession, at, someTime } from './support/records.js';
 import { testIds } from './support/world.js';
 
 const assignmentOf = (image: { id: string }) => ({
@@ -226,6 +226,18 @@ describe.each(adapters())('boot sessions on $name', ({ create }) => {
       upAt: at(9),
       verdict: null,
     });
+  });
+
+  it('and jobs are counted where they are under way', async () => {
+    const store = await (await create()).open();
+    const { device } = await begin(store);
+    await store.transaction(async (tx) => {
+      await tx.sessions.insert(aSession(device.id, { outcome: 'running' }));
+      await tx.sessions.insert(aSession(device.id, { outcome: 'up' }));
+      for (const state of ['queued', 'queued', 'running', 'failed'] as const) await tx.jobs.insert(aJob({ state }));
+    });
+    expect(await store.read((tx) => tx.sessions.countRunning())).toBe(1);
+    expect(await store.read((tx) => tx.jobs.countUnfinished())).toEqual({ queued: 2, running: 1 });
   });
 
   it('number their entries without a gap, whoever appends', async () => {

@@ -13,7 +13,8 @@ const log: Log = { debug: () => undefined, info: say, warn: say, error: say, chi
 const dataDir = process.argv[2]!;
 const parsed = SettingsSchema.parse({ dataDir });
 const builds = { ...parsed.builds, cacheDir: dataDir };
-const settings = { ...parsed, dataDir, builds, helpers: { cacheDir: dataDir } };
+const nfs = { ...parsed.nfs, folder: dataDir };
+const settings = { ...parsed, dataDir, builds, nfs, helpers: { cacheDir: dataDir } };
 const stop = new AbortController();
 const plane = createBootPlane({ settings, log, signal: stop.signal });
 process.once('SIGTERM', () => {

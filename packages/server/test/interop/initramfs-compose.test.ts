@@ -278,13 +278,18 @@ describe('what is made of an image', () => {
     expect(made.value.parts.map(({ kind, architecture, release }) => `${kind} ${architecture} ${release}`)).toEqual([
       'common arm64 null',
       'modules arm64 6.1.0-1-arm64',
+      'nfs arm64 6.1.0-1-arm64',
       'modules arm64 6.6.20+rpt-rpi-v8',
+      'nfs arm64 6.6.20+rpt-rpi-v8',
     ]);
     expect(made.value.canAttach).toBe(false);
+    expect(made.value.canMount).toBe(false);
     expect(made.value.canUpdateCard).toBe(false);
     expect(made.value.warnings).toEqual([
+      'kernel 6.1.0-1-arm64 has no nfs: root mode nfs is not possible',
       'kernel 6.1.0-1-arm64 has no nbd, no ext4: root modes nbd and stream are not possible',
       'kernel 6.1.0-1-arm64 has no mmc_block, no vfat, no ext4: root mode sd is not possible',
+      'kernel 6.6.20+rpt-rpi-v8 has no nfs: root mode nfs is not possible',
       'kernel 6.6.20+rpt-rpi-v8 has no nbd, no ext4: root modes nbd and stream are not possible',
       'kernel 6.6.20+rpt-rpi-v8 has no mmc_block, no vfat, no ext4: root mode sd is not possible',
       'Kernel 5.10.0-bare of the image has no loop, no overlay.',

@@ -20,6 +20,7 @@ afterEach(() => board.dispose());
 const kernel = `
 dev=$run/../dev
 state=$run/queue
+files=$run/files
 session=bs_1
 reporting=''
 nbd_start() {
@@ -36,7 +37,7 @@ perl_run() {
   rm -f "$sys/block/nbd$3/pid"
 }
 `;
-const parts = ['base', 'http', 'report', 'disks'];
+const parts = ['base', 'http', 'report', 'fetch', 'files', 'disks'];
 const line = (id: string, name: string, state = 'keep') => `disk=${id}:${name}:rw:${state}:bs_1.${id}.token`;
 const list = (...lines: string[]) =>
   ['version=00ff', 'port=10809', `secret=${'a'.repeat(32)}`, ...lines, ''].join('\n');
@@ -179,4 +180,23 @@ test('a board follows its list: it says what it has, and asks again at once', as
     `${path}?known=00ff&has=dsk_A,&busy=`,
   ]);
   expect(held).toHaveLength(1);
+});
+
+test('a board that cannot attach a disk tries again, and has a question open before long', async () => {
+  const asked: string[] = [];
+  const held: ServerResponse[] = [];
+  const server = await createLoopbackServer((request, _body, response) => {
+    asked.push(new URL(request.url ?? '', 'http://x').searchParams.get('known') ?? '');
+    if (asked.length <= 6) return void response.end(list(line('dsk_A', 'media')));
+    held.push(response);
+  });
+  await writeFile(join(board.run, 'refuse'), '');
+  const pauses = 'back_off() { echo "$1 $2" >>"$run/pauses"; echo 0; }';
+  const script = `${kernel}http_server ${server.url}; http_auth='Bearer x'; ${pauses}; disks_follow & sleep 3; kill $!`;
+  await board.sh(script, parts);
+  await server.close();
+  expect(asked).toEqual(['', '', '', '', '', '', '00ff']);
+  expect(held).toHaveLength(1);
+  const { 0: first, 5: last } = (await readFile(join(board.run, 'pauses'), 'utf8')).trim().split('\n');
+  expect([first, last]).toEqual(['0 2', '5 2']);
 });

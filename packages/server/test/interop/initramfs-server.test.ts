@@ -182,11 +182,16 @@ describe('the lease', () => {
     await board.sh('ip() { echo "$*" >>"$run/ip.log"; }; set -- bound; . "$lib/udhcpc-script"', [], lease);
     expect(await readFile(join(board.run, 'ip.log'), 'utf8')).toBe(
       [
-        '-4 -o addr show dev eth0',
-        '-4 addr flush dev eth0',
         'addr add 10.0.0.9/24 broadcast + dev eth0',
+        '-4 -o addr show dev eth0',
         'route replace default via 10.0.0.1 dev eth0\n',
       ].join('\n'),
+    );
+    const had = `ip() { echo "$*" >>"$run/ip.log"; [ "$2" != -o ] || printf 'inet 10.0.0.9/24\\ninet 10.0.0.7/24\\n'; }`;
+    await board.sh(`${had}; set -- bound; . "$lib/udhcpc-script"`, [], lease);
+    // The one it had goes when it has the new one.
+    expect(await readFile(join(board.run, 'ip.log'), 'utf8')).toContain(
+      'show dev eth0\naddr del 10.0.0.7/24 dev eth0\nroute',
     );
     const { stdout } = await board.sh('for key in address router dns; do value_of $key "$run/lease.eth0"; done');
     expect(stdout).toBe('10.0.0.9\n10.0.0.1\n10.0.0.1,9.9.9.9\n');
@@ -236,11 +241,15 @@ describe('memory', () => {
 });
 
 describe('up', () => {
-  async function runUp(init: string, systemctl?: string): Promise<string[]> {
+  /** Questions for data disks, with what they were asked with. */
+  const asked: string[] = [];
+  async function runUp(init: string, systemctl?: string, mode = 'ram'): Promise<string[]> {
     const seen: string[] = [];
+    asked.length = 0;
     const url = await serve((request, _body, response) => {
       const query = new URL(request.url ?? '', 'http://x').searchParams;
       // What follows the list of disks is begun too, and asks for it (initramfs-disks).
+      if (/\/disks\?/.test(request.url ?? '')) asked.push(`${request.url} ${request.headers.authorization}`);
       if (query.get('step') !== null && query.get('log') === null)
         seen.push(
           `${query.get('step')} ${query.get('state')} ${query.get('message')} ${request.headers.authorization}`,
@@ -252,7 +261,7 @@ describe('up', () => {
     await chmod(runtime, 0o777);
     await symlink(join(board.dir, 'applets'), join(runtime, 'bin'));
     await symlink(join(board.device, 'lib'), join(runtime, 'lib'));
-    const state = { url, session: 'bs_1', credential: 'secret', init };
+    const state = { url, session: 'bs_1', credential: 'secret', init, mode };
     await writeFile(
       join(runtime, 'state'),
       Object.entries(state)
@@ -271,6 +280,15 @@ describe('up', () => {
     expect(seen[0]).toBe('switch ok  Bearer secret');
     expect(seen[1]).toMatch(/^up ok \S+ Bearer secret$/);
   });
+
+  test.each(['ram', 'stream', 'nbd', 'nfs', 'sd'])(
+    'in root mode %s asks for data disks, by which the server knows that the board lives',
+    async (mode) => {
+      await runUp('busybox', undefined, mode);
+      for (let i = 0; i < 100 && asked.length === 0; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(asked[0]).toBe('/device/v1/sessions/bs_1/disks?known=&has=&busy= Bearer secret');
+    },
+  );
 
   test('waits for systemd to be done', async () => {
     const seen = await runUp(

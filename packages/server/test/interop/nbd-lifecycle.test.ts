@@ -41,6 +41,24 @@ const served = async (port: number) => {
   return client;
 };
 
+describe('a client that is at work', () => {
+  it('is told of once a second, and one that only keeps its connection is not', async () => {
+    const active: number[] = [];
+    const { lab, timers } = await serve(undefined, { onActive: (connection) => active.push(connection) });
+    const [busy] = [await served(lab.port), await served(lab.port)];
+    timers.advance(1_000);
+    expect(active).toEqual([]);
+    await busy.ask({ type: 0, cookie: 1n, length: 512 }, { type: 0, cookie: 2n, length: 512 });
+    timers.advance(1_000);
+    expect(active).toHaveLength(1);
+    timers.advance(10_000);
+    expect(active).toHaveLength(1);
+    await busy.ask({ type: 3, cookie: 3n });
+    timers.advance(1_000);
+    expect(active).toEqual([active[0], active[0]]);
+  });
+});
+
 describe('stopping', () => {
   it('answers what is under way, closes every disk, and lets nobody in', async () => {
     const disk = createMemoryDisk({ answers: 'held' });

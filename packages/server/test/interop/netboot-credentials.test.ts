@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FirstBootSettings } from '@drover/contract';
 import { secretOf } from '../../src/domain/boot-credential.js';
 import { curl, DeviceClient, startLab, type NetbootLab } from './netboot-lab.js';
 
@@ -144,6 +145,32 @@ describe('a root that is still being made', () => {
 });
 
 describe('what makes a board itself', () => {
+  it('comes with its first-boot settings, and only to the board itself', async () => {
+    const lab = await startLab({});
+    try {
+      const client = await boot(lab, '00000001');
+      const id = (await lab.deviceOf('00000001'))!;
+      const settings = FirstBootSettings.parse({
+        hostname: 'sign-17',
+        users: [{ name: 'anna', passwordHash: '$6$salt$01234567' }],
+      });
+      const record = { settings, warnings: [], updatedAt: '2026-01-02T03:04:05.678Z' };
+      await lab.store.transaction((tx) => tx.firstBoots.put(id, record));
+      const { lines } = await client.exchange(nonces[0]);
+      expect(lines['hostname']).toBe('sign-17');
+      expect((await client.get('identity', 'Bearer none')).status).toBe(403);
+      const archive = await client.get('identity', `Bearer ${lines['credential']}`);
+      const text = Buffer.from(await archive.arrayBuffer()).toString('latin1');
+      expect(text).toMatch(/etc\/hostname\0[^]*sign-17\n/);
+      expect(text).toMatch(
+        /run\/drover\/first-boot\/settings\0+0000600\0[^]*user=anna\npassword=\$6\$salt\$01234567\n/,
+      );
+      expect(text).toMatch(/run\/drover\/first-boot\/cloud\/user-data\0[^]*#cloud-config\n/);
+    } finally {
+      await lab.close();
+    }
+  });
+
   it('comes with the files that somebody gave the board', async () => {
     const lab = await startLab({});
     try {
@@ -156,7 +183,9 @@ describe('what makes a board itself', () => {
       const archive = await client.get('identity', `Bearer ${lines['credential']}`);
       const text = Buffer.from(await archive.arrayBuffer()).toString('latin1');
       expect(text).toContain('etc/machine-id');
-      expect(text.slice(text.indexOf('etc/app/token'))).toMatch(/^etc\/app\/token\0+0000600\0[0-7 \0]*ustar[^]*own/);
+      expect(text.slice(text.lastIndexOf('etc/app/token'))).toMatch(
+        /^etc\/app\/token\0+0000600\0[0-7 \0]*ustar[^]*own/,
+      );
     } finally {
       await lab.close();
     }

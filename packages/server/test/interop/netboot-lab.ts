@@ -12,9 +12,11 @@ import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
 import { createSqlStore } from '../../src/adapters/sql/index.js';
 import { createIds, systemClock } from '../../src/adapters/system/index.js';
 import { createTimelineFeed } from '../../src/app/boot/feed.js';
+import { createDiscovery } from '../../src/app/devices/discovery.js';
 import { createAuthentication } from '../../src/app/tenants/authentication.js';
 import { hashing } from '../../src/adapters/hashing/index.js';
 import type { BootService } from '../../src/app/boot/service.js';
+import { createOrderDesk, type OrderDesk } from '../../src/app/disks/order-desk.js';
 import { createEnqueue } from '../../src/app/jobs/enqueue.js';
 import type { Log } from '../../src/app/ports.js';
 import { createBootPlane, type BootPlane } from '../../src/boot-plane.js';
@@ -46,6 +48,8 @@ export interface NetbootLab {
   readonly dataDir: string;
   readonly store: Awaited<ReturnType<typeof createSqlStore>>;
   readonly service: BootService;
+  /** Where the boot plane is told what to do. */
+  readonly orders: OrderDesk;
   /** Digest of the image. */
   readonly imageDigest: string;
   /** The root every board downloads. */
@@ -86,6 +90,10 @@ export interface LabOptions {
   readonly configs?: ReadonlyMap<string, string>;
   /** Paths of what the boot plane's TLS listener shows; without them there is none. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Ports that stay the same when the boot plane starts anew. */
+  readonly ports?: { readonly http: number; readonly nbd: number };
+  /** Port where logs of bootloaders and kernels are heard, and kernels are told to send theirs. */
+  readonly logPort?: number;
   /** Answer DHCP, of boards that act as if they stood behind a relay. */
   readonly dhcp?: boolean;
 }
@@ -126,7 +134,8 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
             }
           : { mode: 'off' },
       tftp: { port: tftpPort },
-      nbd: { listen: ['127.0.0.1:0'] },
+      nbd: { listen: [`127.0.0.1:${options.ports?.nbd ?? 0}`] },
+      ...(options.logPort === undefined ? {} : { logs: { listen: [`127.0.0.1:${options.logPort}`], kernel: true } }),
       sessionTtlSeconds: options.sessionTtlSeconds ?? 600,
     },
   });
@@ -135,13 +144,21 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     dataDir,
     helpers: { cacheDir: join(dataDir, 'helpers') },
     builds: { ...parsed.builds, cacheDir: join(dataDir, 'build-cache') },
-    boot: { ...parsed.boot, http: { listen: [anyPort], tls: options.tls && { ...options.tls, listen: [anyPort] } } },
+    nfs: { ...parsed.nfs, folder: join(dataDir, 'nfs') },
+    boot: {
+      ...parsed.boot,
+      http: {
+        listen: [{ ...anyPort, port: options.ports?.http ?? 0 }],
+        tls: options.tls && { ...options.tls, listen: [anyPort] },
+      },
+    },
   };
   const store = await createSqlStore({ file: join(dataDir, 'drover.sqlite'), log: testLog, pollMs: 200 });
   const blobs = await createFsBlobStore(join(dataDir, 'blobs'));
   const ids = createIds({ clock: systemClock });
   const feed = createTimelineFeed((error) => testLog.error({ err: error }, 'feed'));
   const defaultTenant = ids.next('ten');
+  const orders = createOrderDesk();
   const storage = { store, blobs, uploads: undefined, serverId: 'test', close: async () => undefined };
   const service = createBoot(settings, storage as never, {
     clock: systemClock,
@@ -150,11 +167,12 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
     feed,
     defaultTenant,
     authenticate: createAuthentication({ store, clock: systemClock, hashing, log: testLog }).authenticate,
-    diskOrders: async () => [],
+    diskOrders: (known, reports) => orders.exchange(known, reports, AbortSignal.timeout(500)),
     retire: async () => undefined,
     onUnassigned: () => undefined,
     enqueue: createEnqueue({ clock: systemClock, ids }),
     effectiveConfig: (device) => Promise.resolve(options.configs?.get(device) ?? '{}'),
+    discovery: createDiscovery({ store, clock: systemClock, ids, log: testLog }),
   });
 
   const root = randomBytes(3_000_003);
@@ -245,6 +263,7 @@ export async function startLab(options: LabOptions = {}): Promise<NetbootLab> {
       dataDir,
       store,
       service,
+      orders,
       root,
       controlUp,
       controlDown,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDeviceSecrets } from '../../src/app/boot/device-secrets.js';
+import { secretOf } from '../../src/domain/boot-credential.js';
 import { identityFiles, identityTar } from '../../src/domain/identity-tar.js';
 import { silentLog } from '../boot/log.js';
 import { admin, run } from './netboot-lab.js';
@@ -121,6 +122,84 @@ describe('the keeper of sessions', () => {
     await world.service.sweeper.sweep();
     expect(await world.session(old)).toBeUndefined();
     expect(await world.session(young)).toBeDefined();
+  });
+});
+
+describe('somebody in the name of a board that is up', () => {
+  const upAt = async (device: string): Promise<string> => {
+    const id = await world.open(device);
+    await world.say(id, device, down, report('up', 'ok'));
+    world.now += 60_000;
+    return id;
+  };
+  const events = async (device: string) =>
+    (await world.store.read((tx) => tx.events.list({ after: 0, limit: 100, subject: device }))).filter(
+      ({ type }) => type === 'device.impostor',
+    );
+  const exchange = (address: string, session: string, other: string, isUp: boolean) => ({
+    ...{ type: 'exchange', outcome: 'impostor', address },
+    other: { session, address: other, isUp },
+  });
+
+  it('is an event, with both addresses; his session is revoked, and the board is at the boot it was at', async () => {
+    const device = await world.provisioned(true);
+    const up = await upAt(device);
+    const his = await world.open(device);
+    const said = exchange('10.0.0.66', up, '10.0.0.9', true);
+    await world.say(his, device, said);
+    await world.say(up, device, exchange('10.0.0.9', his, '10.0.0.66', false));
+    // Told of twice, as after a crash of the boot plane.
+    await world.say(his, device, said);
+    expect(await world.session(his)).toMatchObject({ outcome: 'revoked', verdict: { fault: 'impostor' } });
+    expect(await world.session(up)).toMatchObject({ outcome: 'up' });
+    expect(await events(device)).toMatchObject([
+      { data: { session: up, address: '10.0.0.9', impostorSession: his, impostorAddress: '10.0.0.66' } },
+    ]);
+    const record = await world.store.read((tx) => tx.devices.get(device));
+    expect(record).toMatchObject({ lastSession: up, lastAddress: '10.0.0.9' });
+  });
+
+  it('who asks for another address for it is an event as well, once a minute', async () => {
+    const device = await world.provisioned(true);
+    const up = await upAt(device);
+    const refused = (to: string) => world.say(up, device, { type: 'nfs.refused', from: '10.0.0.9', to });
+    await refused('10.0.0.66');
+    await refused('10.0.0.66');
+    await refused('10.0.0.67');
+    world.now += 60_000;
+    await refused('10.0.0.66');
+    expect((await events(device)).map(({ data }) => [data['address'], data['impostorAddress']])).toEqual([
+      ['10.0.0.9', '10.0.0.66'],
+      ['10.0.0.9', '10.0.0.67'],
+      ['10.0.0.9', '10.0.0.66'],
+    ]);
+    expect(await world.session(up)).toMatchObject({ outcome: 'up' });
+  });
+});
+
+describe('a session that the boot plane does not know', () => {
+  it('is exchanged only if it is the last one of its device', async () => {
+    const device = await world.provisioned(true);
+    const { backend } = world.service;
+    const key = await backend.bootKey();
+    const exchange = (session: string, digit: string) =>
+      backend.exchange({ session, secret: secretOf(key, session), nonce: digit.repeat(32), address: '10.0.0.9' });
+    const first = await world.open(device);
+    expect(await exchange(first, 'a')).toMatchObject({ kind: 'granted' });
+    expect(await backend.identify(wire)).toMatchObject({ session: { id: first, exchanged: true } });
+    world.now += 1_000;
+    const second = await world.open(device);
+    expect(await exchange(first, 'a')).toEqual({ kind: 'refused', reason: 'over' });
+    expect(await backend.identify(wire)).toMatchObject({ session: { id: second, exchanged: false } });
+    world.now += 1_000;
+    const third = await world.open(device);
+    expect(await exchange(second, 'b')).toEqual({ kind: 'refused', reason: 'over' });
+    expect(await exchange(third, 'c')).toMatchObject({ kind: 'granted' });
+    // One that it knows goes on beside it.
+    const opened = { id: first, device, wire, generation: 1, openedAt: world.now };
+    const nonce = 'a'.repeat(32);
+    const known = { session: first, secret: secretOf(key, first), nonce, address: '10.0.0.9', opened };
+    expect(await backend.exchange(known)).toMatchObject({ kind: 'granted' });
   });
 });
 

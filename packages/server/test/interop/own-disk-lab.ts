@@ -9,7 +9,7 @@ import { createFsBlobStore } from '../../src/adapters/blobs/index.js';
 import { openLocalDisks } from '../../src/adapters/disks/index.js';
 import { silentLog } from '../boot/log.js';
 import { makeBootPartition, standardFiles } from './netboot-image.js';
-import { startLab, type NetbootLab } from './netboot-lab.js';
+import { startLab, type LabOptions, type NetbootLab } from './netboot-lab.js';
 
 const run = promisify(execFile);
 const MiB = 1024 * 1024;
@@ -119,6 +119,8 @@ export const makeCard: typeof makeBootPartition = async (folder, files) => {
 export interface OwnDiskLab extends NetbootLab {
   /** A device with a disk over the image. */
   readonly withDisk: (bootPrefix: string, disk: string) => Promise<string>;
+  /** A disk with nothing on it, of this many bytes. */
+  readonly emptyDisk: (disk: string, size: number) => Promise<void>;
   /** Does something to the boot partition of a disk, as a file, with mtools; writes back what changed, as a guest would. */
   readonly onBoot: (disk: string, work: (fat: string) => Promise<unknown>) => Promise<void>;
   /** Replaces the root of a disk by one with these files beside what every root has. */
@@ -137,8 +139,12 @@ type Pool = Awaited<ReturnType<typeof openLocalDisks>>;
 
 const block = 4096;
 
-export async function startOwnDiskLab(files?: ReadonlyMap<string, Buffer>): Promise<OwnDiskLab> {
+export async function startOwnDiskLab(
+  files?: ReadonlyMap<string, Buffer>,
+  more: Pick<LabOptions, 'dhcp' | 'ports'> = {},
+): Promise<OwnDiskLab> {
   const lab = await startLab({
+    ...more,
     makeImage: makeCard,
     files: new Map([...standardFiles(), ['kernel8.img', kernelFile('6.6.31-v8')], ...(files ?? [])]),
   });
@@ -196,6 +202,9 @@ export async function startOwnDiskLab(files?: ReadonlyMap<string, Buffer>): Prom
       );
       await lab.register(bootPrefix);
       return lab.provision(bootPrefix, { rootMode: 'nbd', disk });
+    },
+    emptyDisk: async (disk, size) => {
+      await withPool((pool) => pool.create({ disk, size, origin: { kind: 'empty' } }));
     },
     onBoot: (disk, change) => patch(disk, boot, onFile(change)),
     newRoot: (disk, wanted) =>

@@ -45,6 +45,8 @@ const requests: Record<
   { params?: Record<string, string>; query?: string; body?: unknown; answers: (number | string)[] }
 > = {
   getServer: { answers: [200] },
+  getDoctor: { answers: [200] },
+  getServerStats: { query: '?after=1', answers: [200] },
   whoAmI: { answers: [200] },
   listDevices: { query: '?health=silent', answers: [200] },
   createDevice: { body: { mac: macs() }, answers: [201] },
@@ -64,6 +66,11 @@ const requests: Record<
   putDeviceFile: { params: { ref: absent }, body: { path: '/etc/motd', content: '' }, answers: ['device.not-found'] },
   getDeviceFile: { params: { ref: absent }, query: '?path=/etc/motd', answers: ['device.not-found'] },
   deleteDeviceFile: { params: { ref: absent }, query: '?path=/etc/motd', answers: ['device.not-found'] },
+  getFirstBoot: { params: { ref: absent }, answers: ['device.not-found'] },
+  putFirstBoot: { params: { ref: absent }, body: { hostname: 'a' }, answers: ['device.not-found'] },
+  deleteFirstBoot: { params: { ref: absent }, answers: ['device.not-found'] },
+  watchConsole: { params: { ref: absent }, answers: ['device.not-found'] },
+  writeConsole: { params: { ref: absent }, body: { text: 'a' }, answers: ['device.not-found'] },
   listPowerDrivers: { answers: [200] },
   leaseDevice: { params: { ref: absent }, body: { ttlSeconds: 3600 }, answers: ['device.not-found'] },
   listProvisionRequests: { query: '?state=waiting', answers: [200] },

@@ -6,7 +6,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cacheDir } from '../../../../e2e/inputs/cache.js';
 import { createCardPress, type CardFile } from './crash/card.js';
-import { startServer, type TestServer } from './server.js';
+import { freePort, startServer, type TestServer } from './server.js';
 
 // Every call of Bakery's API in the order its Go client and CPI make them, with no header but what any client sends.
 
@@ -24,6 +24,7 @@ printf ok
 let folder: string;
 let server: TestServer;
 let card: CardFile;
+let keyless: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-bakery-'));
   card = await (await createCardPress(folder)).make('img', 'bakery');
@@ -31,9 +32,11 @@ beforeAll(async () => {
   await chmod(join(folder, 'ppi'), 0o755);
   await writeFile(join(folder, 'ppi.json'), '{}');
   const rig = { kind: 'ppi', program: join(folder, 'ppi'), config: join(folder, 'ppi.json'), retries: 0 };
+  const openPort = await freePort();
+  keyless = `http://127.0.0.1:${openPort}/api/v1`;
   server = await startServer({
     settings: {
-      bakery: { enabled: true, autoAdopt: false },
+      bakery: { enabled: true, autoAdopt: false, open: [`127.0.0.1:${openPort}`] },
       power: { drivers: { rig } },
       helpers: { cacheDir: join(cacheDir, 'helpers') },
       log: { level: 'debug' },
@@ -197,11 +200,64 @@ describe('the API of Bakery', () => {
     expect((await call('DELETE', `/oven/${id}`)).status).toBe(403);
     expect((await call('DELETE', '/oven/ffffffff')).status).toBe(500);
     expect(await call('GET', `/oven/${id}`)).toEqual({ status: 200, body: { id, status: 1 } });
-    // What was attached stays, detached.
+    // What was attached stays a while, detached, and is none to this API until somebody keeps it.
+    expect(await call('GET', '/disks')).toEqual({ status: 200, body: { disks: {} } });
+    expect((await call('GET', `/disks/${diskId}`)).status).toBe(404);
+    const otherId = (other.body as { id: string }).id;
+    expect((await call('POST', `/oven/${otherId}/disks`, json({ diskId }))).status).toBe(404);
+    const { deleteAt } = await server.client.disks.get({ params: { ref: diskId } });
+    const days = (Date.parse(deleteAt ?? '') - Date.now()) / 86_400_000;
+    expect(days).toBeGreaterThan(6.9);
+    expect(days).toBeLessThan(7.1);
+    const kept = await server.cli('disk', 'keep', diskId);
+    expect(kept.code).toBe(0);
+    expect((await call('GET', `/disks/${diskId}`)).status).toBe(200);
     expect((await call('DELETE', `/disks/${diskId}`)).status).toBe(200);
     expect((await call('DELETE', `/disks/${diskId}`)).status).toBe(404);
     expect((await call('DELETE', `/bakeforms/${form}`)).status).toBe(409);
-    expect((await call('DELETE', `/oven/${(other.body as { id: string }).id}`)).status).toBe(200);
+    expect((await call('DELETE', `/oven/${otherId}`)).status).toBe(200);
+  });
+
+  it('answers without a key where the settings say so, and nowhere else', async () => {
+    const fridge = await fetch(`${keyless}/fridge`);
+    expect(fridge.status).toBe(200);
+    expect(await fridge.json()).toEqual((await call('GET', '/fridge')).body);
+    expect((await fetch(`${server.url}/api/v1/fridge`)).status).toBe(401);
+    expect((await fetch(`${keyless.replace('/api/v1', '')}/api/v2/devices`)).status).toBe(401);
+    const made = await fetch(`${keyless}/disks`, { method: 'POST', body: json({ size: 1 }) });
+    expect(made.status).toBe(201);
+    const { id } = (await made.json()) as { id: string };
+    expect((await fetch(`${keyless}/disks/${id}`, { method: 'DELETE' })).status).toBe(200);
+    expect(server.output()).toContain('the API of Bakery is open there to everybody');
+    const { items } = await server.client.audit.list({ query: { limit: 500 } });
+    expect(items.some(({ keyName }) => keyName === 'nobody (bakery.open)')).toBe(true);
+  });
+
+  it('gives boot files to a TFTP server that forwards what boards ask it', { timeout: 60_000 }, async () => {
+    const free = await fetch(`${keyless}/files/${one}/config.txt`);
+    expect(free.status).toBe(404);
+    const baked = (await call('POST', '/fridge', json({ bakeformName: form }))).body as { id: string };
+    const looked = () => call('GET', `/oven/${baked.id}`);
+    await expect.poll(async () => ((await looked()).body as { status: number }).status, { timeout: 30_000 }).toBe(2);
+    // What the boot plane was told of a board is good for a few seconds.
+    const cmdline = () => fetch(`${keyless}/files/${baked.id}/cmdline.txt`);
+    await expect.poll(async () => (await cmdline()).status, { timeout: 20_000 }).toBe(200);
+    expect(await (await cmdline()).text()).toMatch(/drover\.url=http:\/\/127\.0\.0\.1:\d+ .*drover\.mode=nbd/);
+    const keyed = await call('GET', `/files/${baked.id}/config.txt`);
+    expect(keyed.status).toBe(200);
+    expect((await fetch(`${keyless}/files/${baked.id}/no/such.file`)).status).toBe(404);
+    expect((await fetch(`${keyless}/files/${baked.id}/%2e%2e/%2e%2e/etc/passwd`)).status).toBe(404);
+    expect((await fetch(`${keyless}/files/nonsense/config.txt`)).status).toBe(404);
+    // One that nobody has seen shows up, for whoever adopts it.
+    expect((await fetch(`${keyless}/files/0123abcd/config.txt`)).status).toBe(404);
+    await expect
+      .poll(async () =>
+        (await server.client.devices.list({ query: { state: 'discovered' } })).items.map(
+          ({ bootPrefix }) => bootPrefix,
+        ),
+      )
+      .toContain('0123abcd');
+    expect((await call('DELETE', `/oven/${baked.id}`)).status).toBe(200);
   });
 
   it('is told of in the audit trail, and takes its bakeforms away', async () => {

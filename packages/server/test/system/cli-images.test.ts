@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, open } from 'node:fs/promises';
+import { chmod, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,6 +57,31 @@ describe('an image of a boot folder and a root tar', () => {
     await client.devices.provision({ body: { image: 'built:1', device: 'vm-1' } });
     const refused = await server.cli('image', 'delete', 'built:1');
     expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining('in use by vm-1')]);
+  });
+
+  it('comes with first-boot settings from a file in any of the forms', async () => {
+    const file = async (name: string, text: string): Promise<string> => {
+      await writeFile(join(server.folder, name), text);
+      return join(server.folder, name);
+    };
+    const device = (...words: string[]): Promise<Finished> => server.cli('device', 'first-boot', ...words);
+    const toml = await file(
+      'custom.toml',
+      'config_version = 1\n[user]\nname = "anna"\npassword = "open sesame"\npassword_encrypted = false\n',
+    );
+    const reimaged = await server.cli('reimage', 'vm-1', '--image', 'built:1', '--first-boot', toml);
+    expect([reimaged.code, reimaged.stderr]).toEqual([0, expect.anything()]);
+    const shown = await device('show', 'vm-1');
+    expect(shown.stdout).toContain("user\tanna, with a password, 0 keys, sudo, in place of the image's first user\n");
+    expect((await device('show', 'vm-1', '--json')).stdout).not.toMatch(/\$6\$|sesame/);
+    const userData = await file('user-data', '#cloud-config\nhostname: sign-17\npackages: [htop]\n');
+    const set = await device('set', 'vm-1', '--file', userData);
+    expect([set.code, set.stdout]).toEqual([0, expect.stringContaining('hostname\tsign-17\n')]);
+    expect(set.stderr).toContain('packages is left to images with cloud-init');
+    const wrong = await device('set', 'vm-1', '--file', await file('a.json', '{"hostname": "a b"}'));
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('hostname')]);
+    expect((await device('clear', 'vm-1')).code).toBe(0);
+    expect((await device('show', 'vm-1')).code).toBe(3);
   });
 
   it('that was damaged on the disk is named by a verification, which then does not end with 0', async () => {

@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheDir } from '../../../../e2e/inputs/cache.js';
-import type { Device, Disk } from '@drover/contract';
+import type { Device, Disk, RootMode } from '@drover/contract';
 import type { DroverError } from '@drover/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { decided, outcomeOf, type Outcome } from './crash/asking.js';
@@ -11,9 +11,9 @@ import { createCardPress, fileSource } from './crash/card.js';
 import { openHouse, type House } from './crash/house.js';
 import { createRandom } from './crash/random.js';
 import { createDraw, expectSucceeded } from './crash/world.js';
-import { until } from './server.js';
+import { freePort, until } from './server.js';
 
-// Twice as many callers as boards, each board with a disk of its own, and a server that is killed in the middle of it.
+// Twice as many callers as boards, each board with a disk or a directory of its own, and a server that is killed in the middle of it.
 
 const seed = process.env['DROVER_TEST_SEED'] ?? '20261122';
 const alone = process.env['DROVER_TEST_MOMENT'];
@@ -28,7 +28,11 @@ let house: House;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-storm-'));
   const press = await createCardPress(folder);
-  house = await openHouse(folder, { helpers: { cacheDir: join(cacheDir, 'helpers') }, jobs: { concurrency: 4 } });
+  house = await openHouse(folder, {
+    helpers: { cacheDir: join(cacheDir, 'helpers') },
+    jobs: { concurrency: 4 },
+    nfs: { driver: 'ganesha', clone: 'overlay', port: await freePort(), mountPort: await freePort() },
+  });
   const { client } = house;
   const card = await press.make('img', 'storm');
   const upload = await client.upload(fileSource(card.path, card.size), { filename: 'storm.img' });
@@ -51,12 +55,14 @@ interface Asked {
   outcome: Outcome<Device>;
 }
 
-/** Everybody asks at once for any board, under a key of its own. */
+const rootModes: readonly RootMode[] = ['nbd', 'nfs'];
+
+/** Everybody asks at once for any board, under a key of its own, every other one for a directory. */
 const storm = (run: string, callers: number, selector: string | undefined): Promise<Asked[]> =>
   Promise.all(
     Array.from({ length: callers }, async (_, caller) => {
       const chosen = selector === undefined ? { any: true } : { selector };
-      const body = { image: 'storm:1', rootMode: 'nbd' as const, ...chosen };
+      const body = { image: 'storm:1', rootMode: rootModes[caller % 2]!, ...chosen };
       const ask = (): Promise<Device> => house.once.devices.provision({ body }, { idempotencyKey: `${run}-${caller}` });
       return { ask, outcome: await outcomeOf(ask) };
     }),
@@ -83,11 +89,22 @@ const calm = (): Promise<void> =>
     180_000,
   );
 
-/** Overlays in the data folder. */
-const files = async (): Promise<string[]> => {
+/** What is of boards in the data folder: files of block devices, directories, and what is mounted there. */
+const held = async (): Promise<{ files: number; directories: number; mounts: number }> => {
   const names = await readdir(join(house.dataDir, 'disks'), { recursive: true });
-  return names.filter((name) => name.endsWith('.qcow2'));
+  const directories = join(house.dataDir, 'nfs', 'disks');
+  const mounts = await readFile('/proc/self/mounts', 'utf8');
+  return {
+    files: names.filter((name) => name.endsWith('.qcow2')).length,
+    directories: (await readdir(directories)).length,
+    mounts: mounts.split('\n').filter((line) => line.split(' ')[1]?.startsWith(`${directories}/`)).length,
+  };
 };
+const nothing = { files: 0, directories: 0, mounts: 0 };
+
+/** What nfs-ganesha gives to anybody: no board of these has ever booted. */
+const exported = async (): Promise<number> =>
+  (await readFile(join(house.dataDir, 'nfs', 'ganesha', 'exports.conf'), 'utf8')).split('EXPORT {').length - 1;
 
 /** What has to hold when all is calm; throws what does not. */
 async function judge(asked: readonly Asked[], wanted: number): Promise<void> {
@@ -102,7 +119,11 @@ async function judge(asked: readonly Asked[], wanted: number): Promise<void> {
   const roots = await disks();
   const byDisk = roots.map(({ id, device, state }) => `${id} ${device} ${state}`).sort();
   expect(byDisk, 'disks').toEqual(used.map(({ id, assignment }) => `${assignment?.disk} ${id} ready`).sort());
-  expect((await files()).length, 'files of disks').toBe(wanted);
+  const ofMode = (mode: RootMode): number => used.filter(({ assignment }) => assignment?.rootMode === mode).length;
+  const [blocks, directories] = [ofMode('nbd'), ofMode('nfs')];
+  expect(blocks + directories, 'boards with a root of their own').toBe(wanted);
+  expect(await held(), 'what the server holds').toEqual({ files: blocks, directories, mounts: directories });
+  expect(await exported(), 'exports').toBe(0);
 }
 
 /** Every board back, and nothing left of them. */
@@ -116,7 +137,8 @@ async function clear(): Promise<void> {
   ).toEqual([]);
   expect(await disks(), 'disks after all').toEqual([]);
   // The database knows first.
-  await until('no file is left', async () => (await files()).length === 0, 10_000);
+  await expect.poll(held, { timeout: 10_000 }).toEqual(nothing);
+  await expect.poll(house.strays, { timeout: 10_000 }).toEqual([]);
 }
 
 const draw = createDraw();
@@ -151,7 +173,7 @@ it('of 200 callers 100 get a board each, and 100 hear that there is none', { tim
 });
 
 it(
-  'kill -9 at any moment of it leaves no board, disk or file without an owner',
+  'kill -9 at any moment of it leaves no board, disk, directory, export or program without an owner',
   { timeout: moments.length * 60_000 + 600_000 },
   async () => {
     const failures: string[] = [];

@@ -26,5 +26,9 @@ export const confirmWith =
       throw new UsageError(`Nobody can be asked whether ${facts.path} is the right disk`, 'If it is, give --yes.');
     const wanted = facts.removable ? 'yes' : facts.path;
     const answer = await ask(cli, `Everything on ${facts.path} is lost. Type ${wanted} to go on: `);
-    if (answer !== wanted) throw new UsageError(`${facts.path} is left as it is: the answer was not ${wanted}`);
+    if (answer !== wanted)
+      throw new UsageError(
+        `${facts.path} is left as it is: the answer was not ${wanted}`,
+        `To write to it, type ${wanted}.`,
+      );
   };

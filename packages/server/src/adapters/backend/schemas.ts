@@ -84,6 +84,7 @@ const Telemetry = z.discriminatedUnion('kind', [
     entry: TimelineEntry,
   }),
   z.strictObject({ kind: z.literal('beat'), session: SessionId, at: Timestamp, beat: Beat }),
+  z.strictObject({ kind: z.literal('heard'), session: SessionId, at: Timestamp }),
 ]);
 
 /** An item that is not valid is left out: one board's nonsense must not cost the others their timelines. */
@@ -128,6 +129,8 @@ export const argumentSchemas = {
   admitCard: z.tuple([CardRequest]),
   tree: z.tuple([Sha256]),
   attachments: z.tuple([DeviceId]),
+  filesDigest: z.tuple([DeviceId]),
+  files: z.tuple([SessionId]),
   exchange: z.tuple([ExchangeRequest]),
   cardAnswer: z.tuple([CardQuestion]),
   cardPromise: z.tuple([SessionId]),

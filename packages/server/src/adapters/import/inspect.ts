@@ -37,7 +37,7 @@ function releaseOf(disk: DiskFacts): ImageFacts['release'] {
 /** Root modes that an image can be booted in as far as the image itself tells; what its kernels can is told when their initramfs is made. */
 function rootModesOf(disk: DiskFacts): ImageFacts['rootModes'] {
   const bootable = disk.boot.kernels.some((kernel) => kernel.architecture !== undefined && kernel.modulesPresent);
-  return disk.root === null || !bootable ? [] : ['ram', 'stream', 'nbd', 'sd'];
+  return disk.root === null || !bootable ? [] : ['ram', 'stream', 'nbd', 'nfs', 'sd'];
 }
 
 /** QEMU's `virt` and its like need no firmware files and bring their own device tree: any arm64 kernel will do. */

@@ -68,7 +68,7 @@ async function makeParts(
     warnings.push(
       `the root was not cleanly unmounted, and its journal ${volume.journal.detail}; some of its kernel modules may be old or missing`,
     );
-  let [canAttach, canUpdateCard] = [true, true];
+  let [canAttach, canMount, canUpdateCard] = [true, true, true];
   let done = 0;
   for (const { release, architecture } of targets) {
     options.progress(done++, targets.length);
@@ -78,6 +78,10 @@ async function makeParts(
       continue;
     }
     parts.push(made.value.part);
+    const nfs = await composer.composeNfs(volume, release, architecture, options.signal);
+    parts.push(nfs.part);
+    canMount &&= nfs.canMount;
+    if (!nfs.canMount) warnings.push(`kernel ${release} has no nfs: root mode nfs is not possible`);
     const lacking = (names: readonly string[]): string[] =>
       names.filter((name) => made.value.resolved.missing.includes(name));
     const [unattached, unkept] = [lacking(attachModules), lacking(cardModules)];
@@ -93,11 +97,12 @@ async function makeParts(
       remedy: 'Use an image whose root has the modules of its kernel.',
     });
   const architectures = new Set(parts.map(({ architecture }) => architecture));
-  parts.push(...(await makeWifi(composer, volume, parts, { warnings, signal: options.signal })));
+  const modules = parts.filter(({ kind }) => kind === 'modules');
+  parts.push(...(await makeWifi(composer, volume, modules, { warnings, signal: options.signal })));
   for (const architecture of [...architectures].reverse())
     parts.unshift(await composer.composeCommon(architecture, options.signal));
   options.progress(targets.length, targets.length);
-  return success({ parts, canAttach, canUpdateCard, warnings });
+  return success({ parts, canAttach, canMount, canUpdateCard, warnings });
 }
 
 /** For cards of kernels that have drivers of radios. An image without Wi-Fi is as good as before: that it cannot be had is a warning. */

@@ -56,6 +56,7 @@ export interface DeviceRow {
   power_failure: string | null;
   power_acted_at: string | null;
   power_proof_until: string | null;
+  console: Json | null;
   created_at: string;
   updated_at: string;
   revision: number;
@@ -108,5 +109,12 @@ export interface DeviceFileRow {
   sha256: string;
   /** Base64. */
   content: string;
+  updated_at: string;
+}
+
+export interface FirstBootRow {
+  device: string;
+  settings: Json;
+  warnings: Json;
   updated_at: string;
 }

@@ -6,6 +6,8 @@ import type {
   DiskAccess,
   DiskAttachment,
   DiskBackup,
+  CloneMethod,
+  DiskKind,
   DiskRole,
   DiskState,
   EventType,
@@ -23,6 +25,7 @@ import type {
   DeviceLabelRow,
   DeviceRow,
   DeviceSecretRow,
+  FirstBootRow,
   IdentityRow,
   ProvisionRequestRow,
 } from './schema-devices.js';
@@ -65,6 +68,8 @@ export interface Tables {
   card_versions: CardVersionRow;
   provision_requests: ProvisionRequestRow;
   device_files: DeviceFileRow;
+  first_boots: FirstBootRow;
+  web_sessions: WebSessionRow;
 }
 
 /** JSON kept as text. */
@@ -92,6 +97,13 @@ export interface KeyRow {
   expires_at: string | null;
   revoked_at: string | null;
   last_used_at: string | null;
+}
+
+export interface WebSessionRow {
+  hash: string;
+  key: string;
+  created_at: string;
+  expires_at: string;
 }
 
 export interface AuditRow {
@@ -177,6 +189,9 @@ export interface DiskRow {
   site: string;
   name: string;
   role: DiskRole;
+  kind: DiskKind;
+  clone: CloneMethod | null;
+  nfs: string | null;
   device: string | null;
   image: string | null;
   base: string | null;
@@ -185,6 +200,7 @@ export interface DiskRow {
   own_bytes: number | null;
   state: DiskState;
   state_reason: string | null;
+  delete_at: string | null;
   job: string | null;
   created_at: string;
   updated_at: string;

@@ -2,26 +2,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { refusal, RefusedError } from '@drover/contract';
-import {
-  cachedSource,
-  ImageError,
-  openExt4,
-  packTar,
-  squashfsRootOptions,
-  windowOf,
-  type Ext4Stat,
-  type Ext4Volume,
-  type RandomAccess,
-} from '@drover/disk-image';
+import { ImageError, packTar, squashfsRootOptions, windowOf, type Ext4Stat, type Ext4Volume } from '@drover/disk-image';
 import type { BlobInfo } from '../../app/blobs/ports.js';
 import type { RootPacker, SquashfsCompression } from '../../app/images/ports.js';
-import { copySparse, replayJournal } from './ext4-copy.js';
-import type { ToolRunner } from '@drover/tools';
+import { refuseImageError, withReadableVolume, type ReadableVolumeDeps } from './readable-volume.js';
 
-export interface RootPackerDeps {
-  readonly tools: ToolRunner;
-  openSource(path: string): Promise<RandomAccess & { close(): Promise<void> }>;
+export interface RootPackerDeps extends ReadableVolumeDeps {
   /** Processors mksquashfs may use. Default: all but one. */
   readonly processors?: number;
 }
@@ -37,10 +23,6 @@ const compressorOptions: Readonly<Record<SquashfsCompression, readonly string[]>
   lzo: ['-comp', 'lzo'],
   lz4: ['-comp', 'lz4', '-Xhc'],
 };
-
-const cache = { pageSize: 64 * 1024, pages: 512 };
-
-const openVolume = (source: RandomAccess): Promise<Ext4Volume> => openExt4(cachedSource(source, cache));
 
 /**
  * The root folder, and the newest time in the volume. mksquashfs 4.5.1 gives the root folder of a tar today's date whatever
@@ -78,14 +60,6 @@ async function digestOf(path: string, signal: AbortSignal): Promise<BlobInfo> {
   return { digest: hash.digest('hex'), size };
 }
 
-function refuseImageError(fault: unknown): never {
-  if (!(fault instanceof ImageError)) throw fault;
-  const code = fault.code.endsWith('.unsupported') ? 'image.unsupported' : 'image.broken';
-  throw new RefusedError(
-    refusal(code, `${fault.message} (${fault.code})`, fault.remedy === undefined ? {} : { remedy: fault.remedy }),
-  );
-}
-
 type PackOptions = Parameters<RootPacker['pack']>[2];
 
 async function makeSquashfs(
@@ -113,30 +87,6 @@ async function makeSquashfs(
   await flush(output);
   options.progress(total, total);
   return digestOf(output, options.signal);
-}
-
-/** A volume whose journal was not replayed is repaired in a copy of its partition, beside the output. */
-async function withReadableVolume<T>(
-  deps: RootPackerDeps,
-  partition: RandomAccess,
-  copy: string,
-  signal: AbortSignal,
-  work: (volume: Ext4Volume) => Promise<T>,
-): Promise<T> {
-  const volume = await openVolume(partition);
-  if (!volume.needsRecovery) return work(volume);
-  try {
-    await copySparse(partition, copy, signal);
-    await replayJournal(deps.tools, copy, signal);
-    const source = await deps.openSource(copy);
-    try {
-      return await work(await openVolume(source));
-    } finally {
-      await source.close();
-    }
-  } finally {
-    await rm(copy, { force: true });
-  }
 }
 
 /**

@@ -1,14 +1,15 @@
 import type { Assignment, TimelineEntry } from '@drover/contract';
 import { credentialOf, isSecret, nonceHash } from '../../domain/boot-credential.js';
-import { identityFiles, identityTar, type OwnFile } from '../../domain/identity-tar.js';
+import { firstBootFiles } from '../../domain/first-boot-files.js';
+import { identityFiles, identityTar } from '../../domain/identity-tar.js';
 import { needsPackedRoot, packedPlace, rootPlace } from '../../domain/root-place.js';
-import type { DeviceFileRecord } from '../devices/files.js';
 import type { DeviceRecord, DeviceSecrets } from '../devices/ports.js';
 import { usableBootSet } from '../images/boot-set-job.js';
 import type { ImageRecord } from '../images/ports.js';
 import { packedRoot } from '../images/root-job.js';
 import type { Clock, Log } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
+import { manifestOf, type FilesOfDevices } from './device-files.js';
 import type { DeviceSecretsMaker } from './device-secrets.js';
 import type { ExchangeRequest, ExchangeResult, GrantedRoot, TimelineFeed } from './ports.js';
 import type { Published, Timelines } from './timelines.js';
@@ -27,6 +28,7 @@ interface Deps {
   readonly learnMemory: (device: string, memoryKiB: number) => Promise<void>;
   /** The board runs what it is assigned now: what earlier assignments left may go. */
   readonly retire: (tx: Transaction, device: string, disk: string | null) => Promise<void>;
+  readonly files: Pick<FilesOfDevices, 'of'>;
   /** app/images: has the boot files for cards made, where they are not as they should be. */
   readonly ensureBootSet: (tx: Transaction, image: ImageRecord) => Promise<unknown>;
 }
@@ -118,8 +120,12 @@ async function decide(
   const hash = nonceHash(request.nonce);
   if (session.outcome === 'revoked') return refuse('revoked', opened);
   if (session.nonceHash !== null && session.nonceHash !== hash) return refuse('used-twice', await note('used-twice'));
-  if (session.nonceHash === null) {
-    if (deps.clock.now() > session.secretExpiresAt) return refuse('expired', await note('expired'));
+  const isFirst = session.nonceHash === null;
+  if (isFirst && deps.clock.now() > session.secretExpiresAt) return refuse('expired', await note('expired'));
+  // A boot plane that does not know the session cannot tell whether its board has gone on to another boot.
+  const isLatest = async (): Promise<boolean> => (await tx.sessions.latestOf(session.device))?.id === session.id;
+  if (request.opened === undefined && !(await isLatest())) return refuse('over', opened);
+  if (isFirst) {
     await tx.sessions.update(session.id, { nonceHash: hash, exchangedAt: new Date(deps.clock.now()).toISOString() });
   }
   const device = await tx.devices.get(session.device);
@@ -133,7 +139,7 @@ async function decide(
   await deps.retire(tx, device.id, device.assignment.disk);
   return {
     result: ready,
-    published: await note(session.nonceHash === null ? 'granted' : 'repeated'),
+    published: await note(isFirst ? 'granted' : 'repeated'),
     device: device.id,
   };
 }
@@ -141,11 +147,6 @@ async function decide(
 const refuse = (reason: Refused, published: readonly Published[]): Decided => ({
   result: { kind: 'refused', reason },
   published,
-});
-
-/** A file of the device's own, as an archive has it. */
-const laidOver = ({ path, mode, uid, gid, content }: DeviceFileRecord): OwnFile => ({
-  ...{ path: path.slice(1), mode: parseInt(mode, 8), uid, gid, bytes: content },
 });
 
 async function grant(
@@ -160,12 +161,16 @@ async function grant(
   const root = await findRoot(deps, tx, assignment);
   if (typeof root === 'string') return notReady(root);
   if (secrets === undefined) return notReady('the host keys of this board are being made');
-  const own = await tx.deviceFiles.all(device.id);
-  const identity = identityTar(identityFiles({ hostname: device.name, ...secrets }), own.map(laidOver));
+  const own = await deps.files.of(tx, device.id);
+  const firstBoot = (await tx.firstBoots.get(device.id))?.settings;
+  const hostname = firstBoot?.hostname ?? device.name;
+  const owner = { device: device.id, generation: assignment.generation, name: device.name };
+  const files = firstBoot === undefined ? [] : firstBootFiles(firstBoot, owner);
+  const identity = identityTar([...identityFiles({ hostname, ...secrets }), ...files, manifestOf(own)], own);
   return {
     kind: 'granted',
     credential,
-    hostname: device.name,
+    hostname,
     root,
     identityTar: identity.toString('base64'),
     overlaySize,
@@ -176,6 +181,7 @@ async function grant(
 async function findRoot(deps: Deps, tx: Transaction, assignment: Assignment): Promise<GrantedRoot | string> {
   const { rootMode, image, imageName } = assignment;
   if (rootMode === 'nbd') return findDisk(tx, assignment);
+  if (rootMode === 'nfs') return findDirectory(tx, assignment);
   if (rootMode === 'sd') return findCardRoot(deps, tx, assignment);
   const facts = (await tx.images.get(image))?.facts ?? null;
   if (rootMode === 'stream' && !needsPackedRoot(rootMode, facts)) {
@@ -207,6 +213,11 @@ async function findDisk(tx: Transaction, { disk: id, image, imageName }: Assignm
   if (disk?.state !== 'ready') return `its disk over ${imageName} is being made`;
   const place = rootPlace((await tx.images.get(image))?.facts ?? null);
   return place === undefined ? gone(imageName) : { mode: 'nbd', what: disk.id, ...place };
+}
+
+async function findDirectory(tx: Transaction, { disk: id, imageName }: Assignment): Promise<GrantedRoot | string> {
+  const disk = id === null ? undefined : await tx.disks.get(id);
+  return disk?.state === 'ready' ? { mode: 'nfs', what: disk.id } : `its directory of ${imageName} is being made`;
 }
 
 const gone = (imageName: string): string => `the image ${imageName} is gone`;

@@ -73,8 +73,8 @@ export const plannedDevice = (device: DeviceRecord): PlannedDevice => ({
 const knownSession = (session: SessionRecord | undefined): KnownSession | null => {
   const openedAt = session === undefined ? undefined : openedAtOf(session.id);
   if (session === undefined || openedAt === undefined) return null;
-  const { id, generation, outcome, stage } = session;
-  return { id, openedAt, generation, outcome, stage };
+  const { id, generation, outcome, stage, exchangedAt } = session;
+  return { id, openedAt, generation, outcome, stage, exchanged: exchangedAt !== null };
 };
 
 type Planned = { readonly ok: true; readonly plan: BootPlan } | { readonly ok: false; readonly reason: string };
@@ -98,7 +98,8 @@ export async function planFor(tx: Transaction, device: DeviceRecord): Promise<Pl
   // A board cannot wait for it with its kernel running: what it may attach is fixed when its boot begins.
   if (rootMode === 'stream' && image === null) return nothing(`the root of ${assignment.imageName} is being made`);
   const disks = disk === null ? [] : [disk];
-  const { tree, initramfs } = files;
+  const { tree } = files;
+  const initramfs = rootMode === 'nfs' ? [...files.initramfs, ...files.nfs] : files.initramfs;
   return { ok: true, plan: { generation, tree, initramfs, rootMode, kernelParameters, image, disks } };
 }
 

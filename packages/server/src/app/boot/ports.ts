@@ -2,6 +2,7 @@ import type { RootFileSystem } from '../../domain/root-place.js';
 import type {
   BootSession,
   DiskAccess,
+  DiskKind,
   FirmwareKind,
   Model,
   Page,
@@ -37,13 +38,19 @@ export interface KnownSession {
   readonly generation: number | null;
   readonly outcome: SessionOutcome;
   readonly stage: BootSession['stage'];
+  /** A board has used its secret. */
+  readonly exchanged: boolean;
 }
 
 /** A data disk that a board may have. */
 export interface AttachedDisk {
   readonly id: string;
+  /** Undefined: `block`. */
+  readonly kind?: DiskKind;
   readonly name: string;
   readonly access: DiskAccess;
+  /** It is being taken away. */
+  readonly isLeaving?: true;
 }
 
 export type BootAnswer =
@@ -97,7 +104,7 @@ export interface ExchangeRequest {
   readonly release?: string;
   /** Digests of roots that the card has. */
   readonly known?: readonly string[];
-  /** What the boot plane knows of the session, in case its opening has not arrived yet. */
+  /** What the boot plane knows of the session, in case its opening has not arrived yet. Absent where it knows no such session. */
   readonly opened?: SessionOpened;
 }
 
@@ -107,6 +114,8 @@ export type GrantedRoot =
   | { readonly mode: 'ram'; readonly digest: string; readonly size: number }
   /** Kept by the card, which asks for what it is to hold. */
   | { readonly mode: 'sd' }
+  /** To mount: a directory by its disk's id. `path`, ports and versions are those of the NFS server of the boot plane, which fills them in. */
+  | { readonly mode: 'nfs'; readonly what: string; readonly mount?: NfsMount }
   /** To attach: a disk by its id, or `image`, and the partition in it. */
   | {
       readonly mode: 'nbd' | 'stream';
@@ -114,6 +123,15 @@ export type GrantedRoot =
       readonly partition: number;
       readonly fileSystem: RootFileSystem;
     };
+
+/** Where a board mounts a directory from. */
+export interface NfsMount {
+  readonly path: string;
+  readonly port: number;
+  /** Of the MOUNT protocol; 0: the port mapper knows. */
+  readonly mountPort: number;
+  readonly versions: '3,4' | '3' | '4';
+}
 
 export type ExchangeResult =
   | {
@@ -127,7 +145,10 @@ export type ExchangeResult =
     }
   /** The root is being made: come back in `retryAfter` seconds. */
   | { readonly kind: 'not-ready'; readonly retryAfter: number; readonly reason: string }
-  | { readonly kind: 'refused'; readonly reason: 'expired' | 'used-twice' | 'wrong' | 'revoked' | 'no-assignment' };
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'expired' | 'used-twice' | 'wrong' | 'revoked' | 'over' | 'no-assignment';
+    };
 
 /** A self-updating card asks what it is to hold. */
 export interface CardQuestion {
@@ -164,7 +185,9 @@ export type Telemetry =
   /** `device` null: the boot plane no longer knows whose session it is. */
   | { readonly kind: 'entry'; readonly session: string; readonly device: string | null; readonly entry: TimelineEntry }
   /** A heartbeat, heard at (RFC 3339). Of those of one session the last counts. */
-  | { readonly kind: 'beat'; readonly session: string; readonly at: string; readonly beat: Beat };
+  | { readonly kind: 'beat'; readonly session: string; readonly at: string; readonly beat: Beat }
+  /** The board of that boot is alive, at (RFC 3339): it asked something that is not worth an entry. Of those of one session the last counts. */
+  | { readonly kind: 'heard'; readonly session: string; readonly at: string };
 
 export interface TelemetryReply {
   /** Sessions among those reported that were revoked: refuse their credentials. */
@@ -194,6 +217,10 @@ export interface BootBackend {
   tree(digest: string): Promise<BootTree>;
   /** The data disks a device may have now. */
   attachments(device: string): Promise<readonly AttachedDisk[]>;
+  /** What the files of a device's own are called as a whole now: 64 hex digits. */
+  filesDigest(device: string): Promise<string>;
+  /** They themselves for the board at that boot, a tar in base64; null when they are not for that boot (any more). */
+  files(session: string): Promise<string | null>;
   exchange(request: ExchangeRequest): Promise<ExchangeResult>;
   /** What the card of a session that was exchanged is to hold, signed. */
   cardAnswer(
@@ -244,6 +271,8 @@ export interface SessionRepository {
   ): Promise<Page<SessionRecord>>;
   /** Sessions of a device that started at or after `since` (RFC 3339) without reaching up. */
   countUnhealthy(device: string, since: string): Promise<number>;
+  /** Boots that are under way. */
+  countRunning(): Promise<number>;
   /** Running sessions whose last entry is older than `before` (RFC 3339). */
   silentSince(before: string, limit: number): Promise<SessionRecord[]>;
   append(id: string, entries: readonly TimelineEntry[]): Promise<TimelineItem[]>;

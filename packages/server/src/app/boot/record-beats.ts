@@ -1,6 +1,7 @@
 import { openedAtOf } from '../../domain/boot-credential.js';
 import { dueAfter, fellBack, healthStatus, type HeardBeat } from '../../domain/device-health.js';
 import { announce } from '../devices/change.js';
+import { heardAt } from '../../domain/sign-of-life.js';
 import type { Clock } from '../ports.js';
 import type { Transaction } from '../store/ports.js';
 import type { Telemetry } from './ports.js';
@@ -18,12 +19,12 @@ export const createRecordBeats =
   async (tx, sent) => {
     const odd: string[] = [];
     for (const { session, at, beat } of sent) {
-      const heardAt = Math.min(Date.parse(at), clock.now());
+      const beatAt = heardAt(at, clock.now());
       const heard = {
         ...beat,
         session,
-        at: new Date(heardAt).toISOString(),
-        dueAt: dueAfter(heardAt, everySeconds),
+        at: beatAt,
+        dueAt: dueAfter(Date.parse(beatAt), everySeconds),
         silentAt: null,
       };
       // Nearly all of them bring no news, and cost this and nothing else.

@@ -1,5 +1,6 @@
 import type { TimelineEntry } from '@drover/contract';
 import { openedAtOf } from '../../domain/boot-credential.js';
+import { heardAt } from '../../domain/sign-of-life.js';
 import type { Clock } from '../ports.js';
 import type { Store, Transaction } from '../store/ports.js';
 import type { RecordBeats } from './record-beats.js';
@@ -26,13 +27,15 @@ interface News {
 export const createRecordTelemetry =
   ({ store, clock, timelines, feed, recordBeats, site }: Deps) =>
   async (batch: string, items: readonly Telemetry[]): Promise<TelemetryReply> => {
-    const news = bySession(items.filter((item) => item.kind !== 'beat'));
+    const news = bySession(items.filter((item) => item.kind === 'opened' || item.kind === 'entry'));
     const beats = items.filter((item) => item.kind === 'beat');
+    const heard = items.filter((item) => item.kind === 'heard');
     const { published, revoked } = await store.transaction(async (tx) => {
       const isNew = await tx.sessions.noteBatch(batch, new Date(clock.now()).toISOString());
       const told: Published[] = [];
       if (isNew) for (const [id, each] of news) told.push(...(await record(tx, timelines, id, each, site)));
       const odd = isNew ? await recordBeats(tx, beats) : [];
+      if (isNew) for (const { session, at } of heard) await tx.devices.heard(session, heardAt(at, clock.now()));
       return { published: told, revoked: await revokedAmong(tx, new Set([...news.keys(), ...odd])) };
     });
     for (const { session, device, tenant, items: stored } of published) feed.publish(session, device, tenant, stored);
@@ -40,7 +43,7 @@ export const createRecordTelemetry =
   };
 
 /** Sessions in the order of their first sign, so that a board's boots follow each other. */
-function bySession(items: readonly Exclude<Telemetry, { kind: 'beat' }>[]): Map<string, News> {
+function bySession(items: readonly Extract<Telemetry, { kind: 'opened' | 'entry' }>[]): Map<string, News> {
   const news = new Map<string, News>();
   const of = (session: string): News => {
     const known = news.get(session) ?? { opened: undefined, device: null, entries: [] };

@@ -9,6 +9,7 @@ import type { Store, Transaction } from '../store/ports.js';
 import { createAdmitCard } from './admit-card.js';
 import { createBootKey } from './boot-key.js';
 import { createCardAnswers } from './card-answer.js';
+import { createFilesOfDevices, type MoreFiles } from './device-files.js';
 import { createDeltas } from '../images/deltas.js';
 import { createDeviceSecrets, type DeviceSecretsMaker } from './device-secrets.js';
 import { createExchange } from './exchange.js';
@@ -47,6 +48,7 @@ export interface BootServiceDeps {
   readonly enqueue: EnqueueJob;
   /** The boot config of a device in force, as JSON; `{}` for one that has none. */
   readonly effectiveConfig: (device: string) => Promise<string>;
+  readonly moreFiles?: MoreFiles;
   readonly settings: {
     readonly site: string;
     readonly dhcpMode: SessionFacts['dhcpMode'];
@@ -68,10 +70,12 @@ export interface BootService {
   readonly silence: SilenceWatch;
 }
 
+const noFiles: MoreFiles = () => Promise.resolve([]);
+
 async function attachmentsOf(tx: Transaction, device: string): Promise<AttachedDisk[]> {
-  return (await tx.disks.attachedTo(device)).map(({ id, name, attachments }) => {
-    const access = attachments.find((each) => each.device === device)?.access ?? 'read-only';
-    return { id, name, access };
+  return (await tx.disks.attachedTo(device)).map(({ id, kind, name, attachments }) => {
+    const { access = 'read-only', state } = attachments.find((each) => each.device === device) ?? {};
+    return { id, kind, name, access, ...(state === 'detaching' ? { isLeaving: true } : {}) };
   });
 }
 
@@ -82,6 +86,7 @@ export function createBootService(deps: BootServiceDeps): BootService {
   const timelines = createTimelines({ clock, settings });
   const prepareSecrets = (device: string, hostname: string): void => secrets.prepare(device, hostname);
 
+  const files = createFilesOfDevices({ store, moreFiles: deps.moreFiles ?? noFiles });
   const recordBeats = createRecordBeats({ clock, everySeconds: settings.heartbeatSeconds });
   const { retentionDays } = settings;
   const sweeper = createSessionSweeper({ store, clock, log, timelines, feed, retentionDays });
@@ -102,8 +107,10 @@ export function createBootService(deps: BootServiceDeps): BootService {
       admitCard: createAdmitCard({ ...deps, prepareSecrets }),
       tree,
       attachments: (device) => store.read((tx) => attachmentsOf(tx, device)),
+      filesDigest: (device) => files.digest(device),
+      files: async (session) => (await files.ofSession(session))?.toString('base64') ?? null,
       exchange: createExchange({
-        ...{ ...deps, bootKey, timelines, secrets },
+        ...{ ...deps, bootKey, timelines, secrets, files },
         ensureBootSet: (tx, image) => ensureBootSet(deps, tx, image),
       }),
       ...createCardAnswers({ ...deps, deltas: createDeltas(deps) }),

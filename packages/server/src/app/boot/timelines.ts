@@ -1,6 +1,7 @@
 import type { SessionOutcome, TimelineEntry, TimelineItem, Verdict } from '@drover/contract';
 import { openedAtOf, secretExpiry } from '../../domain/boot-credential.js';
-import { advance, type SessionProgress } from '../../domain/session-machine.js';
+import { advance, isImpostors, type SessionProgress } from '../../domain/session-machine.js';
+import { heardAt, isSignOfLife } from '../../domain/sign-of-life.js';
 import { judge, loopWindowMs, type SessionFacts } from '../../domain/verdict.js';
 import { changeDevice } from '../devices/change.js';
 import type { DeviceRecord } from '../devices/ports.js';
@@ -40,7 +41,23 @@ interface Deps {
 /** Timelines are bounded where they are written; a verdict looks at this much. */
 const mostItems = 10_000;
 
+/** The same board's impostors are told of at most this often: who sends packets in its name can send many. */
+const impostorEveryMs = 60_000;
+const rememberedImpostors = 1000;
+
 export const createTimelines = (deps: Deps): Timelines => {
+  const impostors = new Map<string, number>();
+
+  /** The memory is bounded: whoever acts in the name of many boards only makes us forget older ones. */
+  const isNews = (impostor: string): boolean => {
+    const at = deps.clock.now();
+    if (at - (impostors.get(impostor) ?? -Infinity) < impostorEveryMs) return false;
+    impostors.delete(impostor);
+    impostors.set(impostor, at);
+    if (impostors.size > rememberedImpostors) impostors.delete(impostors.keys().next().value!);
+    return true;
+  };
+
   const now = (): string => new Date(deps.clock.now()).toISOString();
 
   const open = async (tx: Transaction, opened: SessionOpened): Promise<Published[]> => {
@@ -52,7 +69,7 @@ export const createTimelines = (deps: Deps): Timelines => {
     await tx.sessions.insert(session);
     const { address } = opened.wire;
     await tx.devices.touch(device.id, {
-      at: now(),
+      at: heardAt(session.startedAt, deps.clock.now()),
       session: session.id,
       ...(address === undefined ? {} : { address }),
     });
@@ -83,7 +100,12 @@ export const createTimelines = (deps: Deps): Timelines => {
       address,
       ...(after.outcome === 'running' ? { verdict: null } : {}),
     });
-    await tx.devices.touch(device.id, { at: now(), ...(address === null ? {} : { address }) });
+    const sign = entries.findLast(isSignOfLife);
+    await tx.devices.touch(device.id, {
+      ...(sign === undefined ? {} : { at: heardAt(sign.at, deps.clock.now()) }),
+      ...(address === null ? {} : { address }),
+    });
+    if (before.outcome !== 'revoked') await tellImpostors(tx, device, session.id, entries, isNews);
     const hasEnded = after.outcome !== before.outcome && after.outcome !== 'running';
     return hasEnded ? [...published, ...(await conclude(tx, device, { ...session, ...after, address }))] : published;
   };
@@ -123,7 +145,9 @@ const progressOf = ({ stage, outcome, upAt, endedAt, bytes }: SessionRecord): Se
 
 const hasAddress = (entry: TimelineEntry): entry is TimelineEntry & { address: string } =>
   (entry.type === 'dhcp.request' || entry.type === 'exchange' || entry.type === 'card.asked') &&
-  (entry.address ?? '') !== '';
+  (entry.address ?? '') !== '' &&
+  // That of an impostor is not the board's.
+  !isImpostors(entry);
 
 const put = async (
   tx: Transaction,
@@ -182,6 +206,40 @@ const tellRevoked = (
     subject: session.id,
     data: { device: device.id, name: device.name, reason: verdict?.message ?? 'its secret was used a second time' },
   });
+
+/** Somebody acts in the name of a board that is up: by a boot of his own, or by asking for another address for it. */
+async function tellImpostors(
+  tx: Transaction,
+  device: DeviceRecord,
+  session: string,
+  entries: readonly TimelineEntry[],
+  isNews: (impostor: string) => boolean,
+): Promise<void> {
+  for (const entry of entries) {
+    const told = impostorOf(session, entry);
+    if (told === undefined) continue;
+    // The board's last boot is the one it is up at.
+    await tx.devices.touch(device.id, { at: entry.at, session: told.session });
+    if (entry.type === 'nfs.refused' && !isNews(`${session} ${entry.to}`)) continue;
+    const data = { ...told, name: device.name };
+    await tx.events.append({ type: 'device.impostor', at: entry.at, tenant: device.tenant, subject: device.id, data });
+  }
+}
+
+interface Impostor {
+  /** Where the board is up, and at which boot. */
+  readonly session: string;
+  readonly address: string;
+  readonly impostorAddress: string;
+  readonly impostorSession?: string;
+}
+
+function impostorOf(session: string, entry: TimelineEntry): Impostor | undefined {
+  if (entry.type === 'nfs.refused') return { session, address: entry.from, impostorAddress: entry.to };
+  if (entry.type !== 'exchange' || entry.other === undefined || !isImpostors(entry)) return undefined;
+  const { session: up, address } = entry.other;
+  return { session: up, address, impostorSession: session, impostorAddress: entry.address };
+}
 
 /** Other boards booting at the same time are counted up to this many. */
 const mostCrowd = 100;

@@ -3,6 +3,7 @@ import type { ImageRecord } from '../images/ports.js';
 import type { Clock } from '../ports.js';
 import type { Transaction } from '../store/ports.js';
 import { changeDevice } from './change.js';
+import { keepFirstBoot, type ReadFirstBoot } from './first-boot.js';
 import { markInUse, type ReadyDeps } from './ready.js';
 import type { DeviceRecord, Prepare } from './ports.js';
 
@@ -15,8 +16,10 @@ export interface Assigning {
   /** Id of the key that asked. */
   readonly by: string;
   readonly image: ImageRecord;
-  readonly wanted: AssignmentTarget;
+  readonly wanted: Omit<AssignmentTarget, 'firstBoot'>;
   readonly leaseUntil: string | null;
+  /** In place of what the device has; undefined: it keeps that. */
+  readonly firstBoot?: ReadFirstBoot | undefined;
 }
 
 /** Sets what the device shall run. It is in use at once when everything the boot needs is there. */
@@ -24,7 +27,7 @@ export async function assign(
   deps: AssignDeps,
   tx: Transaction,
   device: DeviceRecord,
-  { by, image, wanted, leaseUntil }: Assigning,
+  { by, image, wanted, leaseUntil, firstBoot }: Assigning,
 ): Promise<DeviceRecord> {
   const { clock, prepare } = deps;
   const at = new Date(clock.now()).toISOString();
@@ -51,5 +54,6 @@ export async function assign(
       data: { image: image.id, imageName, rootMode, generation, job: waiting, leaseUntil, by },
     },
   );
+  if (firstBoot !== undefined) await keepFirstBoot(tx, clock, assigned, { read: firstBoot, by });
   return waiting === null ? markInUse(deps, tx, assigned) : assigned;
 }

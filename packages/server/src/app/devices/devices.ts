@@ -83,15 +83,19 @@ export const createDevices = ({ store, clock, refuseSupply }: DevicesDeps): Devi
         if (changed !== undefined) return changed;
         const allowed = allowAction('update', device);
         if (!allowed.ok) return allowed;
-        const { name, labels, power } = patch;
-        const unfit = power === undefined ? undefined : await refusePower(refuseSupply, tx, who, device, power);
+        const { name, labels, power, console } = patch;
+        const unfit =
+          (power === undefined ? undefined : await refusePower(refuseSupply, tx, who, device, power)) ??
+          // A console leads from the server to wherever it is said to be.
+          (console === undefined ? undefined : refuseBelow(who, 'admin'));
         if (unfit !== undefined) return unfit;
         if (name !== undefined && name !== device.name && (await tx.devices.nameTaken(device.tenant, name))) {
           return nameIsTaken(name);
         }
         const said = { ...(name === undefined ? {} : { name }), ...(labels === undefined ? {} : { labels }) };
-        const change = { ...said, ...(power === undefined ? {} : { power: power && unknownPower(power) }) };
-        const data = { ...said, ...(power === undefined ? {} : { power }), by: who.key };
+        const line = console === undefined ? {} : { console };
+        const change = { ...said, ...line, ...(power === undefined ? {} : { power: power && unknownPower(power) }) };
+        const data = { ...said, ...line, ...(power === undefined ? {} : { power }), by: who.key };
         const at = now();
         return success(presentDevice(await changeDevice(tx, device, change, { type: 'device.updated', at, data }), at));
       });

@@ -1,4 +1,4 @@
-import type { Identity } from '@drover/contract';
+import { isDoctorMac, type Identity } from '@drover/contract';
 import {
   macOfPrefix,
   prefixOfSerial,
@@ -36,6 +36,8 @@ export type Seen =
 export interface Discovery {
   /** The board told how much memory its kernel has, in KiB. */
   readonly learnMemory: (device: string, memoryKiB: number) => Promise<void>;
+  /** Boards that claimed to be one, since the server started and within the last ten minutes. */
+  readonly recentConflicts: () => readonly { readonly reason: string; readonly at: number }[];
   /** Who a board on the wire is. Discovers it when nobody knows it, learns what it shows, and notes that it was seen. */
   readonly registerSeen: (wire: WireIdentity, settings: DiscoverySettings) => Promise<Seen>;
   /** The board itself told its full serial. False, with an event, when another board has it. */
@@ -47,6 +49,7 @@ const touchEveryMs = 10_000;
 /** The same conflict is told at most this often. */
 const conflictEveryMs = 60_000;
 const rememberedConflicts = 1000;
+const toldConflictsMs = 10 * 60_000;
 
 interface Deps {
   readonly store: Store;
@@ -71,6 +74,8 @@ export const createDiscovery = (deps: Deps): Discovery => {
   };
 
   return {
+    recentConflicts: () =>
+      [...conflicts].filter(([, at]) => clock.now() - at < toldConflictsMs).map(([reason, at]) => ({ reason, at })),
     registerSeen: async (wire, settings) => {
       // Most boards are known and show nothing new: a look is enough, and nobody waits for it.
       const known = await store.read(async (tx) => settled(await look(tx, wire), wire, settings, clock.now()));
@@ -130,6 +135,9 @@ const look = async (tx: Transaction, wire: WireIdentity): Promise<Looked> => {
   return { recognised: recognise(wire, candidates), devices };
 };
 
+/** Boards that the network doctor plays leave nothing behind. */
+const isToBeKept = ({ isPi, mac }: WireIdentity): boolean => isPi && (mac === undefined || !isDoctorMac(mac));
+
 /** The answer when nothing has to be stored. */
 const settled = (
   { recognised, devices }: Looked,
@@ -137,7 +145,7 @@ const settled = (
   settings: DiscoverySettings,
   now: number,
 ): Seen | undefined => {
-  if (recognised.kind === 'unknown') return wire.isPi ? undefined : { kind: 'stranger' };
+  if (recognised.kind === 'unknown') return isToBeKept(wire) ? undefined : { kind: 'stranger' };
   if (recognised.kind !== 'known' || recognised.learn.length > 0) return undefined;
   const device = devices.get(recognised.board.id);
   if (device === undefined || (device.state === 'discovered' && settings.autoAdopt !== null)) return undefined;
@@ -169,7 +177,7 @@ const register = async (
   };
   switch (recognised.kind) {
     case 'unknown':
-      return wire.isPi
+      return isToBeKept(wire)
         ? { kind: 'device', device: await discover(deps, tx, wire, settings, at) }
         : { kind: 'stranger' };
     case 'conflict': {

@@ -20,6 +20,9 @@ import { refuseChanged } from './present.js';
 /** Whom a choice is made for: the tenant of a key, null for one of the installation. */
 export type Chooser = Pick<Principal, 'tenant' | 'role' | 'key' | 'name'>;
 
+/** Which device is wanted. */
+type Wish = Pick<Provision, 'device' | 'selector' | 'any' | 'model' | 'site' | 'memoryMiB' | 'spread'>;
+
 /** What of a record says whether it can run. */
 export const runnable = (image: ImageRecord): Runnable => ({
   ref: `${image.name}:${image.version}`,
@@ -58,7 +61,7 @@ export const tenantOf = (who: Chooser, image: Pick<ImageRecord, 'tenant'>, defau
   who.tenant ?? image.tenant ?? defaultTenant;
 
 /** What is wanted, in words: as in "No device <wish> is available". */
-export function wishOf({ device, selector, model, site, memoryMiB }: Provision): string {
+export function wishOf({ device, selector, model, site, memoryMiB }: Wish): string {
   if (device !== undefined) return device;
   const wishes = [
     ...(selector === undefined ? [] : [`with ${selector}`]),
@@ -70,7 +73,7 @@ export function wishOf({ device, selector, model, site, memoryMiB }: Provision):
 }
 
 /** Why a selector is none. */
-export const refuseSelector = ({ selector }: Provision) =>
+export const refuseSelector = ({ selector }: Wish) =>
   selector !== undefined && parseSelector(selector) === undefined ? badSelector(selector) : undefined;
 
 /** The device to provision, locked for the rest of the transaction. */
@@ -78,7 +81,7 @@ export async function pick(
   tx: Transaction,
   who: Chooser,
   image: ImageRecord,
-  wanted: Provision,
+  wanted: Wish,
   tenant: string,
 ): Promise<Result<DeviceRecord>> {
   if (wanted.device !== undefined) return pickNamed(tx, who, image, wanted.device);

@@ -85,8 +85,10 @@ export interface DeviceRepository {
   powerUnproved(limit: number): Promise<DeviceRecord[]>;
   /** Whose lease ended at that moment (RFC 3339) or before. */
   leaseEnded(at: string, limit: number): Promise<DeviceRecord[]>;
-  /** Sets seen data without touching the revision: telemetry, not state. */
-  touch(id: string, seen: { at: string; address?: string; session?: string }): Promise<void>;
+  /** Sets seen data without touching the revision: telemetry, not state. What comes late does not turn back when it was seen. */
+  touch(id: string, seen: { at?: string; address?: string; session?: string }): Promise<void>;
+  /** The board at that boot was heard at that moment (RFC 3339). Nothing happens for a session that nobody exchanged, or that was revoked. */
+  heard(session: string, at: string): Promise<void>;
   /** One UPDATE, and seen data with it, like {@link touch}: for a heartbeat that brings no news, of the session that sent the last one, with the health of that, and in
    * time. False for any other, which changes nothing. */
   renewBeat(beat: HeardBeat): Promise<boolean>;

@@ -1,3 +1,4 @@
+import { refusal, RefusedError } from '@drover/contract';
 import { needsPackedRoot } from '../../domain/root-place.js';
 import { detachAll } from '../disks/attachments.js';
 import type { BeginWorkDeps } from '../disks/begin-work.js';
@@ -9,15 +10,25 @@ import type { Prepare } from './ports.js';
 
 export interface PrepareDeps extends BeginWorkDeps {
   readonly rootDisks: RootDisks;
+  /** Somebody serves directories here (settings). */
+  readonly hasDirectories: boolean;
 }
 
-/** What each root mode needs: `ram` the packed root, once for all boards; `sd` a set of boot files besides; `nbd` a disk for this board; `stream` nothing besides the image, if that can be read as it is. */
-export const createPrepare = ({ enqueue, clock, rootDisks }: PrepareDeps): Prepare => ({
+const noDirectories = refusal('request.invalid', 'This server serves no directories: its setting nfs.driver is off.', {
+  remedy: 'Set it to kernel or ganesha (docs/how-to/nfs-root.md), or use root mode nbd.',
+  errors: [{ field: 'rootMode', message: 'is not possible on this server' }],
+});
+
+/** What each root mode needs: `ram` the packed root, once for all boards; `sd` a set of boot files besides; `nbd` and `nfs` a disk or directory for this board; `stream` nothing besides the image, if that can be read as it is. */
+export const createPrepare = ({ enqueue, clock, rootDisks, hasDirectories }: PrepareDeps): Prepare => ({
   ensure: async (tx, device, image, { rootMode, diskSize }) => {
     const name = `${image.name}:${image.version}`;
-    if (rootMode === 'nbd') {
-      const { id, job } = await rootDisks.make(tx, device, image, diskSize);
-      return { job, what: `its disk over ${name}`, disk: id };
+    if (rootMode === 'nfs' && !hasDirectories) throw new RefusedError(noDirectories);
+    if (rootMode === 'nbd' || rootMode === 'nfs') {
+      const kind = rootMode === 'nbd' ? 'block' : 'directory';
+      const { id, job } = await rootDisks.make(tx, device, image, { kind, size: diskSize });
+      const what = rootMode === 'nbd' ? `its disk over ${name}` : `its directory of ${name}`;
+      return { job, what, disk: id };
     }
     if (rootMode === 'sd') {
       const set = await ensureBootSet({ enqueue }, tx, image);

@@ -13,6 +13,7 @@ import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
 import type { Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import type { AssignDeps } from './assign.js';
+import { readFirstBoot, type FirstBootReader, type ReadFirstBoot } from './first-boot.js';
 import { findRunnable, pick, refuseSelector, tenantOf, wishOf } from './pick.js';
 import { endRequest, mayComeFree, serveQueue } from './queue.js';
 import type { RequestRecord } from './requests.js';
@@ -20,6 +21,7 @@ import type { RequestRecord } from './requests.js';
 export interface ProvisionRequestDeps extends AssignDeps {
   readonly store: Store;
   readonly ids: Ids;
+  readonly firstBoot: FirstBootReader;
   readonly defaultTenant: string;
 }
 
@@ -54,17 +56,20 @@ export const createProvisionRequests = (deps: ProvisionRequestDeps): ProvisionRe
   const look = async <T>(who: Principal, work: (tx: Transaction) => Promise<Result<T>>): Promise<Result<T>> =>
     refuseBelow(who, 'reader') ?? store.read(work);
   return {
-    create: async (who, wanted, also) =>
-      refuseBelow(who, 'operator') ??
-      refuseSelector(wanted) ??
-      store.transaction(async (tx) => {
-        const record = await enter(deps, tx, who, wanted);
+    create: async (who, { firstBoot, ...wanted }, also) => {
+      const refused = refuseBelow(who, 'operator') ?? refuseSelector(wanted);
+      if (refused !== undefined) return refused;
+      const read = await readFirstBoot(deps.firstBoot, { firstBoot });
+      if (!read.ok) return read;
+      return store.transaction(async (tx) => {
+        const record = await enter(deps, tx, who, { ...wanted, firstBoot: read.value });
         if (!record.ok) return record;
         await serveQueue(deps, tx, record.value.tenant);
         const shown = await present(tx, (await tx.requests.get(record.value.id)) ?? record.value);
         await also?.(tx, shown);
         return success(shown);
-      }),
+      });
+    },
     get: (who, id) =>
       look(who, async (tx) => {
         const found = await find(tx, who, id);
@@ -111,12 +116,15 @@ export const createProvisionRequests = (deps: ProvisionRequestDeps): ProvisionRe
   }
 };
 
+/** What is asked for, read. */
+type Wanting = Omit<ProvisionRequestCreate, 'firstBoot'> & { readonly firstBoot: ReadFirstBoot | undefined };
+
 /** Puts a request at the end of the queue of its tenant. */
 async function enter(
   deps: ProvisionRequestDeps,
   tx: Transaction,
   who: Principal,
-  { waitSeconds, ...wanted }: ProvisionRequestCreate,
+  { waitSeconds, ...wanted }: Wanting,
 ): Promise<Result<RequestRecord>> {
   const image = await findRunnable(tx, who, wanted);
   if (!image.ok) return image;

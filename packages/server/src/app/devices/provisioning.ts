@@ -14,6 +14,7 @@ import { refuseBelow } from '../../domain/tenancy.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import { assign, type AssignDeps } from './assign.js';
 import { changeDevice } from './change.js';
+import { readFirstBoot, type FirstBootReader } from './first-boot.js';
 import { beginRelease, type ReleaseDeps, type ReleaseOrder } from './release.js';
 import { findFor, findRunnable, pick, refuseSelector, runnable, tenantOf } from './pick.js';
 import type { DeviceRecord } from './ports.js';
@@ -22,6 +23,7 @@ import { serveQueue } from './queue.js';
 
 export interface ProvisioningDeps extends AssignDeps, Omit<ReleaseDeps, 'prepare'> {
   readonly store: Store;
+  readonly firstBoot: FirstBootReader;
   readonly defaultTenant: string;
 }
 
@@ -51,9 +53,12 @@ export interface Provisioning {
 }
 
 export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
-  provision: async (who, wanted, also) =>
-    refuseSelector(wanted) ??
-    change(deps, who, also, async (tx) => {
+  provision: async (who, wanted, also) => {
+    const refused = refuseBelow(who, 'operator') ?? refuseSelector(wanted);
+    if (refused !== undefined) return refused;
+    const firstBoot = await readFirstBoot(deps.firstBoot, wanted);
+    if (!firstBoot.ok) return firstBoot;
+    return change(deps, who, also, async (tx) => {
       const image = await findRunnable(tx, who, wanted);
       if (!image.ok) return image;
       const tenant = tenantOf(who, image.value, deps.defaultTenant);
@@ -61,10 +66,16 @@ export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
       const device = await pick(tx, who, image.value, wanted, tenant);
       if (!device.ok) return device;
       const leaseUntil = leaseEnd(deps, wanted.ttlSeconds ?? null);
-      return success(await assign(deps, tx, device.value, { by: who.key, image: image.value, wanted, leaseUntil }));
-    }),
-  reimage: async (who, ref, wanted, etag, also) =>
-    change(deps, who, also, async (tx) => {
+      const assigning = { by: who.key, image: image.value, wanted, leaseUntil, firstBoot: firstBoot.value };
+      return success(await assign(deps, tx, device.value, assigning));
+    });
+  },
+  reimage: async (who, ref, wanted, etag, also) => {
+    const refused = refuseBelow(who, 'operator');
+    if (refused !== undefined) return refused;
+    const firstBoot = await readFirstBoot(deps.firstBoot, wanted);
+    if (!firstBoot.ok) return firstBoot;
+    return change(deps, who, also, async (tx) => {
       const device = await findFor(tx, who, ref, 'reimage', etag);
       if (!device.ok) return device;
       const target = targetOf(wanted, device.value);
@@ -74,9 +85,16 @@ export const createProvisioning = (deps: ProvisioningDeps): Provisioning => ({
       const unfit = refuseDevice(runnable(image.value), device.value);
       if (unfit !== undefined) return unfit;
       const leaseUntil = device.value.assignment?.leaseUntil ?? null;
-      const assigning = { by: who.key, image: image.value, wanted: target.value, leaseUntil };
+      const assigning = {
+        by: who.key,
+        image: image.value,
+        wanted: target.value,
+        leaseUntil,
+        firstBoot: firstBoot.value,
+      };
       return success(await assign(deps, tx, device.value, assigning));
-    }),
+    });
+  },
   lease: async (who, ref, { ttlSeconds }, etag) =>
     change(deps, who, undefined, async (tx) => {
       const device = await findFor(tx, who, ref, 'lease', etag);

@@ -37,7 +37,8 @@ async function serve(deps: AssignDeps, tx: Transaction, request: RequestRecord):
   const now = deps.clock.now();
   const ttl = wanted.ttlSeconds;
   const leaseUntil = ttl === undefined ? null : new Date(now + ttl * 1000).toISOString();
-  await assign(deps, tx, device.value, { by: who.key, image: image.value, wanted, leaseUntil });
+  const assigning = { by: who.key, image: image.value, wanted, leaseUntil, firstBoot: wanted.firstBoot };
+  await assign(deps, tx, device.value, assigning);
   const ended = { state: 'granted', device: device.value.id, reason: null } as const;
   await endRequest(deps, tx, request, ended, { device: device.value.id, deviceName: device.value.name });
   return 'granted';

@@ -136,6 +136,7 @@ export const newDevice = (made: {
   upGeneration: null,
   beat: null,
   power: null,
+  console: null,
   createdAt: made.at,
   updatedAt: made.at,
   revision: 1,

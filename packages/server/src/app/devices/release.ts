@@ -49,6 +49,7 @@ export async function finishRelease(
 ): Promise<DeviceRecord> {
   await prepare.end(tx, device.id, disk);
   await tx.deviceFiles.clear(device.id);
+  await tx.firstBoots.delete(device.id);
   const at = new Date(clock.now()).toISOString();
   const freed = { state: 'available' as const, stateReason: null, assignment: null, upGeneration: null };
   const data = { image, by, ...(disk === 'keep' ? { disk } : {}), ...(by === null ? { because: 'lease' } : {}) };

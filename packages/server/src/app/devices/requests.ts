@@ -1,11 +1,13 @@
 import type { Page, Provision, ProvisionRequest, ProvisionRequestState } from '@drover/contract';
+import type { ReadFirstBoot } from './first-boot.js';
 
 /** A request with who asked and what for. */
 export interface RequestRecord extends Omit<ProvisionRequest, 'position'> {
   /** Id and tenant of the key that asked. */
   key: string;
   keyTenant: string | null;
-  wanted: Provision;
+  /** First-boot settings as they were read: a plain password is never kept. */
+  wanted: Omit<Provision, 'firstBoot'> & { firstBoot?: ReadFirstBoot };
 }
 
 export interface RequestRepository {

@@ -88,7 +88,9 @@ async function attach(
   const attachment: DiskAttachment = { device: device.id, access, state: 'attached', since };
   await tx.disks.attach(disk.id, attachment);
   const attached = { ...disk, attachments: [...disk.attachments, attachment] };
-  return success(await beginWork(deps, tx, attached, { kind: 'attach', disk: disk.id, device: device.id }));
+  const work: DiskWork = { kind: 'attach', disk: disk.id, device: device.id };
+  // Whoever attaches it keeps it.
+  return success(await beginWork(deps, tx, attached, work, { deleteAt: null }));
 }
 
 /** Why this board cannot have this disk at all. */
@@ -102,6 +104,8 @@ async function refuseDevice(tx: Transaction, disk: DiskRecord, device: DeviceRec
     return refusal('device.state', `${device.name} runs nothing that could use a disk.`, {
       remedy: `Give it an image first: drover provision IMAGE --device ${device.name}`,
     });
+  // It is the board's own system that mounts a directory.
+  if (disk.kind === 'directory') return undefined;
   const { facts } = (await tx.images.get(device.assignment.image)) ?? {};
   if (facts == null || facts.rootModes.some((mode) => mode === 'nbd' || mode === 'stream')) return undefined;
   return refusal('image.unfit', `The kernels of ${device.assignment.imageName} cannot attach disks.`, {
@@ -122,7 +126,7 @@ function refuseSharing({ name, attachments }: DiskRecord, access: DiskAttachment
 }
 
 async function refuseMany(tx: Transaction, { id, name }: DeviceRecord): Promise<Refusal | undefined> {
-  const has = await tx.disks.attachedTo(id);
+  const has = (await tx.disks.attachedTo(id)).filter(({ kind }) => kind === 'block');
   if (has.length < mostOfDevice) return undefined;
   return refusal('disk.in-use', `${name} has ${has.length} disks already, the most it can have.`, {
     remedy: 'Detach one of them first.',

@@ -14,7 +14,7 @@ import type { EnqueueJob } from '../jobs/handler.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
 import { saveDisk } from './begin-work.js';
-import { findDisk, refuseUnready } from './find.js';
+import { findDisk, refuseDirectory, refuseUnready } from './find.js';
 import type { BackupWork } from './orders.js';
 import { refuseBackup } from './quota.js';
 
@@ -100,7 +100,7 @@ async function create(
     const found = await findDisk(tx, who, defaultTenant, ref);
     if (!found.ok) return found;
     const disk = found.value;
-    const busy = refuseUnready(disk);
+    const busy = refuseUnready(disk) ?? refuseDirectory(disk, 'is not backed up');
     if (busy !== undefined) return busy;
     const file = { bytes: format === 'raw' ? disk.size : undefined, counted: 0 };
     const tooMuch = await refuseBackup(tx, disk.tenant, file);

@@ -15,13 +15,13 @@ import { checkUpload } from '../images/upload-use.js';
 import type { EnqueueJob } from '../jobs/handler.js';
 import type { Clock, Ids } from '../ports.js';
 import type { Also, Store, Transaction } from '../store/ports.js';
-import { beginWork } from './begin-work.js';
-import { findDisk, presentDisk, refuseBusy, refuseUnready } from './find.js';
+import { beginWork, saveDisk } from './begin-work.js';
+import { findDisk, presentDisk, refuseBusy, refuseDirectory, refuseUnready } from './find.js';
 import { groundOf, uploadGround } from './ground.js';
 import type { DiskWork } from './orders.js';
 import type { DiskContent } from './pool.js';
 import { refuseQuota } from './quota.js';
-import type { DiskFilter, DiskRecord } from './records.js';
+import { newDisk, type DiskFilter, type DiskRecord } from './records.js';
 import { forgetSnapshot, takeSnapshot } from './snapshots.js';
 
 export interface DisksDeps {
@@ -48,6 +48,10 @@ export const createDisks = (deps: DisksDeps) => ({
     change(deps, who, ref, also, (tx, disk) => update(deps, tx, disk, wanted, etag)),
   remove: (who: Principal, ref: string, withSnapshots: boolean, etag?: string, also?: Also<Disk>) =>
     change(deps, who, ref, also, (tx, disk) => remove(deps, tx, disk, withSnapshots, etag)),
+  /** `deleteAt`: RFC 3339. */
+  retire: (who: Principal, ref: string, deleteAt: string) =>
+    change(deps, who, ref, undefined, (tx, disk) => retire(deps, tx, disk, deleteAt)),
+  removeDue: (): Promise<number> => removeDue(deps),
   flatten: (who: Principal, ref: string, also?: Also<Disk>) =>
     change(deps, who, ref, also, (tx, disk) => plainWork(deps, tx, disk, { kind: 'flatten', disk: disk.id })),
   check: (who: Principal, ref: string, also?: Also<Disk>) =>
@@ -125,6 +129,7 @@ async function create(
 ): Promise<Result<Disk>> {
   const refused = refuseBelow(who, 'operator');
   if (refused !== undefined) return refused;
+  const { kind = 'block' } = wanted;
   const uploaded = wanted.upload === undefined ? undefined : await contentOf(deps, who, wanted.upload);
   if (uploaded?.ok === false) return uploaded;
   return deps.store.transaction(async (tx) => {
@@ -142,23 +147,14 @@ async function create(
     const id = deps.ids.next('dsk');
     const at = moment(deps);
     const disk: DiskRecord = {
-      ...{ id, tenant, image, base, size, site: deps.site },
+      ...newDisk(at),
+      ...{ id, tenant, image, base, size, kind, site: deps.site, role: 'data', device: null },
       name: wanted.name ?? `disk-${id.slice(-8).toLowerCase()}`,
-      role: 'data',
-      device: null,
       restoredFrom: wanted.backup ?? null,
-      attachments: [],
-      ownBytes: null,
-      state: 'creating',
-      stateReason: null,
-      job: null,
-      createdAt: at,
-      updatedAt: at,
-      revision: 1,
     };
     if (!(await tx.disks.insert(disk))) return nameTaken(disk.name);
     if (origin.kind === 'upload') await tx.uploads.update(origin.upload, { image: id });
-    const begun = await beginWork(deps, tx, disk, { kind: 'create', plan: { disk: id, size, origin } });
+    const begun = await beginWork(deps, tx, disk, { kind: 'create', plan: { kind, disk: id, size, origin } });
     await announce(deps, tx, disk, 'disk.created', { size, image, job: begun.job });
     const answer = presentDisk(begun);
     await also?.(tx, answer);
@@ -188,10 +184,11 @@ async function update(
   deps: DisksDeps,
   tx: Transaction,
   disk: DiskRecord,
-  { name, size }: DiskUpdate,
+  { name, size, deleteAt }: DiskUpdate,
   etag: string | undefined,
 ): Promise<Result<DiskRecord>> {
-  const refused = refuseUnready(disk, etag);
+  const refused =
+    refuseUnready(disk, etag) ?? (size === undefined ? undefined : refuseDirectory(disk, 'is not resized'));
   if (refused !== undefined) return refused;
   if (size !== undefined && size < disk.size)
     return refusal('disk.invalid', `${disk.name} has ${disk.size} bytes and does not become smaller.`, {
@@ -207,8 +204,43 @@ async function update(
     return nameTaken(renamed.name);
   if (name !== undefined && name !== disk.name)
     await announce(deps, tx, renamed, 'disk.updated', { name, before: disk.name });
-  if (size === undefined || bytes === 0) return success(renamed);
-  return success(await beginWork(deps, tx, renamed, { kind: 'resize', disk: disk.id, size }));
+  const kept = deleteAt === undefined ? renamed : await keep(deps, tx, renamed);
+  if (size === undefined || bytes === 0) return success(kept);
+  return success(await beginWork(deps, tx, kept, { kind: 'resize', disk: disk.id, size }));
+}
+
+/** It no longer goes by itself. */
+async function keep(deps: DisksDeps, tx: Transaction, disk: DiskRecord): Promise<DiskRecord> {
+  if (disk.deleteAt === null) return disk;
+  await announce(deps, tx, disk, 'disk.updated', { deleteAt: null, before: disk.deleteAt });
+  return saveDisk(tx, disk, { deleteAt: null });
+}
+
+/** It goes at that moment, unless somebody keeps it. */
+async function retire(
+  deps: DisksDeps,
+  tx: Transaction,
+  disk: DiskRecord,
+  deleteAt: string,
+): Promise<Result<DiskRecord>> {
+  if (disk.role === 'root') return refuseAttached(disk) ?? success(disk);
+  await announce(deps, tx, disk, 'disk.updated', { deleteAt });
+  return success(await saveDisk(tx, disk, { deleteAt, updatedAt: moment(deps) }));
+}
+
+/** Deleted in one transaction. */
+const atOnce = 100;
+
+/** Begins to delete those whose time is over, again where that failed before. One that is attached again is not gone. */
+async function removeDue(deps: DisksDeps): Promise<number> {
+  return deps.store.transaction(async (tx) => {
+    const due = await tx.disks.toDelete(moment(deps), atOnce);
+    for (const disk of due) {
+      if (disk.attachments.length > 0 || disk.device !== null) await saveDisk(tx, disk, { deleteAt: null });
+      else await beginWork(deps, tx, disk, { kind: 'remove', disk: disk.id }, { state: 'deleting' });
+    }
+    return due.length;
+  });
 }
 
 async function remove(
@@ -248,7 +280,8 @@ async function plainWork(
   disk: DiskRecord,
   work: DiskWork,
 ): Promise<Result<DiskRecord>> {
-  const refused = refuseUnready(disk);
+  const refused =
+    refuseUnready(disk) ?? refuseDirectory(disk, work.kind === 'check' ? 'is not checked' : 'is not flattened');
   return refused ?? success(await beginWork(deps, tx, disk, work));
 }
 

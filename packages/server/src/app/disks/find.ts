@@ -59,3 +59,11 @@ export function refuseUnready(disk: DiskRecord, etag?: string): Refusal | undefi
     remedy: 'Delete it, and make another.',
   });
 }
+
+/** What is for block devices only; `what`: what becomes of a directory instead. */
+export function refuseDirectory({ kind, name }: Pick<DiskRecord, 'kind' | 'name'>, what: string): Refusal | undefined {
+  if (kind === 'block') return undefined;
+  return refusal('disk.invalid', `${name} is a directory, which ${what}.`, {
+    remedy: 'Use a disk that is a network block device, or work on the files themselves.',
+  });
+}

@@ -1,5 +1,5 @@
 import type { BackupFormat, Refusal } from '@drover/contract';
-import type { DiskContent, DiskFacts, DiskFileReport, DiskPlan, RootGrowth } from './pool.js';
+import type { DirectoryReport, DiskContent, DiskFacts, DiskFileReport, DiskPlan, RootGrowth } from './pool.js';
 
 /** What the control plane wants done to the disks of a site. The boot plane alone touches their files, so that a disk in use has one writer. */
 export type DiskWork =
@@ -20,10 +20,17 @@ export type BackupWork =
   | { readonly kind: 'backup'; readonly disk: string; readonly backup: string; readonly format: BackupFormat }
   | { readonly kind: 'drop-backup'; readonly disk: string; readonly backup: string };
 
+/** The way to boards is the boot plane's, and orders are what it is told. */
+export type BoardWork =
+  /** Whether the board answers just now. */
+  | { readonly kind: 'challenge'; readonly device: string }
+  /** What the device may have is other than it was: ask anew, so that the board is told. */
+  | { readonly kind: 'refresh'; readonly device: string };
+
 /** Stands until a report says that it is done; then, or when it is cancelled, it is no longer given out. Doing it twice is the same as doing it once. */
 export interface DiskOrder {
   readonly id: string;
-  readonly work: DiskWork | BackupWork;
+  readonly work: DiskWork | BackupWork | BoardWork;
 }
 
 /** Last word or progress on an order. */
@@ -35,10 +42,14 @@ export type DiskOrderReport =
 export interface DiskOrderResult {
   /** The disk behind it; null when it is gone, or as it was. */
   readonly facts: DiskFacts | null;
+  /** Of making a directory. */
+  readonly directory?: DirectoryReport;
   /** Of making it and of making it larger. */
   readonly growth?: RootGrowth;
   /** Of a backup. */
   readonly content?: DiskContent;
+  /** Of a challenge. */
+  readonly isAlive?: boolean;
   /** Of a check. */
   readonly reports?: readonly DiskFileReport[];
 }

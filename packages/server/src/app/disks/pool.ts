@@ -1,4 +1,4 @@
-import type { BackupFormat } from '@drover/contract';
+import type { BackupFormat, CloneMethod, DiskKind } from '@drover/contract';
 import type { DiskView, Qcow2Disk, Qcow2Report } from '@drover/disk-image';
 
 /** What a new disk shows before anything is written to it. */
@@ -20,12 +20,22 @@ export interface DiskContent {
   readonly size: number;
 }
 
+/** What the boot plane tells of a directory besides. */
+export interface DirectoryReport {
+  readonly clone: CloneMethod | null;
+  /** `address:path`. */
+  readonly nfs: string;
+  readonly ownBytes: number | null;
+}
+
 export interface DiskPlan {
+  /** Default `block`. */
+  readonly kind?: DiskKind;
   readonly disk: string;
   /** Bytes, a multiple of 512 and at least those of the origin. */
   readonly size: number;
   readonly origin: DiskOrigin;
-  /** Number of the partition that is to fill a disk which is, or becomes, larger than its image. */
+  /** Number of the image's root partition: it is to fill a disk which is, or becomes, larger than its image; a directory has its files. */
   readonly rootPartition?: number;
 }
 

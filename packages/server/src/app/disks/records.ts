@@ -11,6 +11,14 @@ export interface DiskRecord extends Omit<Disk, 'etag'> {
   revision: number;
 }
 
+/** What disks have alike that nobody has made yet. `at`: RFC 3339. */
+export const newDisk = (at: string) =>
+  ({
+    ...{ clone: null, nfs: null, attachments: [] as DiskAttachment[], ownBytes: null },
+    ...{ state: 'creating', stateReason: null, deleteAt: null, job: null },
+    ...{ createdAt: at, updatedAt: at, revision: 1 },
+  }) as const satisfies Partial<DiskRecord>;
+
 export interface DiskFilter {
   readonly tenant?: string;
   /** It is its system disk, or attached to it. */
@@ -38,6 +46,8 @@ export interface DiskRepository {
   detach(id: string, device: string): Promise<void>;
   /** Data disks that are attached to a device, oldest first. */
   attachedTo(device: string): Promise<DiskRecord[]>;
+  /** Those whose time was over at that moment (RFC 3339) and that nothing is at work on, the longest first. */
+  toDelete(before: string, limit: number): Promise<DiskRecord[]>;
   /** What a tenant has. */
   usage(tenant: string): Promise<{ disks: number; bytes: number }>;
   /** Names of disks that lie on those bytes. */

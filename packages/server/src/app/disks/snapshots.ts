@@ -2,7 +2,7 @@ import { refusal, success, type DiskSnapshot, type Result, type SnapshotCreate }
 import type { Ids } from '../ports.js';
 import type { Transaction } from '../store/ports.js';
 import { beginWork, type BeginWorkDeps } from './begin-work.js';
-import { findSnapshot, refuseBusy, refuseUnready } from './find.js';
+import { findSnapshot, refuseBusy, refuseDirectory, refuseUnready } from './find.js';
 import type { DiskWork } from './orders.js';
 import type { DiskRecord } from './records.js';
 
@@ -13,7 +13,7 @@ export async function takeSnapshot(
   disk: DiskRecord,
   wanted: SnapshotCreate,
 ): Promise<Result<DiskSnapshot>> {
-  const refused = refuseUnready(disk);
+  const refused = refuseUnready(disk) ?? refuseDirectory(disk, 'has no snapshots');
   if (refused !== undefined) return refused;
   const id = deps.ids.next('snp');
   const name = wanted.name ?? `state-${id.slice(-8).toLowerCase()}`;

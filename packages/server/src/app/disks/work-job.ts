@@ -1,4 +1,4 @@
-import { success, type EventType, type JobKind } from '@drover/contract';
+import { success, type DiskAttachment, type EventType, type JobKind } from '@drover/contract';
 import { changeDevice } from '../devices/change.js';
 import { markInUse, type ReadyDeps } from '../devices/ready.js';
 import type { EnqueueJob, FailedEnd, JobContext, JobHandler } from '../jobs/handler.js';
@@ -56,7 +56,8 @@ export const createDiskJobs = (deps: DiskWorkDeps): JobHandler[] =>
   }));
 
 /** What of the result is for whoever asked for the work. */
-const said = ({ reports, growth }: DiskOrderResult): Record<string, unknown> => ({
+const said = ({ reports, growth, directory }: DiskOrderResult): Record<string, unknown> => ({
+  ...(directory === undefined ? {} : { clone: directory.clone, nfs: directory.nfs }),
   ...(reports === undefined ? {} : { files: reports }),
   ...(growth === undefined || growth.kind === 'none' ? {} : { growth }),
 });
@@ -77,11 +78,16 @@ const backOf = (work: DiskWork): DiskWork | undefined => {
 };
 
 /** Events and changes of a disk when work on it has ended well. */
-async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { facts }: DiskOrderResult): Promise<void> {
+async function settle(
+  deps: DiskWorkDeps,
+  tx: Transaction,
+  work: DiskWork,
+  { facts, directory }: DiskOrderResult,
+): Promise<void> {
   const disk = await tx.disks.get(diskOf(work));
   if (disk === undefined) return;
   const at = new Date(deps.clock.now()).toISOString();
-  const done: DiskChange = { job: null, ownBytes: facts?.ownBytes ?? null, updatedAt: at };
+  const done: DiskChange = { job: null, ownBytes: (facts ?? directory)?.ownBytes ?? null, updatedAt: at };
   const rest: DiskChange = { ...done, state: 'ready', stateReason: null };
   if (isRetired(disk, work)) return removeRetired(deps, tx, disk);
   if (work.kind === 'attach' || work.kind === 'detach') return settleAttachment(tx, disk, work, at);
@@ -89,7 +95,7 @@ async function settle(deps: DiskWorkDeps, tx: Transaction, work: DiskWork, { fac
     tx.events.append({ type, at, tenant: disk.tenant, subject: disk.id, data: { name: disk.name, ...data } });
   switch (work.kind) {
     case 'create':
-      await saveDisk(tx, disk, rest);
+      await saveDisk(tx, disk, { ...rest, clone: directory?.clone ?? null, nfs: directory?.nfs ?? null });
       await endUpload(tx, work, false);
       await tell('disk.ready');
       return markDevice(deps, tx, disk, at, undefined);
@@ -127,7 +133,7 @@ async function settleAttachment(
   { kind, device }: Extract<DiskWork, { kind: 'attach' | 'detach' }>,
   at: string,
 ): Promise<void> {
-  const attachment = disk.attachments.find((each) => each.device === device);
+  const attachment = kind === 'attach' ? attachmentOf(disk, device) : leavingOf(disk, device);
   if (attachment === undefined) return kind === 'attach' ? void (await saveDisk(tx, disk, { job: null })) : undefined;
   if (kind === 'detach') await tx.disks.detach(disk.id, device);
   await saveDisk(tx, disk, { job: null, updatedAt: at });
@@ -135,6 +141,15 @@ async function settleAttachment(
   const type = kind === 'attach' ? 'disk.attached' : 'disk.detached';
   await tx.events.append({ type, at, tenant: disk.tenant, subject: disk.id, data });
 }
+
+const attachmentOf = ({ attachments }: DiskRecord, device: string): DiskAttachment | undefined =>
+  attachments.find((each) => each.device === device);
+
+/** The attachment that a job takes away. One that is not leaving is newer than the job: the device was released, and has got the disk again. */
+const leavingOf = (disk: DiskRecord, device: string): DiskAttachment | undefined => {
+  const found = attachmentOf(disk, device);
+  return found?.state === 'detaching' ? found : undefined;
+};
 
 /** A root disk whose assignment ended while it was being worked on. */
 const isRetired = (disk: DiskRecord, work: DiskWork): boolean => disk.state === 'deleting' && work.kind !== 'remove';
@@ -167,7 +182,7 @@ async function markDevice(
 
 /** The board did not let go. */
 async function keepAttached(tx: Transaction, disk: DiskRecord, device: string): Promise<void> {
-  const kept = disk.attachments.find((each) => each.device === device);
+  const kept = attachmentOf(disk, device);
   if (kept !== undefined) await tx.disks.attach(disk.id, { ...kept, state: 'attached' });
 }
 
@@ -197,7 +212,7 @@ async function giveUp(
   if (disk === undefined) return;
   if (isRetired(disk, work)) return removeRetired(deps, tx, disk);
   // Its device was released: the disk is no longer this job's.
-  if (work.kind === 'detach' && !disk.attachments.some(({ device }) => device === work.device)) return;
+  if (work.kind === 'detach' && leavingOf(disk, work.device) === undefined) return;
   await endUpload(tx, work, isGivenUp);
   const at = new Date(deps.clock.now()).toISOString();
   const isMade = work.kind !== 'create';

@@ -10,10 +10,10 @@ export interface EventQuery {
 }
 
 export interface Events {
-  /** The log after `after` (0: from its beginning), oldest first. */
+  /** The log after `after` (0: from its beginning), oldest first; or what is before `before` (its end), newest first. */
   readonly list: (
     who: Principal,
-    query: EventQuery & { after?: number | undefined; limit: number },
+    query: EventQuery & Partial<Span> & { limit: number },
   ) => Promise<Result<StoredEvent[]>>;
   /**
    * What is in the log after `after`, then what happens, until the signal is aborted; without `after` only what happens from now on. Nothing is left out
@@ -25,6 +25,12 @@ export interface Events {
     query: EventQuery & { after?: number | undefined },
     signal: AbortSignal,
   ) => Promise<Result<AsyncIterable<DomainEvent>>>;
+}
+
+interface Span {
+  readonly after: number | undefined;
+  readonly before: number | undefined;
+  readonly newest: boolean;
 }
 
 interface Deps {
@@ -39,9 +45,9 @@ const batch = 200;
 const progressKept = 100;
 
 export const createEvents = (deps: Deps): Events => ({
-  list: async (who, { after = 0, limit, type, subject }) => {
+  list: async (who, { after, before, newest = false, limit, type, subject }) => {
     const refused = refuseBelow(who, 'reader');
-    return refused ?? success(await read(deps.store, who, { type, subject }, after, limit));
+    return refused ?? success(await read(deps.store, who, { type, subject }, { after, before, newest }, limit));
   },
   follow: async (who, query, signal) => {
     const refused = refuseBelow(who, 'reader');
@@ -62,14 +68,14 @@ const read = async (
   store: Store,
   who: Principal,
   { type, subject }: EventQuery,
-  after: number,
+  { after = 0, before, newest }: Span,
   limit: number,
 ): Promise<StoredEvent[]> => {
   const tenant = tenantFilter(who);
   return store.read((tx) =>
     tx.events.list({
-      after,
-      limit,
+      ...{ after, limit, newest },
+      ...(before === undefined ? {} : { before }),
       ...(tenant === undefined ? {} : { tenant }),
       ...(type === undefined ? {} : { type }),
       ...(subject === undefined ? {} : { subject }),
@@ -88,7 +94,8 @@ async function* readOn(
   try {
     while (!news.ended()) {
       news.expect();
-      const events = await read(store, who, query, position, batch);
+      const span = { after: position, before: undefined, newest: false };
+      const events = await read(store, who, query, span, batch);
       for (const event of events) {
         yield event;
         position = event.id;

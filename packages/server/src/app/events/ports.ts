@@ -6,9 +6,14 @@ export type StoredEvent = DomainEvent & { id: number };
 export interface EventRepository {
   /** Appends in the caller's transaction, at its end; ids grow in the order of commits. */
   append(event: NewEvent): Promise<void>;
-  /** Events after `after`, oldest first. `tenant`: undefined all, null those of none; a tenant sees its own and those of none that concern it. */
+  /**
+   * Events after `after` and before `before`, oldest first or, with `newest`, newest first. `tenant`: undefined all, null those of none; a tenant sees its own
+   * and those of none that concern it.
+   */
   list(filter: {
     after: number;
+    before?: number;
+    newest?: boolean;
     limit: number;
     tenant?: string | null;
     type?: EventType;

@@ -10,7 +10,8 @@ export const partVariant = ({ kind, architecture, release }: InitramfsPart): str
 /** The way back from a stored derivative; undefined for one that is no initramfs part. */
 export function partOf(derivative: Derivative): InitramfsPart | undefined {
   const [kind, architecture, ...release] = derivative.variant.split('/');
-  if (derivative.kind !== 'initramfs' || (kind !== 'common' && kind !== 'modules' && kind !== 'wifi')) return undefined;
+  if (derivative.kind !== 'initramfs') return undefined;
+  if (kind !== 'common' && kind !== 'modules' && kind !== 'nfs' && kind !== 'wifi') return undefined;
   if (architecture !== 'arm64' && architecture !== 'armhf' && architecture !== 'armel') return undefined;
   return {
     kind,
@@ -28,6 +29,8 @@ export interface BootFiles {
   readonly initramfs: InitramfsPart[];
   /** What a card has besides: a board that boots from the network has a cable. */
   readonly wifi: InitramfsPart[];
+  /** What a board has besides whose root is over NFS. */
+  readonly nfs: InitramfsPart[];
 }
 
 /** Undefined while they are being made. */
@@ -39,9 +42,10 @@ export function bootFilesOf(derivatives: readonly Derivative[]): BootFiles | und
     .map(partOf)
     .filter((part) => part !== undefined);
   const wifi = parts.filter(({ kind }) => kind === 'wifi');
-  const initramfs = parts.filter(({ kind }) => kind !== 'wifi');
+  const nfs = parts.filter(({ kind }) => kind === 'nfs');
+  const initramfs = parts.filter(({ kind }) => kind !== 'wifi' && kind !== 'nfs');
   if (tree === undefined || !initramfs.some(({ kind }) => kind === 'common')) return undefined;
-  return { tree: tree.blob, initramfs, wifi };
+  return { tree: tree.blob, initramfs, wifi, nfs };
 }
 
 /** The part of a self-updating card's initramfs that is kept under this derivative; undefined for another one. */

@@ -167,6 +167,8 @@ export interface MadeInitramfs {
   readonly parts: InitramfsPart[];
   /** Every kernel that has a part can mount a root on a network block device. */
   readonly canAttach: boolean;
+  /** Every kernel that has a part can mount a root over NFS. */
+  readonly canMount: boolean;
   /** Every kernel that has a part can keep a root and its own boot files on a card. */
   readonly canUpdateCard: boolean;
   readonly warnings: string[];

@@ -43,9 +43,9 @@ export async function storeImage(
 
 /** What the kernels of an image can, besides what the image itself allows. */
 export const isPossibleWith =
-  ({ canAttach, canUpdateCard }: Pick<MadeInitramfs, 'canAttach' | 'canUpdateCard'>) =>
+  ({ canAttach, canMount, canUpdateCard }: Pick<MadeInitramfs, 'canAttach' | 'canMount' | 'canUpdateCard'>) =>
   (mode: RootMode): boolean =>
-    mode === 'ram' || (mode === 'sd' ? canUpdateCard : canAttach);
+    ({ ram: true, sd: canUpdateCard, nfs: canMount, nbd: canAttach, stream: canAttach })[mode];
 
 async function makeInitramfs(
   { initramfs }: StoreImageDeps,

@@ -49,6 +49,7 @@ export interface JobRepository {
   requestCancel(id: string): Promise<void>;
   /** Queued, or running under a lease: for subjects that allow one job at a time. */
   unfinished(kind: JobKind, subject: string | null): Promise<JobRecord | undefined>;
+  countUnfinished(): Promise<{ readonly queued: number; readonly running: number }>;
   prune(before: string): Promise<number>;
 }
 

@@ -24,12 +24,14 @@ export async function switchBoard(
 ): Promise<Result<null>> {
   const { power } = device;
   if (power === null) throw new Error(`the device ${device.id} has no power driver`);
-  const actedAt = new Date(deps.clock.now()).toISOString();
+  const begunAt = deps.clock.now();
   const switched = await deps.desk.switch(power.driver, targetOf(device), to, signal);
   if (!switched.ok) {
     await note(deps, device.id, 'power.failed', { failure: switched.detail }, { wanted: to, reason: switched.detail });
     return switched;
   }
+  // A driver takes its time, and tries again: a board may be heard before it says that it is on, and until it says that it is off.
+  const actedAt = new Date(to === 'on' ? begunAt : deps.clock.now()).toISOString();
   const proofUntil = new Date(deps.clock.now() + deps.proveSeconds * 1000).toISOString();
   const state = to === 'on' ? ('starting' as const) : ('off' as const);
   const change = { wanted: to, state, stateSince: actedAt, failure: null, actedAt, proofUntil };
@@ -37,7 +39,7 @@ export async function switchBoard(
   return to === 'off' ? askWhetherOff(deps, device, power, signal) : switched;
 }
 
-/** A driver that can tell proves it at once, or says that it does not do what it said. */
+/** A driver that can tell proves it at once, or says that it does not do what it said. What it means may be another board: the silence of this one is still to show it. */
 async function askWhetherOff(
   deps: SwitchDeps,
   device: DeviceRecord,
@@ -49,7 +51,7 @@ async function askWhetherOff(
   const said = await deps.desk.query(driver, targetOf(device), signal);
   if (!said.ok) return done;
   if (said.value === 'off') {
-    await note(deps, device.id, 'power.proved', { proofUntil: null }, { state: 'off', by: 'the driver' });
+    await note(deps, device.id, 'power.proved', {}, { state: 'off', by: 'the driver' });
     return done;
   }
   const reason = 'the driver says that it is still on';

@@ -2,6 +2,7 @@ import type { BlobRepository } from '../blobs/ports.js';
 import type { BuildRepository } from '../builds/records.js';
 import type { BootLayerRepository, TrackRepository } from '../configs/ports.js';
 import type { DeviceFileRepository } from '../devices/files.js';
+import type { FirstBootRepository } from '../devices/first-boot.js';
 import type { DeviceRepository } from '../devices/ports.js';
 import type { RequestRepository } from '../devices/requests.js';
 import type { BackupRepository } from '../disks/backup-records.js';
@@ -10,7 +11,13 @@ import type { EventRepository } from '../events/ports.js';
 import type { ImageRepository, UploadRepository } from '../images/ports.js';
 import type { JobRepository } from '../jobs/ports.js';
 import type { CardVersionRepository, SessionRepository } from '../boot/ports.js';
-import type { AuditRepository, IdempotencyRepository, KeyRepository, TenantRepository } from '../tenants/ports.js';
+import type {
+  AuditRepository,
+  IdempotencyRepository,
+  KeyRepository,
+  TenantRepository,
+  WebSessionRepository,
+} from '../tenants/ports.js';
 
 /** Small secrets of the installation (the boot key, those that sign for cards). */
 export interface SettingRepository {
@@ -24,6 +31,7 @@ export interface SettingRepository {
 export interface Transaction {
   readonly tenants: TenantRepository;
   readonly keys: KeyRepository;
+  readonly webSessions: WebSessionRepository;
   readonly audit: AuditRepository;
   readonly idempotency: IdempotencyRepository;
   readonly events: EventRepository;
@@ -41,6 +49,7 @@ export interface Transaction {
   readonly cardVersions: CardVersionRepository;
   readonly requests: RequestRepository;
   readonly deviceFiles: DeviceFileRepository;
+  readonly firstBoots: FirstBootRepository;
   readonly settings: SettingRepository;
 }
 

@@ -10,6 +10,8 @@ const touchEveryMs = 60_000;
 export interface Authentication {
   /** Who a key belongs to. Refuses with auth.invalid, the same for a key never seen, revoked or expired. */
   readonly authenticate: (key: string) => Promise<Result<Principal>>;
+  /** The same for whoever proved to have the key of this id: a session of the dashboard. */
+  readonly authenticateHolder: (keyId: string) => Promise<Result<Principal>>;
   /** When a key that is a way in ends; undefined: it is none. Noted as a use of it. */
   readonly endOfKey: (key: string) => Promise<{ readonly expiresAt: string | null } | undefined>;
 }
@@ -38,12 +40,14 @@ export const createAuthentication = (deps: {
     }
   };
 
+  const isOpen = (key: KeyRecord): boolean => endOf(key, new Date(clock.now()).toISOString()) === undefined;
+
   const find = async (key: string): Promise<KeyRecord | undefined> => {
     if (!anyKeyPattern.test(key)) return undefined;
     const hash = hashing.sha256(key);
     const found = await store.read((tx) => tx.keys.findByHash(hash));
     if (found === undefined || !hashing.equal(found.hash, hash)) return undefined;
-    return endOf(found, new Date(clock.now()).toISOString()) === undefined ? found : undefined;
+    return isOpen(found) ? found : undefined;
   };
 
   const used = async (key: string): Promise<KeyRecord | undefined> => {
@@ -57,10 +61,18 @@ export const createAuthentication = (deps: {
     authenticate: async (key) => {
       const found = await used(key);
       if (found === undefined) return invalid();
-      return success({ key: found.id, name: found.name, tenant: found.tenant, role: found.role });
+      return success(principalOf(found));
+    },
+    authenticateHolder: async (keyId) => {
+      const found = await store.read((tx) => tx.keys.get(keyId));
+      if (found === undefined || !isOpen(found)) return invalid();
+      await touch(found, clock.now());
+      return success(principalOf(found));
     },
   };
 };
+
+const principalOf = ({ id, name, tenant, role }: KeyRecord): Principal => ({ key: id, name, tenant, role });
 
 const invalid = () =>
   refusal('auth.invalid', 'The API key is not known here, has expired or was revoked', {

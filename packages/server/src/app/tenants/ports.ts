@@ -36,6 +36,23 @@ export interface KeyRepository {
   countActive(role: Role, now: string): Promise<number>;
 }
 
+/** Somebody logged in to the dashboard with a key. `hash`: sha256 in hex of the token that the browser holds. */
+export interface WebSessionRecord {
+  readonly hash: string;
+  readonly key: string;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+}
+export interface WebSessionRepository {
+  insert(session: WebSessionRecord): Promise<void>;
+  find(hash: string): Promise<WebSessionRecord | undefined>;
+  delete(hash: string): Promise<void>;
+  /** Keeps the newest `keep` sessions of a key; returns how many were forgotten. */
+  trim(key: string, keep: number): Promise<number>;
+  /** Forgets sessions that ended before `now`; returns how many. */
+  prune(now: string): Promise<number>;
+}
+
 export interface AuditRepository {
   append(entry: Omit<AuditEntry, 'seq'>): Promise<void>;
   /** Newest first. */

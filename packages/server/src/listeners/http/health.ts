@@ -6,6 +6,12 @@ export interface Check {
   check(): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }
 
+export interface CheckResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
 export interface HealthDeps {
   readonly checks: readonly Check[];
   readonly stopping: AbortSignal;
@@ -29,18 +35,20 @@ const limited = async (check: Check, timeoutMs: number): Promise<{ ok: boolean; 
   }
 };
 
+/** How each check ended; one that takes longer than `timeoutMs` is not well. */
+export const runChecks = (checks: readonly Check[], timeoutMs = 2000): Promise<CheckResult[]> =>
+  Promise.all(checks.map(async (check) => ({ name: check.name, ...(await limited(check, timeoutMs)) })));
+
 /**
  * `/healthz`: 200 while the process lives. `/readyz`: 200 when every check is well, else 503 with the checks that are not.
  * Neither needs a key: they tell nothing but that.
  */
-export const registerHealth = (app: FastifyInstance, { checks, stopping, timeoutMs = 2000 }: HealthDeps): void => {
+export const registerHealth = (app: FastifyInstance, { checks, stopping, timeoutMs }: HealthDeps): void => {
   app.get('/healthz', async (_request, reply) =>
     reply.type('text/plain').header('cache-control', 'no-store').send('ok\n'),
   );
   app.get('/readyz', async (_request, reply) => {
-    const results = await Promise.all(
-      checks.map(async (check) => ({ name: check.name, ...(await limited(check, timeoutMs)) })),
-    );
+    const results = await runChecks(checks, timeoutMs);
     const ready = !stopping.aborted && results.every((result) => result.ok);
     return reply
       .code(ready ? 200 : 503)

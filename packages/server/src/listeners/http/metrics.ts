@@ -12,6 +12,8 @@ export interface GaugeSource {
 /** A counter kept elsewhere (in the boot plane), as it stands. */
 export interface CounterReading {
   readonly name: string;
+  /** What it is when it is no counter. */
+  readonly type?: 'gauge';
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -24,8 +26,12 @@ export interface HttpMetrics {
   observe(request: { method: string; route: string; status: number; seconds: number }): void;
   /** One request answered before the HTTP server saw it, which takes microseconds. */
   readonly quick: () => void;
+  /** A boot is over. `upSeconds`: what it took, of one that came up. */
+  readonly bootEnded: (boot: { readonly outcome: string; readonly upSeconds: number | undefined }) => void;
   readonly streamOpened: () => void;
   readonly streamClosed: () => void;
+  /** Requests that were answered so far, and event streams that are open. */
+  readonly totals: () => { readonly requests: number; readonly streams: number };
 }
 
 const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
@@ -40,7 +46,7 @@ export const counterText = (counters: readonly CounterReading[]): string => {
         const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
         return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
       });
-      return `# TYPE ${name} counter\n${lines.join('')}`;
+      return `# TYPE ${name} ${readings[0]?.type ?? 'counter'}\n${lines.join('')}`;
     })
     .join('');
 };
@@ -76,6 +82,7 @@ export const createMetrics = (
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
     registers: [registry],
   });
+  let [requests, openStreams] = [0, 0];
   let quick = 0;
   new Counter({
     name: 'drover_http_quick_answers_total',
@@ -89,6 +96,18 @@ export const createMetrics = (
   const streams = new Gauge({
     name: 'drover_http_event_streams',
     help: 'Event streams that are open',
+    registers: [registry],
+  });
+  const boots = new Counter({
+    name: 'drover_boots_total',
+    help: 'Boots that are over, by outcome',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  const upSeconds = new Histogram({
+    name: 'drover_boot_up_seconds',
+    help: 'Time from the first sign of a boot to its report that it is up',
+    buckets: [10, 20, 30, 45, 60, 90, 120, 300, 600],
     registers: [registry],
   });
   const absent = new Gauge({
@@ -119,17 +138,26 @@ export const createMetrics = (
       return `${await registry.metrics()}${counterText(counters())}`;
     },
     observe: ({ method, route, status, seconds }) => {
+      requests += 1;
       duration.observe({ method, route, status: String(status) }, seconds);
     },
     quick: () => {
       quick += 1;
+      requests += 1;
+    },
+    bootEnded: (boot) => {
+      boots.inc({ outcome: boot.outcome });
+      if (boot.upSeconds !== undefined) upSeconds.observe(boot.upSeconds);
     },
     streamOpened: () => {
+      openStreams += 1;
       streams.inc();
     },
     streamClosed: () => {
+      openStreams -= 1;
       streams.dec();
     },
+    totals: () => ({ requests, streams: openStreams }),
   };
 };
 

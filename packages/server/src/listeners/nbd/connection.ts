@@ -10,7 +10,7 @@ import type { PayloadPool } from './payload-pool.js';
 import type { NbdSettings } from './settings.js';
 import type { SlabPool } from './slab-pool.js';
 import { Transmission } from './transmission.js';
-import type { NbdClosedEvent, NbdOpenedEvent, NbdPeer } from './types.js';
+import type { NbdClosedEvent, NbdOpenedEvent, NbdPeer, NbdTraffic } from './types.js';
 
 export interface ConnectionDeps {
   readonly id: number;
@@ -28,6 +28,7 @@ export interface ConnectionDeps {
   secure(socket: Socket): Promise<Duplex | undefined>;
   onServing(): void;
   onOpened(event: NbdOpenedEvent): void;
+  onActive(connection: number): void;
   onClosed(event: NbdClosedEvent): void;
 }
 
@@ -52,6 +53,7 @@ export class Connection {
   private ending: { readonly by: NbdClosedEvent['by']; readonly reason?: string } | undefined;
   private lastMove: number;
   private movedThen = 0;
+  private requestsThen = 0;
   private hangUpAt: number | undefined;
   private closed = false;
   /** What the handshake waits for. */
@@ -71,6 +73,11 @@ export class Connection {
         void this.leave().then(resolve);
       });
     });
+  }
+
+  /** What went over it so far; undefined while it is in its handshake. */
+  get traffic(): NbdTraffic | undefined {
+    return this.transmission?.traffic;
   }
 
   start(): void {
@@ -98,7 +105,9 @@ export class Connection {
       if (now - this.openedAt >= settings.handshakeTimeoutMs) this.cutOff('its handshake took too long');
       return;
     }
-    const { clientOwes, bytesMoved } = this.transmission;
+    const { clientOwes, bytesMoved, requests } = this.transmission;
+    if (requests !== this.requestsThen) this.deps.onActive(this.deps.id);
+    this.requestsThen = requests;
     if (!clientOwes || bytesMoved - this.movedThen >= leastProgress) {
       this.lastMove = now;
       this.movedThen = bytesMoved;

@@ -7,7 +7,8 @@ import { createPayloadBudget, type PayloadBudget } from './payload-budget.js';
 import { createPayloadPool, type PayloadPool } from './payload-pool.js';
 import { createSlabPool, type SlabPool } from './slab-pool.js';
 import { createTlsUpgrade, type TlsUpgrade } from './tls.js';
-import type { NbdListener, NbdListenerDeps, NbdPeer } from './types.js';
+import { addTraffic, createTrafficCount } from './traffic.js';
+import type { NbdListener, NbdListenerDeps, NbdPeer, NbdTraffic } from './types.js';
 
 const slabBytes = 64 << 10;
 const keptSlabs = 64;
@@ -79,6 +80,14 @@ class Listener implements NbdListener {
     return this.admission.active();
   }
 
+  traffic(): NbdTraffic {
+    const sum = createTrafficCount();
+    for (const { traffic } of this.connections) {
+      if (traffic !== undefined) addTraffic(sum, traffic);
+    }
+    return sum;
+  }
+
   private async close(): Promise<void> {
     const closed = this.servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve())));
     for (const connection of this.connections) connection.end('the server stops');
@@ -131,6 +140,7 @@ class Listener implements NbdListener {
       secure: (raw) => this.tls?.secure(raw) ?? Promise.resolve(undefined),
       onServing: () => admitted.served(),
       onOpened: (event) => deps.onOpened?.(event),
+      onActive: (id) => deps.onActive?.(id),
       onClosed: (event) => deps.onClosed?.(event),
     });
     this.connections.add(connection);

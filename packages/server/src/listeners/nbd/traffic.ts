@@ -11,3 +11,7 @@ export const createTrafficCount = (): TrafficCount => ({
   otherRequests: 0,
   failedRequests: 0,
 });
+
+export const addTraffic = (sum: TrafficCount, more: NbdTraffic): void => {
+  for (const name of Object.keys(sum) as (keyof NbdTraffic)[]) sum[name] += more[name];
+};

@@ -116,6 +116,12 @@ export class Transmission {
     return this.moved;
   }
 
+  /** Requests that were taken up so far. */
+  get requests(): number {
+    const { readRequests, writeRequests, otherRequests } = this.traffic;
+    return readRequests + writeRequests + otherRequests;
+  }
+
   private forget(): void {
     this.held = false;
     this.inFlight.stopAsking();

@@ -46,6 +46,8 @@ export interface NbdListenerDeps {
   readonly log: ListenerLog;
   /** Must not throw. */
   onOpened?(event: NbdOpenedEvent): void;
+  /** A client has sent requests since it was told of last, or since it was opened: once a second at most. Must not throw. */
+  onActive?(connection: number): void;
   /** Must not throw. The export is closed already. */
   onClosed?(event: NbdClosedEvent): void;
 }
@@ -59,4 +61,6 @@ export interface NbdListener {
   addresses(): readonly NbdPeer[];
   /** Connections now: in their handshake, and serving. */
   active(): { readonly handshakes: number; readonly serving: number };
+  /** Of the connections that are open now, so far. One that ended is in its `onClosed` and no longer here. */
+  traffic(): NbdTraffic;
 }

@@ -29,6 +29,7 @@ import type { Service } from '../../../src/app/ports.js';
 import { makeTenant, who } from './fleet.js';
 import { valueOf } from './importer.js';
 import { createTestLog, systemClock, testIds } from './world.js';
+import { firstBoot } from './first-boot.js';
 import { noPower } from './no-power.js';
 
 const timing = { leaseMs: 60_000, renewMs: 500, tickMs: 20, liveMs: 0, pollMs: 20, stopMs: 5000 };
@@ -87,6 +88,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
     asked: [] as string[],
     answer: async (_signal: AbortSignal): Promise<void> => undefined,
     refresh: async (device: string): Promise<void> => void boards.asked.push(`refresh ${device}`),
+    forget: (): void => undefined,
     letGo: async (disk: string, device: string, force: boolean, signal: AbortSignal): Promise<void> => {
       boards.asked.push(`${force ? 'take' : 'ask for'} ${disk} of ${device}`);
       await boards.answer(signal);
@@ -103,9 +105,9 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
   return {
     ...{ disks, backups, blobs, uploads, pool, tenant, log, store, rootDisks, boards, folder, attachments },
     provisioning: createProvisioning({
-      ...{ store, clock: systemClock, enqueue, defaultTenant: tenant },
+      ...{ store, clock: systemClock, enqueue, firstBoot, defaultTenant: tenant },
       ...noPower,
-      prepare: createPrepare({ enqueue, clock: systemClock, rootDisks }),
+      prepare: createPrepare({ enqueue, clock: systemClock, rootDisks, hasDirectories: true }),
     }),
     jobs,
     /**
@@ -151,6 +153,7 @@ export const openDiskWorld = async (store: SqlStore, folder: string) => {
           },
           withoutDisk: (_disk, _reason, work) => work(),
           attachments: boards,
+          challenge: () => Promise.resolve(false),
           ...{ pool, log, pause },
           retryMs: 20,
         }),

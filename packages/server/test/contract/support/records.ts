@@ -42,6 +42,7 @@ export const aDevice = (change: Partial<DeviceRecord> = {}): DeviceRecord => ({
   bootPrefix: null,
   memoryMiB: null,
   power: null,
+  console: null,
   identities: [],
   labels: {},
   assignment: null,

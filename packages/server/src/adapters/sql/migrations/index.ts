@@ -14,6 +14,11 @@ import { silence } from './0013-silence.js';
 import { leasesAndRequests } from './0014-leases-and-requests.js';
 import { power } from './0015-power.js';
 import { deviceFiles } from './0016-device-files.js';
+import { firstBoot } from './0017-first-boot.js';
+import { directories } from './0018-directories.js';
+import { disksToDelete } from './0019-disks-to-delete.js';
+import { consoles } from './0020-consoles.js';
+import { webSessions } from './0021-web-sessions.js';
 
 /** Every migration in order, for both databases. Released ones never change; a change of the tables is a new file. */
 export const migrations = (traits: Traits): Record<string, Migration> => ({
@@ -31,4 +36,9 @@ export const migrations = (traits: Traits): Record<string, Migration> => ({
   '0014-leases-and-requests': leasesAndRequests(traits),
   '0015-power': power(traits),
   '0016-device-files': deviceFiles(traits),
+  '0017-first-boot': firstBoot(traits),
+  '0018-directories': directories(traits),
+  '0019-disks-to-delete': disksToDelete(traits),
+  '0020-consoles': consoles(traits),
+  '0021-web-sessions': webSessions(traits),
 });

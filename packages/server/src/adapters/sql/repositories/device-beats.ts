@@ -4,7 +4,7 @@ import type { DeviceRepository } from '../../../app/devices/ports.js';
 import { always, type Condition } from '../conditions.js';
 import type { Context } from './context.js';
 import { complete } from './device-records.js';
-import { beatColumns } from './device-rows.js';
+import { beatColumns, laterSeen } from './device-rows.js';
 
 type Beats = Pick<DeviceRepository, 'renewBeat' | 'saveBeat' | 'markSilent'>;
 
@@ -29,7 +29,7 @@ export const beats = (context: Context): Beats => ({
   renewBeat: async (beat) => {
     const row = await context.db
       .updateTable('devices')
-      .set({ ...beatColumns(beat), last_seen_at: beat.at })
+      .set({ ...beatColumns(beat), last_seen_at: laterSeen(beat.at) })
       .where('beat_session', '=', beat.session)
       .where('beat_health', '=', beat.health)
       .where('beat_due_at', '>=', beat.at)
@@ -44,7 +44,7 @@ export const beats = (context: Context): Beats => ({
   saveBeat: async (device, beat) => {
     await context.db
       .updateTable('devices')
-      .set({ ...beatColumns(beat), last_seen_at: beat.at })
+      .set({ ...beatColumns(beat), last_seen_at: laterSeen(beat.at) })
       .where('id', '=', device)
       .execute();
   },

@@ -1,7 +1,8 @@
+import { sql } from 'kysely';
 import type { Assignment, Identity } from '@drover/contract';
 import type { DeviceChange, DeviceRecord } from '../../../app/devices/ports.js';
 import type { HeardBeat } from '../../../domain/device-health.js';
-import { defined, fromJson, toJson } from '../codec.js';
+import { defined, fromJson, fromJsonOrNull, toJson, toJsonOrNull } from '../codec.js';
 import { powerColumns, toPower } from './power-columns.js';
 import type { DeviceRow } from '../schema-devices.js';
 
@@ -104,6 +105,7 @@ export const toDevice = (
   upGeneration: row.up_generation,
   beat: toBeat(row),
   power: toPower(row),
+  console: fromJsonOrNull(row.console),
   createdAt: row.created_at,
   updatedAt: row.updated_at,
   revision: row.revision,
@@ -131,6 +133,7 @@ export const toDeviceRow = (device: DeviceRecord): DeviceRow => ({
   up_generation: device.upGeneration,
   ...(device.beat === null ? noBeat : beatColumns(device.beat)),
   ...powerColumns(device.power),
+  console: toJsonOrNull(device.console),
   created_at: device.createdAt,
   updated_at: device.updatedAt,
   revision: device.revision,
@@ -161,4 +164,8 @@ export const toDeviceColumns = (change: DeviceChange): Partial<DeviceRow> => ({
   }),
   ...(change.assignment === undefined ? {} : assignmentColumns(change.assignment)),
   ...(change.power === undefined ? {} : powerColumns(change.power)),
+  ...(change.console === undefined ? {} : { console: toJsonOrNull(change.console) }),
 });
+
+/** For `last_seen_at`: what comes late does not turn it back. Moments are of one form, so that their texts are in their order. */
+export const laterSeen = (at: string) => sql<string>`case when last_seen_at > ${at} then last_seen_at else ${at} end`;

@@ -9,7 +9,7 @@ import { beats, inHealth } from './device-beats.js';
 import { choice, labelled } from './device-choice.js';
 import { powered } from './device-power.js';
 import { complete, completeOne } from './device-records.js';
-import { toDeviceColumns, toDeviceRow } from './device-rows.js';
+import { laterSeen, toDeviceColumns, toDeviceRow } from './device-rows.js';
 
 type Part<K extends keyof DeviceRepository> = Pick<DeviceRepository, K>;
 
@@ -141,7 +141,7 @@ const lists = (context: Context): Part<'list' | 'oldestDiscovered' | 'countBySta
   },
 });
 
-const changes = (context: Context): Part<'insert' | 'update' | 'touch' | 'delete'> => ({
+const changes = (context: Context): Part<'insert' | 'update' | 'touch' | 'heard' | 'delete'> => ({
   insert: async (device) => {
     await context.db.insertInto('devices').values(toDeviceRow(device)).execute();
     await saveLabels(context, device.id, device.labels);
@@ -166,14 +166,30 @@ const changes = (context: Context): Part<'insert' | 'update' | 'touch' | 'delete
     return true;
   },
   touch: async (id, { at, address, session }) => {
+    if (at === undefined && address === undefined && session === undefined) return;
     await context.db
       .updateTable('devices')
       .set({
-        last_seen_at: at,
+        ...(at === undefined ? {} : { last_seen_at: laterSeen(at) }),
         ...(address === undefined ? {} : { last_address: address }),
         ...(session === undefined ? {} : { last_session: session }),
       })
       .where('id', '=', id)
+      .execute();
+  },
+  heard: async (session, at) => {
+    await context.db
+      .updateTable('devices')
+      .set({ last_seen_at: at })
+      .where('id', '=', (of) =>
+        of
+          .selectFrom('sessions')
+          .select('device')
+          .where('id', '=', session)
+          .where('outcome', '<>', 'revoked')
+          .where('nonce_hash', 'is not', null),
+      )
+      .where((is) => is.or([is('last_seen_at', 'is', null), is('last_seen_at', '<', at)]))
       .execute();
   },
   delete: async (id) => {

@@ -18,6 +18,9 @@ const toDisk = (row: DiskRow, attached: readonly DiskAttachmentRow[]): DiskRecor
   site: row.site,
   name: row.name,
   role: row.role,
+  kind: row.kind,
+  clone: row.clone,
+  nfs: row.nfs,
   device: row.device,
   attachments: attached.filter(({ disk }) => disk === row.id).map(toAttachment),
   image: row.image,
@@ -27,6 +30,7 @@ const toDisk = (row: DiskRow, attached: readonly DiskAttachmentRow[]): DiskRecor
   ownBytes: row.own_bytes,
   state: row.state,
   stateReason: row.state_reason,
+  deleteAt: row.delete_at,
   job: row.job,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
@@ -39,6 +43,9 @@ const toRow = (disk: DiskRecord): DiskRow => ({
   site: disk.site,
   name: disk.name,
   role: disk.role,
+  kind: disk.kind,
+  clone: disk.clone,
+  nfs: disk.nfs,
   device: disk.device,
   image: disk.image,
   base: disk.base,
@@ -47,6 +54,7 @@ const toRow = (disk: DiskRecord): DiskRow => ({
   own_bytes: disk.ownBytes,
   state: disk.state,
   state_reason: disk.stateReason,
+  delete_at: disk.deleteAt,
   job: disk.job,
   created_at: disk.createdAt,
   updated_at: disk.updatedAt,
@@ -83,7 +91,9 @@ const complete = async ({ db }: Context, rows: readonly DiskRow[]): Promise<Disk
   return rows.map((row) => toDisk(row, attached));
 };
 
-const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' | 'usage' | 'onBase' | 'restoring'> => {
+const lookups = (
+  context: Context,
+): Part<'get' | 'find' | 'list' | 'attachedTo' | 'toDelete' | 'usage' | 'onBase' | 'restoring'> => {
   const { db } = context;
   const one = async (row: DiskRow | undefined): Promise<DiskRecord | undefined> =>
     row === undefined ? undefined : (await complete(context, [row]))[0];
@@ -118,6 +128,10 @@ const lookups = (context: Context): Part<'get' | 'find' | 'list' | 'attachedTo' 
         .orderBy('disks.id')
         .execute();
       return complete(context, rows);
+    },
+    toDelete: async (before, limit) => {
+      const query = db.selectFrom('disks').selectAll().where('delete_at', '<=', before).where('job', 'is', null);
+      return complete(context, await query.orderBy('delete_at').limit(limit).execute());
     },
     usage: async (tenant) => {
       const row = await db
@@ -172,6 +186,9 @@ const changes = ({ db }: Context): Part<'insert' | 'update' | 'delete'> => ({
     const columns = defined({
       name: change.name,
       role: change.role,
+      kind: change.kind,
+      clone: change.clone,
+      nfs: change.nfs,
       site: change.site,
       device: change.device,
       image: change.image,
@@ -180,6 +197,7 @@ const changes = ({ db }: Context): Part<'insert' | 'update' | 'delete'> => ({
       own_bytes: change.ownBytes,
       state: change.state,
       state_reason: change.stateReason,
+      delete_at: change.deleteAt,
       job: change.job,
       updated_at: change.updatedAt,
     });

@@ -67,15 +67,16 @@ export const createEventRepository = ({ db, pendingEvents }: Context): EventRepo
   append: async (event) => {
     pendingEvents.push(event);
   },
-  list: async ({ after, limit, tenant, type, subject }) => {
+  list: async ({ after, before, newest = false, limit, tenant, type, subject }) => {
     const rows = await db
       .selectFrom('events')
       .selectAll()
       .where('id', '>', after)
+      .$if(before !== undefined, (query) => query.where('id', '<', before ?? 0))
       .where(visibleTo(tenant))
       .where(equals('type', type))
       .where(equals('subject', subject))
-      .orderBy('id')
+      .orderBy('id', newest ? 'desc' : 'asc')
       .limit(limit)
       .execute();
     return rows.map(toEvent);

@@ -7,6 +7,7 @@ import { createBlobRepository } from './blobs.js';
 import { createCardVersionRepository } from './card-versions.js';
 import type { Context } from './context.js';
 import { createDeviceFileRepository } from './device-files.js';
+import { createFirstBootRepository } from './first-boots.js';
 import { createDeviceRepository } from './devices.js';
 import { createDiskRepository } from './disks.js';
 import { createEventRepository } from './events.js';
@@ -20,6 +21,7 @@ import { createSettingRepository } from './settings.js';
 import { createTenantRepository } from './tenants.js';
 import { createTrackRepository } from './tracks.js';
 import { createUploadRepository } from './uploads.js';
+import { createWebSessionRepository } from './web-sessions.js';
 
 type Made = { -readonly [K in keyof Transaction]?: Transaction[K] };
 
@@ -37,6 +39,9 @@ class Repositories implements Transaction {
   }
   get keys(): Transaction['keys'] {
     return (this.#made.keys ??= createKeyRepository(this.#context));
+  }
+  get webSessions(): Transaction['webSessions'] {
+    return (this.#made.webSessions ??= createWebSessionRepository(this.#context));
   }
   get audit(): Transaction['audit'] {
     return (this.#made.audit ??= createAuditRepository(this.#context));
@@ -85,6 +90,9 @@ class Repositories implements Transaction {
   }
   get deviceFiles(): Transaction['deviceFiles'] {
     return (this.#made.deviceFiles ??= createDeviceFileRepository(this.#context));
+  }
+  get firstBoots(): Transaction['firstBoots'] {
+    return (this.#made.firstBoots ??= createFirstBootRepository(this.#context));
   }
   get requests(): Transaction['requests'] {
     return (this.#made.requests ??= createRequestRepository(this.#context));

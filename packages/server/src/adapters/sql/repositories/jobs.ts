@@ -61,7 +61,9 @@ export const createJobRepository = (context: Context): JobRepository => ({
   ...endings(context),
 });
 
-const records = ({ db }: Context): Part<'insert' | 'get' | 'list' | 'unfinished' | 'requestCancel' | 'prune'> => ({
+const records = ({
+  db,
+}: Context): Part<'insert' | 'get' | 'list' | 'unfinished' | 'countUnfinished' | 'requestCancel' | 'prune'> => ({
   insert: async (job) => {
     await db.insertInto('jobs').values(toRow(job)).execute();
   },
@@ -95,6 +97,16 @@ const records = ({ db }: Context): Part<'insert' | 'get' | 'list' | 'unfinished'
       .limit(1)
       .executeTakeFirst();
     return row && toJob(row);
+  },
+  countUnfinished: async () => {
+    const rows = await db
+      .selectFrom('jobs')
+      .select(['state', (eb) => eb.fn.countAll<number>().as('count')])
+      .where('state', 'in', ['queued', 'running'])
+      .groupBy('state')
+      .execute();
+    const count = (wanted: string): number => rows.find(({ state }) => state === wanted)?.count ?? 0;
+    return { queued: count('queued'), running: count('running') };
   },
   requestCancel: async (id) => {
     await db

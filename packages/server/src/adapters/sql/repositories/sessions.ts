@@ -1,6 +1,7 @@
 import { sql, type Selectable, type SqlBool } from 'kysely';
 import type { TimelineItem } from '@drover/contract';
 import type { SessionRecord, SessionRepository } from '../../../app/boot/ports.js';
+import { isHearsay } from '../../../domain/sign-of-life.js';
 import { defined, fromJson, fromJsonOrNull, toJson, toJsonOrNull } from '../codec.js';
 import { always, equals, olderThan, type Condition } from '../conditions.js';
 import { mapPage, pageFrom } from '../pages.js';
@@ -118,7 +119,7 @@ const records = ({ db, traits }: Context): Part<'insert' | 'get' | 'getForUpdate
   },
 });
 
-const lists = ({ db }: Context): Part<'list' | 'countUnhealthy' | 'silentSince' | 'prune'> => ({
+const lists = ({ db }: Context): Part<'list' | 'countUnhealthy' | 'countRunning' | 'silentSince' | 'prune'> => ({
   list: async ({ tenant, device, outcome }, { limit, cursor }) => {
     const rows = await db
       .selectFrom('sessions')
@@ -143,6 +144,14 @@ const lists = ({ db }: Context): Part<'list' | 'countUnhealthy' | 'silentSince' 
       .where('device', '=', device)
       .where('started_at', '>=', since)
       .where('up_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    return count;
+  },
+  countRunning: async () => {
+    const { count } = await db
+      .selectFrom('sessions')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('outcome', '=', 'running')
       .executeTakeFirstOrThrow();
     return count;
   },
@@ -171,7 +180,8 @@ const lists = ({ db }: Context): Part<'list' | 'countUnhealthy' | 'silentSince' 
 const timelines = ({ db }: Context): Part<'append' | 'timeline' | 'noteBatch'> => ({
   append: async (id, entries) => {
     if (entries.length === 0) return [];
-    const latest = entries.reduce((at, entry) => (entry.at > at ? entry.at : at), '');
+    // A log that anybody can send keeps no boot from being lost.
+    const latest = entries.reduce((at, entry) => (entry.at > at && !isHearsay(entry) ? entry.at : at), '');
     const session = await db
       .updateTable('sessions')
       .set({

@@ -12,12 +12,14 @@ interface AnswersDeps {
   readonly boots: Boots;
   readonly overlays: Overlays;
   readonly clock: Clock;
+  /** A board's system asked for an address, by broadcast. */
+  readonly followed?: (device: string, address: string) => void;
 }
 
 const isPi = ({ firmware }: DhcpSighting['wire']): boolean =>
   firmware === 'rom' || firmware === 'bc' || firmware === 'ee';
 
-export function createBootAnswers({ identify, book, boots, overlays, clock }: AnswersDeps): BootAnswers {
+export function createBootAnswers({ identify, book, boots, overlays, clock, followed }: AnswersDeps): BootAnswers {
   const boardOf = (mac: string): Board | undefined => book.find({ mac });
 
   const noteDiscover = (boot: CurrentBoot, sighting: DhcpSighting): void =>
@@ -74,6 +76,7 @@ export function createBootAnswers({ identify, book, boots, overlays, clock }: An
       if (address !== undefined) book.learnAddress(board, address, clock.now());
       // An operating system that asks is no sign of firmware: the boot goes on as it is.
       if (firmware) boots.touched(board.boot);
+      if (message === 'request' && address !== undefined) followed?.(board.answer.device.id, address);
       if (message !== 'discover' && message !== 'request') return;
       boots.note(board.boot, {
         type: 'dhcp.request',

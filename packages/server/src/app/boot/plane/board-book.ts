@@ -29,6 +29,8 @@ export interface CurrentBoot {
   known?: readonly string[] | undefined;
   /** What its card was promised last. */
   card?: CardPromise | undefined;
+  /** Where it proved itself from. */
+  address?: string | undefined;
   /** For a board with a disk of its own, once they were read: `image`, or the digest of what the disk has. */
   files: string | null;
   revoked: boolean;
@@ -41,9 +43,14 @@ export interface Board {
   /** When the answer was asked for last (ms), whether or not one came. */
   askedAt: number;
   wire: WireIdentity;
+  /** The one that began last. */
   boot: CurrentBoot | null;
+  /** The one before, which proved itself: it goes on until `boot` has done so too, as anybody can begin a boot in a board's name. */
+  former: CurrentBoot | null;
   /** Data disks it may have; undefined: not asked for yet. Kept over a restart of this plane, in case that of the control plane takes longer. */
   attached?: readonly AttachedDisk[] | undefined;
+  /** What the files of its own are called as a whole, see BootBackend.filesDigest; undefined as with `attached`. */
+  filesDigest?: string | undefined;
   /** Transfers under way. */
   transfers: number;
 }
@@ -55,12 +62,27 @@ export interface PlaneState {
   readonly boards: readonly Omit<Board, 'transfers'>[];
   readonly addresses: readonly (readonly [address: string, device: string, at: number])[];
   readonly leases: readonly StoredLease[];
+  /** Sessions that are over; an older boot plane did not write them. */
+  readonly over?: readonly string[];
 }
+
+export type KeptBoards = Pick<PlaneState, 'boards' | 'addresses' | 'over'>;
+
+/** The boot of that session, if it is one of the board's that still count. */
+export const bootOf = (board: Board | undefined, session: string): CurrentBoot | undefined =>
+  [board?.boot, board?.former].find((boot) => boot?.track.id === session) ?? undefined;
+
+const isProven = (boot: CurrentBoot | null): boot is CurrentBoot => boot?.exchanged === true && !boot.revoked;
+
+/** The boot that may have the board's disks and directories: of two the one that proved itself. */
+export const provenBoot = ({ boot, former }: Board): CurrentBoot | null => (isProven(boot) ? boot : former);
 
 /** Addresses change hands; one that was not seen for this long says nothing any more. */
 const addressMs = 30 * 60_000;
 /** Boards remembered at most; the one used longest ago goes first. */
 const most = 20_000;
+
+const bootsOf = ({ boot, former }: Board): CurrentBoot[] => [boot, former].filter((each) => each !== null);
 
 const phaseOf = (session: KnownSession): BootTrack['phase'] => {
   if (session.outcome !== 'running') return 'ended';
@@ -81,19 +103,26 @@ export interface BoardBook {
   /** True when each of these was shown by one and the same board before. */
   knows(wire: Pick<WireIdentity, 'mac' | 'bootPrefix'>): boolean;
   byDevice(device: string): Board | undefined;
+  /** By a session that is not over: the board's latest, or the one before until that has proved itself. */
   bySession(session: string): Board | undefined;
+  bootOf(session: string): CurrentBoot | undefined;
+  /** The board went on to another boot: nothing is valid of this one, ever again. Remembered of the latest; the control plane knows of all. */
+  isOver(session: string): boolean;
   byAddress(address: string, now: number): Board | undefined;
   /** Takes an answer of the control plane in, with a session it knows of that we do not. */
   accept(answer: KnownAnswer, wire: WireIdentity, now: number): Board;
-  /** Registers the board's new boot, so that it is found by its session. */
+  /** Registers the board's new boot, so that it is found by its session. One before that proved itself stays beside it. */
   open(board: Board, boot: CurrentBoot): void;
+  /** The board's latest boot has proved itself: the one before is over. */
+  proven(board: Board): void;
   learnAddress(board: Board, address: string, now: number): void;
   all(): Iterable<Board>;
-  snapshot(): Pick<PlaneState, 'boards' | 'addresses'>;
-  restore(state: Pick<PlaneState, 'boards' | 'addresses'>): void;
+  snapshot(): KeptBoards;
+  restore(state: KeptBoards): void;
 }
 
-export const createBoardBook = (): BoardBook => new Book();
+/** @param over told of each boot that is over, because its board went on to another one */
+export const createBoardBook = (over: (session: string) => void = () => undefined): BoardBook => new Book(over);
 
 class Book implements BoardBook {
   /** Insertion order is order of use. */
@@ -101,6 +130,12 @@ class Book implements BoardBook {
   private readonly keys = new Map<string, string>();
   private readonly sessions = new Map<string, string>();
   private readonly addresses = new Map<string, { readonly device: string; readonly at: number }>();
+  private readonly ended = new Set<string>();
+  private readonly over: (session: string) => void;
+
+  constructor(over: (session: string) => void) {
+    this.over = over;
+  }
 
   find({ mac, bootPrefix }: Pick<WireIdentity, 'mac' | 'bootPrefix'>): Board | undefined {
     const device =
@@ -123,7 +158,15 @@ class Book implements BoardBook {
 
   bySession(session: string): Board | undefined {
     const board = this.boards.get(this.sessions.get(session) ?? '');
-    return board?.boot?.track.id === session ? board : undefined;
+    return bootOf(board, session) === undefined ? undefined : board;
+  }
+
+  bootOf(session: string): CurrentBoot | undefined {
+    return bootOf(this.bySession(session), session);
+  }
+
+  isOver(session: string): boolean {
+    return this.ended.has(session);
   }
 
   byAddress(address: string, now: number): Board | undefined {
@@ -134,7 +177,7 @@ class Book implements BoardBook {
   accept(answer: KnownAnswer, wire: WireIdentity, now: number): Board {
     const { device } = answer;
     const known = this.boards.get(device.id) ?? this.renamed(device.id, wire);
-    const board: Board = known ?? { answer, askedAt: now, wire, boot: null, transfers: 0 };
+    const board: Board = known ?? { answer, askedAt: now, wire, boot: null, former: null, transfers: 0 };
     board.answer = answer;
     board.askedAt = now;
     board.wire = { ...board.wire, ...wire };
@@ -151,7 +194,7 @@ class Book implements BoardBook {
     const former = this.find(wire);
     if (former === undefined) return undefined;
     this.boards.delete(former.answer.device.id);
-    if (former.boot !== null) this.sessions.set(former.boot.track.id, device);
+    for (const { track } of bootsOf(former)) this.sessions.set(track.id, device);
     return former;
   }
 
@@ -166,11 +209,13 @@ class Book implements BoardBook {
   private adopt(board: Board, answer: KnownAnswer, now: number): void {
     const { session } = answer;
     if (session === null) return;
-    if (board.boot?.track.id === session.id) {
-      if (session.outcome !== 'running') board.boot.track = reach(board.boot.track, 'ended', board.boot.track.lastAt);
-      if (session.outcome === 'revoked') board.boot.revoked = true;
+    const known = bootOf(board, session.id);
+    if (known !== undefined) {
+      if (session.outcome !== 'running') known.track = reach(known.track, 'ended', known.track.lastAt);
+      if (session.outcome === 'revoked') known.revoked = true;
       return;
     }
+    if (this.isOver(session.id)) return;
     if (board.boot !== null && board.boot.track.openedAt >= session.openedAt) return;
     const plan = answer.kind === 'boot' ? answer.plan : null;
     // What it booted with is no longer known: the next sign opens a new one.
@@ -190,16 +235,34 @@ class Book implements BoardBook {
       serverUrl: null,
       entries: 0,
       grant: null,
-      exchanged: phaseOf(session) === 'running' || phaseOf(session) === 'ended',
+      exchanged: session.exchanged,
       files: null,
       revoked: session.outcome === 'revoked',
     });
+    if (session.exchanged) this.proven(board);
   }
 
   open(board: Board, boot: CurrentBoot): void {
-    if (board.boot !== null) this.sessions.delete(board.boot.track.id);
+    const [kept, ended] = isProven(board.boot) ? [board.boot, board.former] : [board.former, board.boot];
+    board.former = kept;
     board.boot = boot;
     this.sessions.set(boot.track.id, board.answer.device.id);
+    this.end(ended);
+  }
+
+  proven(board: Board): void {
+    const { former } = board;
+    board.former = null;
+    this.end(former);
+  }
+
+  private end(boot: CurrentBoot | null): void {
+    if (boot === null) return;
+    const { id } = boot.track;
+    this.sessions.delete(id);
+    this.ended.add(id);
+    if (this.ended.size > most) this.ended.delete(this.ended.values().next().value!);
+    this.over(id);
   }
 
   learnAddress(board: Board, address: string, now: number): void {
@@ -219,7 +282,7 @@ class Book implements BoardBook {
     for (const [device, board] of this.boards) {
       if (this.boards.size <= most) return;
       this.boards.delete(device);
-      if (board.boot !== null) this.sessions.delete(board.boot.track.id);
+      for (const { track } of bootsOf(board)) this.sessions.delete(track.id);
       for (const [key, holder] of this.keysOf(board)) if (holder === device) this.keys.delete(key);
     }
   }
@@ -230,22 +293,25 @@ class Book implements BoardBook {
     return [...keys, ...prefixes].map((key) => [key, this.keys.get(key)]);
   }
 
-  snapshot(): Pick<PlaneState, 'boards' | 'addresses'> {
+  snapshot(): KeptBoards {
     return {
       boards: [...this.boards.values()].map(({ transfers: _transfers, ...board }) => board),
       addresses: [...this.addresses].map(([address, { device, at }]) => [address, device, at] as const),
+      over: [...this.ended],
     };
   }
 
-  restore({ boards, addresses }: Pick<PlaneState, 'boards' | 'addresses'>): void {
+  restore({ boards, addresses, over = [] }: KeptBoards): void {
+    for (const session of over) this.ended.add(session);
     for (const kept of boards) {
       // Asked long ago: the control plane is asked again as soon as it is there.
       const board: Board = { ...kept, askedAt: 0, transfers: 0 };
-      // An older boot plane did not write this.
+      // An older boot plane did not write these.
+      board.former ??= null;
       if (board.boot !== null) board.boot.files ??= null;
       this.boards.set(board.answer.device.id, board);
       this.link(board);
-      if (board.boot !== null) this.sessions.set(board.boot.track.id, board.answer.device.id);
+      for (const { track } of bootsOf(board)) this.sessions.set(track.id, board.answer.device.id);
     }
     for (const [address, device, at] of addresses) this.addresses.set(address, { device, at });
   }

@@ -25,8 +25,6 @@ interface BootsDeps {
   readonly log: Log;
   readonly push: (item: Telemetry) => void;
   readonly changed: () => void;
-  /** The board has begun another boot: what it held open in this session is nobody's any more. */
-  readonly replaced: (session: string) => void;
   /** A boot has begun. */
   readonly opened: (boot: CurrentBoot) => void;
   readonly sessionTtlSeconds: number;
@@ -55,9 +53,7 @@ export function createBoots(deps: BootsDeps): Boots {
       files: null,
       revoked: false,
     };
-    const before = board.boot?.track.id;
     book.open(board, boot);
-    if (before !== undefined) deps.replaced(before);
     deps.push({ kind: 'opened', opened: { id, device: answer.device.id, wire, generation, openedAt } });
     deps.log.info({ device: answer.device.id, session: id, because }, 'a boot begins');
     deps.opened(boot);

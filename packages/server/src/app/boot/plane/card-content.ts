@@ -44,15 +44,15 @@ export function createCardContent({ backend, book, blobs, changed, log }: Deps):
     });
 
   const keep = (session: string, promise: CardPromise): void => {
-    const boot = book.bySession(session)?.boot;
-    if (boot == null) return;
+    const boot = book.bootOf(session);
+    if (boot === undefined) return;
     boot.card = promise;
     changed();
   };
 
   /** A plane that started anew asks for what it no longer knows. */
   const promised = async (session: string): Promise<Granted<CardPromise>> => {
-    const known = book.bySession(session)?.boot?.card;
+    const known = book.bootOf(session)?.card;
     if (known !== undefined) return { kind: 'granted', value: known };
     const told = await asking(session, backend.cardPromise(session));
     if (told === undefined) return away;
@@ -71,7 +71,7 @@ export function createCardContent({ backend, book, blobs, changed, log }: Deps):
 
   return {
     answer: async (session, nonce) => {
-      const known = book.bySession(session)?.boot?.known;
+      const known = book.bootOf(session)?.known;
       const question = { session, nonce, ...(known === undefined ? {} : { known }) };
       const told = await asking(session, backend.cardAnswer(question));
       if (told === undefined) return away;

@@ -1,14 +1,17 @@
 import type { BeatAnswer, BeatForm, DisksQuery, ExchangeForm, ReportQuery } from '@drover/contract';
-import { isSecret, nonceOfCredential, openedAtOf, secretExpiry, secretOf } from '../../../domain/boot-credential.js';
+import { isSecret, nonceOfCredential, openedAtOf, secretExpiry } from '../../../domain/boot-credential.js';
 import type { FileSource } from '../../../domain/boot-plan.js';
-import type { Clock, Log } from '../../ports.js';
+import type { Clock } from '../../ports.js';
 import type { BoardDisks, DiskList } from '../../disks/plane/board-disks.js';
 import type { BootBackend, ExchangeResult } from '../ports.js';
 import type { Beats } from './beats.js';
+import type { BoardExchange } from './board-exchange.js';
 import type { CardContent, CardFileSource } from './card-content.js';
-import type { BoardBook, CurrentBoot, Grant } from './board-book.js';
+import type { BoardBook, Grant } from './board-book.js';
 import type { Boots } from './boots.js';
+import type { Liveness } from './liveness.js';
 import type { NewEntry } from './ports.js';
+import type { Signs } from './signs.js';
 
 /** What a board that runs our initramfs may ask, see contract/device-api. Refusals are values. */
 export interface DeviceApi {
@@ -16,6 +19,8 @@ export interface DeviceApi {
   /** Opens the root for download. */
   root(session: string, authorization: string | undefined): Promise<Granted<OpenRoot>>;
   identity(session: string, authorization: string | undefined): Promise<Granted<Uint8Array>>;
+  /** The files of the device's own as they are now, a tar. */
+  files(session: string, authorization: string | undefined): Promise<Granted<Uint8Array>>;
   /** What a self-updating card is to hold, signed. */
   card(session: string, authorization: string | undefined, nonce: string): Promise<Granted<string>>;
   /** Opens the set of boot files, or the archive of the boot config, for download. */
@@ -59,7 +64,10 @@ export interface OpenRoot {
 }
 
 interface DeviceApiDeps {
-  readonly backend: Pick<BootBackend, 'exchange'>;
+  readonly backend: Pick<BootBackend, 'files'>;
+  readonly exchanges: BoardExchange;
+  readonly liveness: Pick<Liveness, 'during'>;
+  readonly signs: Signs;
   readonly book: BoardBook;
   readonly boots: Boots;
   readonly bootKey: () => string | undefined;
@@ -68,103 +76,54 @@ interface DeviceApiDeps {
   readonly boardDisks: Pick<BoardDisks, 'follow'>;
   readonly cardContent: CardContent;
   readonly beats: Beats;
-  readonly changed: () => void;
   readonly clock: Clock;
-  readonly log: Log;
   readonly sessionTtlSeconds: number;
 }
 
-const away: DeviceRefusal = { kind: 'not-ready', retryAfter: 2, reason: 'the control plane is away' };
+export const away: DeviceRefusal = { kind: 'not-ready', retryAfter: 2, reason: 'the control plane is away' };
 const notValid = 'the credential is not valid for this session';
-const refused = (reason: string): DeviceRefusal => ({ kind: 'refused', reason });
+export const refused = (reason: string): DeviceRefusal => ({ kind: 'refused', reason });
 
 export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
   const { book, boots, clock } = deps;
 
   const note = (session: string, entry: NewEntry): void => {
-    const boot = book.bySession(session)?.boot;
-    if (boot == null) deps.pushEntry(session, entry);
+    const boot = book.bootOf(session);
+    if (boot === undefined) deps.pushEntry(session, entry);
     else boots.note(boot, entry);
   };
 
-  const ask = async (session: string, form: ExchangeForm, address: string): Promise<ExchangeAnswered> => {
-    const board = book.bySession(session);
-    const track = board?.boot?.track;
-    const opened =
-      board === undefined || track === undefined
-        ? {}
-        : {
-            opened: {
-              id: session,
-              device: board.answer.device.id,
-              wire: board.wire,
-              generation: track.generation,
-              openedAt: track.openedAt,
-            },
-          };
-    const result = await deps.backend.exchange({ session, address, ...form, ...opened }).catch((error: unknown) => {
-      deps.log.warn({ err: error, session }, 'a board must wait for its credential: the control plane is away');
-      return undefined;
-    });
-    if (result === undefined) return away;
-    if (result.kind === 'refused') {
-      if (board?.boot != null && (result.reason === 'used-twice' || result.reason === 'revoked'))
-        board.boot.revoked = true;
-      return refused(result.reason);
-    }
-    if (result.kind === 'granted' && board?.boot != null) {
-      if (form.known !== undefined) board.boot.known = form.known;
-      keep(board.boot, result);
-    }
-    return result;
-  };
-
-  const keep = (boot: CurrentBoot, { hostname, root, identityTar, overlaySize }: Grant): void => {
-    boot.grant = { hostname, root, identityTar, overlaySize };
-    boot.exchanged = true;
-    boots.reached(boot, 'running');
-  };
-
-  const exchange: DeviceApi['exchange'] = async (session, form, address) => {
-    const key = deps.bootKey();
-    if (key === undefined) return away;
-    if (openedAtOf(session) === undefined) return refused('no such session');
-    if (!isSecret(key, session, form.secret)) {
-      // Only what the key makes is worth a call; a guess is told on the timeline of a session we know.
-      const boot = book.bySession(session)?.boot;
-      if (boot != null) boots.note(boot, { type: 'exchange', outcome: 'wrong', address });
-      return refused('wrong');
-    }
-    return ask(session, form, address);
-  };
-
-  /** The nonce of a genuine credential for a session that is still the board's own. */
-  const authorise = (session: string, authorization: string | undefined): string | undefined => {
+  /** The nonce of a genuine credential of this session. */
+  const nonceIn = (session: string, authorization: string | undefined): string | undefined => {
     const key = deps.bootKey();
     const credential = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
     if (key === undefined || credential === undefined || openedAtOf(session) === undefined) return undefined;
-    if (book.bySession(session)?.boot?.revoked === true) return undefined;
+    if (book.bootOf(session)?.revoked === true) return undefined;
     return nonceOfCredential(key, session, credential);
   };
+
+  /** The same for a session that is still the board's own. */
+  const authorise = (session: string, authorization: string | undefined): string | undefined =>
+    book.isOver(session) ? undefined : nonceIn(session, authorization);
 
   /** What was granted; a boot plane that started anew asks again with what the credential proves. */
   const grantOf = async (session: string, authorization: string | undefined): Promise<Granted<Grant>> => {
     const nonce = authorise(session, authorization);
-    const key = deps.bootKey();
-    if (nonce === undefined || key === undefined) return refused(notValid);
-    const known = book.bySession(session)?.boot?.grant;
+    if (nonce === undefined) return refused(notValid);
+    const known = book.bootOf(session)?.grant;
     if (known != null) return { kind: 'granted', value: known };
-    const again = await ask(session, { secret: secretOf(key, session), nonce }, '');
+    const again = await deps.exchanges.again(session, nonce);
     return again.kind === 'granted' ? { kind: 'granted', value: again } : again;
   };
 
   const mayReport = (session: string, authorization: string | undefined): boolean => {
-    if (authorise(session, authorization) !== undefined) return true;
+    // What a board says of a boot that is over belongs to that one.
+    if (nonceIn(session, authorization) !== undefined) return true;
     const key = deps.bootKey();
     const secret = /^Secret ([0-9a-f]{32})$/.exec(authorization ?? '')?.[1];
     const openedAt = openedAtOf(session);
     if (key === undefined || secret === undefined || openedAt === undefined) return false;
-    if (book.bySession(session)?.boot?.revoked === true) return false;
+    if (book.bootOf(session)?.revoked === true) return false;
     return isSecret(key, session, secret) && clock.now() <= secretExpiry(openedAt, deps.sessionTtlSeconds);
   };
 
@@ -184,10 +143,10 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
   };
 
   /** Which root a board has: one of its card is asked for apart, as it may be of a later assignment than this boot's. */
-  const isCard = (session: string): boolean => book.bySession(session)?.boot?.card !== undefined;
+  const isCard = (session: string): boolean => book.bootOf(session)?.card !== undefined;
 
   return {
-    exchange,
+    exchange: (session, form, address) => deps.exchanges.exchange(session, form, address),
     card: async (session, authorization, nonce) =>
       authorise(session, authorization) === undefined ? refused(notValid) : deps.cardContent.answer(session, nonce),
     cardFile: async (session, authorization, which) =>
@@ -211,17 +170,28 @@ export function createDeviceApi(deps: DeviceApiDeps): DeviceApi {
       if (granted.kind !== 'granted') return granted;
       return { kind: 'granted', value: Buffer.from(granted.value.identityTar, 'base64') };
     },
+    files: async (session, authorization) => {
+      if (authorise(session, authorization) === undefined) return refused(notValid);
+      const tar = await deps.backend.files(session).catch(() => undefined);
+      if (tar === undefined) return away;
+      return tar === null
+        ? refused('this boot is not that of the device any more')
+        : { kind: 'granted', value: Buffer.from(tar, 'base64') };
+    },
     disks: async (session, authorization, says, signal) => {
       if (authorise(session, authorization) === undefined) return refused(notValid);
-      const value = await deps.boardDisks.follow(session, says, signal);
+      deps.signs.heard(session);
+      const value = await deps.liveness.during(session, signal, (until) =>
+        deps.boardDisks.follow(session, says, until),
+      );
       return value === undefined ? away : { kind: 'granted', value };
     },
     report: (session, authorization, { step, state, message, uptime, log: source }, log) => {
       if (!mayReport(session, authorization)) return refused('neither credential nor secret of this session');
       note(session, { type: 'report', step, state, message, ...(uptime === undefined ? {} : { uptime }) });
       if (log !== '') note(session, { type: 'log', source: source ?? 'initramfs', text: log });
-      const boot = book.bySession(session)?.boot;
-      if (boot == null) return undefined;
+      const boot = book.bootOf(session);
+      if (boot === undefined) return undefined;
       const isUp = step === 'up' && state === 'ok';
       boots.reached(boot, isUp ? 'ended' : 'running');
       // A board that is up has all it needs; thousands of them need not be remembered with their keys.

@@ -31,6 +31,10 @@ interface OverlaysDeps {
   readonly copies: Pick<OwnFilesReader, 'holds'>;
   /** Undefined until the control plane gave it for the first time. */
   readonly bootKey: () => string | undefined;
+  /** Path by which a directory is mounted; undefined where there is none. */
+  readonly nfsRoot?: (disk: string) => string | undefined;
+  /** Port that kernels are told to log to; undefined: they are told nothing. */
+  readonly logPort?: number | undefined;
   readonly log: Log;
 }
 
@@ -38,14 +42,23 @@ const keptOverlays = 4_096;
 
 const ignored = (): void => undefined;
 
-export function createOverlays({ trees, own, copies, bootKey, log }: OverlaysDeps): Overlays {
+export function createOverlays({ trees, own, copies, bootKey, nfsRoot, logPort, log }: OverlaysDeps): Overlays {
   const kept = new Map<string, Promise<Rendered>>();
+
+  const rootOf = ({ rootMode, disks: [root] }: BootPlan): string | undefined =>
+    rootMode === 'nfs' && root !== undefined ? nfsRoot?.(root) : undefined;
 
   const render = async (boot: CurrentBoot, plan: BootPlan, key: string, serverUrl: string): Promise<Rendered> => {
     const { tree, initramfs } = await own.of(boot, plan, await trees.load(plan.tree));
     const { id } = boot.track;
     const given = { ...plan, initramfs: [...plan.initramfs, ...initramfs] };
-    const overlay = renderOverlay(tree, given, boot.device, { id, secret: secretOf(key, id), serverUrl });
+    const overlay = renderOverlay(tree, given, boot.device, {
+      id,
+      secret: secretOf(key, id),
+      serverUrl,
+      nfsRoot: rootOf(plan),
+      logPort,
+    });
     for (const warning of overlay.warnings) log.warn({ device: boot.device.id, session: id }, warning);
     return { tree, initramfs, overlay };
   };

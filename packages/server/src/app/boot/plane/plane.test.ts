@@ -13,7 +13,6 @@ function plane(neighbours: Record<string, string> = {}) {
   let ids = 0;
   const clock = { now: () => now };
   const pushed: Telemetry[] = [];
-  const replaced: string[] = [];
   const begun: string[] = [];
   const asked: WireIdentity[] = [];
   let answer: (wire: WireIdentity) => Promise<BootAnswer> = async () => ({ kind: 'ignore', reason: 'test' });
@@ -42,7 +41,6 @@ function plane(neighbours: Record<string, string> = {}) {
     log: silentLog,
     push: (item) => pushed.push(item),
     changed,
-    replaced: (session) => replaced.push(session),
     opened: (boot) => begun.push(boot.track.id),
     sessionTtlSeconds: 600,
   });
@@ -207,6 +205,7 @@ describe('the board book', () => {
       generation: 1,
       outcome: 'running',
       stage: 'firmware',
+      exchanged: false,
     } as const;
     it_.answers(async () => ({ kind: 'boot', device: pi, plan: planOf(), session }));
     const board = (await it_.identify(eeWire, 0))!;
@@ -225,6 +224,7 @@ describe('the board book', () => {
       generation: 7,
       outcome: 'running',
       stage: 'firmware',
+      exchanged: false,
     } as const;
     it_.answers(async () => ({ kind: 'boot', device: pi, plan: planOf(), session }));
     expect((await it_.identify(eeWire, 0))!.boot).toBeNull();
@@ -247,6 +247,7 @@ describe('the board book', () => {
       generation: 1,
       outcome: 'revoked',
       stage: 'dhcp',
+      exchanged: false,
     } as const;
     it_.answers(async () => ({ ...bootable, session }));
     await it_.identify(eeWire, 0);

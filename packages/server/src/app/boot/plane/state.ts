@@ -69,7 +69,7 @@ export function createPlaneState({
       const told = await backend.bootKey();
       if (key !== undefined && told !== key) {
         log.warn({}, 'the boot key is another one: boards that are booting start over');
-        for (const board of book.all()) board.boot = null;
+        for (const board of book.all()) Object.assign(board, { boot: null, former: null });
       }
       if (told !== key) {
         key = told;

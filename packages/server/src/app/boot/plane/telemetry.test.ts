@@ -20,8 +20,10 @@ const beatOf = (session: string, uptimeSeconds: number): Telemetry => ({
   at: '2026-01-01T00:00:00.000Z',
   beat: { health: 'ok', checks: [], uptimeSeconds, image: null, root: null, offline: false },
 });
+const heardOf = (session: string): Telemetry => ({ kind: 'heard', session, at: '2026-01-01T00:00:00.000Z' });
 const nameOf = (each: Telemetry): string => {
   if (each.kind === 'beat') return `${each.session}${each.beat.uptimeSeconds}`;
+  if (each.kind === 'heard') return `${each.session} heard`;
   return each.kind === 'entry' && each.entry.type === 'report' ? each.entry.step : each.kind;
 };
 
@@ -74,6 +76,23 @@ describe('telling the control plane', () => {
     await vi.advanceTimersByTimeAsync(300);
     expect(sent.slice(-2).map(({ steps }) => steps)).toEqual([['s0'], ['x49', 'y49', 'z49']]);
     expect(queue.stats().waiting).toBe(0);
+  });
+
+  it('gathers signs of life for longer, one of each board, unless something else is to be sent', async () => {
+    const { queue, sent } = queueWith(() => 'ok');
+    for (const session of ['x', 'y', 'x']) queue.push(heardOf(session));
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sent.map(({ steps }) => steps)).toEqual([['x heard', 'y heard']]);
+    queue.push(heardOf('x'));
+    await vi.advanceTimersByTimeAsync(100);
+    queue.push(item(0));
+    queue.push(heardOf('y'));
+    await vi.advanceTimersByTimeAsync(200);
+    expect(sent.at(-1)?.steps).toEqual(['s0', 'x heard', 'y heard']);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(sent).toHaveLength(2);
   });
 
   it('sends a full batch at once, and no batch is fuller', async () => {

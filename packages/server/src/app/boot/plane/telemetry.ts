@@ -23,6 +23,8 @@ interface TelemetryDeps {
 const defaults = {
   /** Longest an item waits for others, ms. */
   lingerMs: 200,
+  /** The same for signs of life, of which all boards that are up send one a minute: a batch is a transaction. */
+  patientMs: 2_000,
   /** Items in one batch. */
   batch: 500,
   /** Items that wait at most; beyond it news of files and reports is dropped, the opening of sessions is not. */
@@ -38,18 +40,22 @@ const defaults = {
 export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
   const limits = { ...defaults, ...deps.limits };
   let waiting: Telemetry[] = [];
-  /** The last heartbeat of each session: while the control plane is away they are no more than there are boards. */
-  const beats = new Map<string, Telemetry>();
+  /** The last heartbeat and sign of life of each session: while the control plane is away they are no more than there are boards. */
+  const latest = new Map<string, Telemetry>();
   let inFlight: { id: string; items: Telemetry[] } | undefined;
   let sending: Promise<boolean> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  /** The timer may be replaced by an earlier one. */
+  let isPatient = false;
   let backoff = limits.retryMs;
   let dropped = 0;
   let sent = 0;
   let stopped = false;
 
-  const schedule = (ms: number): void => {
-    if (stopped || timer !== undefined) return;
+  const schedule = (ms: number, patient = false): void => {
+    if (stopped || (timer !== undefined && (patient || !isPatient))) return;
+    clearTimeout(timer);
+    isPatient = patient;
     timer = setTimeout(() => {
       timer = undefined;
       void send();
@@ -58,15 +64,15 @@ export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
 
   const next = (): Telemetry[] => {
     const items = waiting.splice(0, limits.batch);
-    for (const [session, beat] of beats) {
+    for (const [key, item] of latest) {
       if (items.length >= limits.batch) break;
-      items.push(beat);
-      beats.delete(session);
+      items.push(item);
+      latest.delete(key);
     }
     return items;
   };
 
-  const left = (): number => waiting.length + beats.size;
+  const left = (): number => waiting.length + latest.size;
 
   /** One batch. True when it is off our hands. */
   const sendOne = async (): Promise<boolean> => {
@@ -106,9 +112,10 @@ export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
         dropped += 1;
         return;
       }
-      if (item.kind === 'beat') beats.set(item.session, item);
+      if (item.kind === 'beat' || item.kind === 'heard') latest.set(`${item.kind} ${item.session}`, item);
       else waiting.push(item);
       if (left() >= limits.batch && inFlight === undefined) void send();
+      else if (item.kind === 'heard') schedule(limits.patientMs, true);
       else schedule(limits.lingerMs);
     },
     flush: async () => {
@@ -124,7 +131,7 @@ export function createTelemetryQueue(deps: TelemetryDeps): TelemetryQueue {
       const lost = left() + (inFlight?.items.length ?? 0);
       if (lost > 0) deps.log.warn({ items: lost }, 'boot telemetry is lost: the control plane is away');
       waiting = [];
-      beats.clear();
+      latest.clear();
     },
   };
 }

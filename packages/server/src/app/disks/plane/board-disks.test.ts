@@ -15,15 +15,22 @@ const nothing: BoardSays = { known: '', has: [], busy: [] };
 /** A board that is up, a control plane that gave it a disk, and time that passes only while somebody waits. */
 function world(given: readonly AttachedDisk[] = [disk]) {
   const board = { answer: { device: deviceOf({ id: device }) }, boot: {}, attached: undefined } as unknown as Board;
-  const state = { now: 0, given, isAway: false, isOpen: false, isUp: true, ended: [] as string[] };
+  const state = {
+    ...{ now: 0, given, files: 'f0', ended: [] as string[] },
+    ...{ isAway: false, isOpen: false, isUp: true, isKnown: true },
+  };
   const disks = createBoardDisks({
     backend: {
       attachments: async () => {
         if (state.isAway) throw new Error('away');
         return state.given;
       },
+      filesDigest: async () => state.files,
     },
-    book: { byDevice: () => board, bySession: (id) => (state.isUp && id === session ? board : undefined) },
+    book: {
+      byDevice: () => (state.isKnown ? board : undefined),
+      bySession: (id) => (state.isUp && id === session ? board : undefined),
+    },
     exports: {
       isOpen: () => state.isOpen,
       endDisk: (_disk, _device, reason) => {
@@ -53,6 +60,28 @@ const settled = async (promise: Promise<unknown>): Promise<boolean> => {
   return isSettled;
 };
 
+describe('what a board is told of its files', () => {
+  it('comes with its disks, and is news as they are', async () => {
+    const { list, state, disks } = world();
+    const first = await list();
+    expect(first).toMatchObject({ files: 'f0', disks: [disk] });
+    const waiting = list({ known: first!.version });
+    expect(await settled(waiting)).toBe(false);
+    state.files = 'f1';
+    await disks.refresh(device);
+    expect(await waiting).toMatchObject({ files: 'f1', disks: [disk] });
+  });
+
+  it('is asked for anew when it may have changed unheard', async () => {
+    const { list, state, disks } = world();
+    const first = await list();
+    state.files = 'f1';
+    expect((await list())?.files).toBe('f0');
+    disks.forget();
+    expect((await list({ known: first!.version }))?.files).toBe('f1');
+  });
+});
+
 describe('what a board is told of its disks', () => {
   it('comes at once, and then when it changes', async () => {
     const { list, state, disks } = world();
@@ -79,6 +108,14 @@ describe('what a board is told of its disks', () => {
     state.isAway = true;
     expect(await list()).toBeUndefined();
     board.attached = [disk];
+    expect(await list()).toMatchObject({ disks: [disk] });
+  });
+
+  it('has what was attached before the board was heard of for the first time', async () => {
+    const { list, state, disks } = world();
+    state.isKnown = false;
+    await disks.refresh(device);
+    state.isKnown = true;
     expect(await list()).toMatchObject({ disks: [disk] });
   });
 
@@ -145,9 +182,19 @@ describe('a disk that is wanted back', () => {
     const { board, list, state, disks } = world();
     await list({ has: [disk.id] });
     state.isOpen = true;
+    state.given = [{ ...disk, isLeaving: true }];
     await disks.letGo(disk.id, device, true, never);
     expect(state.ended).toEqual(['the disk was taken away']);
     expect(board.attached).toEqual([]);
+  });
+
+  it('stays when it was given again meanwhile', async () => {
+    const { board, list, state, disks } = world();
+    await list();
+    state.isOpen = true;
+    await disks.letGo(disk.id, device, true, never);
+    expect(state.ended).toEqual([]);
+    expect(board.attached).toMatchObject([disk]);
   });
 
   it('stays when nobody wants it back any more', async () => {

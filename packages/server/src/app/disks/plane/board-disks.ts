@@ -23,6 +23,8 @@ export interface ListedDisk extends AttachedDisk {
 export interface DiskList {
   /** Changes with what is in it. */
   readonly version: string;
+  /** What the files of its own are called as a whole; undefined: not known. */
+  readonly files: string | undefined;
   readonly disks: readonly ListedDisk[];
 }
 
@@ -30,14 +32,16 @@ export interface DiskList {
 export interface BoardDisks {
   /** The list for the board of that session, as soon as it is another one than it knows, or after a while. Undefined: not known now. */
   follow(session: string, says: BoardSays, signal: AbortSignal): Promise<DiskList | undefined>;
-  /** Asks the control plane which disks a device may have. Rejects while that is away. */
+  /** Asks the control plane which disks and files a device may have. Rejects while that is away. */
   refresh(device: string): Promise<void>;
+  /** What was asked may have changed unheard: it is asked anew when a board asks next. */
+  forget(): void;
   /** Resolves when the device has let go of the disk, and may not have it any more. `force`: it is not asked. Throws RefusedError when it does not. */
   letGo(disk: string, device: string, force: boolean, signal: AbortSignal): Promise<void>;
 }
 
 export interface BoardDisksDeps {
-  readonly backend: Pick<BootBackend, 'attachments'>;
+  readonly backend: Pick<BootBackend, 'attachments' | 'filesDigest'>;
   readonly book: Pick<BoardBook, 'byDevice' | 'bySession'>;
   readonly exports: Pick<Exports, 'isOpen' | 'endDisk'>;
   readonly clock: Clock;
@@ -77,18 +81,29 @@ export function createBoardDisks(deps: BoardDisksDeps): BoardDisks {
     for (const each of wakers.get(device) ?? []) each();
   };
 
-  const listOf = ({ answer: { device }, attached }: Board): DiskList | undefined => {
+  const listOf = ({ answer: { device }, attached, filesDigest: files }: Board): DiskList | undefined => {
     if (attached === undefined) return undefined;
-    const disks = attached.map((disk) => ({ ...disk, leave: leaving.has(key(device.id, disk.id)) }));
-    return { version: createHash('sha256').update(JSON.stringify(disks)).digest('hex').slice(0, 16), disks };
+    // What is a directory, the board's own system mounts.
+    const blocks = attached.filter(({ kind }) => kind !== 'directory');
+    const disks = blocks.map(({ id, name, access }) => ({ id, name, access, leave: leaving.has(key(device.id, id)) }));
+    const version = createHash('sha256')
+      .update(JSON.stringify([disks, files]))
+      .digest('hex')
+      .slice(0, 16);
+    return { version, files, disks };
   };
 
   const refresh = async (device: string): Promise<void> => {
-    const attached = await deps.backend.attachments(device);
-    asked.add(device);
+    const [attached, filesDigest] = await Promise.all([
+      deps.backend.attachments(device),
+      deps.backend.filesDigest(device),
+    ]);
     const board = book.byDevice(device);
+    // Nobody to keep it for: its first boot asks.
     if (board === undefined) return;
+    asked.add(device);
     board.attached = attached;
+    board.filesDigest = filesDigest;
     deps.changed();
     wake(device);
   };
@@ -123,7 +138,8 @@ export function createBoardDisks(deps: BoardDisksDeps): BoardDisks {
     if (board === undefined) return undefined;
     const { id } = board.answer.device;
     const agent = note(id, says);
-    if (!asked.has(id)) {
+    // The book may have forgotten a board meanwhile, and what it had with it.
+    if (!asked.has(id) || board.attached === undefined) {
       await refresh(id).catch((error: unknown) => {
         deps.log.debug({ err: error, device: id }, 'the control plane did not say which disks a board has');
       });
@@ -170,7 +186,19 @@ export function createBoardDisks(deps: BoardDisksDeps): BoardDisks {
     }
   };
 
+  const isDirectory = (disk: string, device: string): boolean =>
+    book.byDevice(device)?.attached?.find(({ id }) => id === disk)?.kind === 'directory';
+
+  /** Its board was released, and has got the disk again: an order of before is about what is over. */
+  const isGivenAgain = async (disk: string, device: string): Promise<boolean> => {
+    const attached = await deps.backend.attachments(device).catch(() => []);
+    return attached.some(({ id, isLeaving }) => id === disk && isLeaving !== true);
+  };
+
   const letGo: BoardDisks['letGo'] = async (disk, device, force, signal) => {
+    if (force && (await isGivenAgain(disk, device))) return;
+    // Nobody can be asked to let go of a directory: it is taken.
+    if (isDirectory(disk, device)) return remove(disk, device);
     if (!force) {
       await asksToLeave(disk, device, signal).catch((error: unknown) => {
         wake(device);
@@ -186,7 +214,7 @@ export function createBoardDisks(deps: BoardDisksDeps): BoardDisks {
     }
   };
 
-  return { follow, refresh, letGo };
+  return { follow, refresh, forget: () => asked.clear(), letGo };
 }
 
 const inUse = (disk: string) =>

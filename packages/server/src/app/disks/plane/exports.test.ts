@@ -14,12 +14,15 @@ const image = 'cd'.repeat(32);
 
 const data = 'dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9P';
 const otherSession = 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9Q';
+const nextSession = 'bs_01JZ5M8K7Q2W3E4R5T6Y7V8B9R';
 
 function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access']) {
   const opened: string[] = [];
   const begun: boolean[] = [];
   const closed: string[] = [];
   const ended: string[] = [];
+  /** What the end of an export waits for. */
+  const closing: Record<string, Promise<void>> = {};
   const exportOf = (label: string): DiskExport => ({
     label,
     size: 1024,
@@ -28,7 +31,10 @@ function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access'
     blockSize: { minimum: 1, preferred: 4096, maximum: 1 << 20 },
     read: () => new Uint8Array(),
     write: () => undefined,
-    close: async () => void closed.push(label),
+    close: async () => {
+      await closing[label];
+      closed.push(label);
+    },
   });
   const boot = {
     track: { id: session },
@@ -40,10 +46,11 @@ function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access'
     ...change,
   } as unknown as CurrentBoot;
   const attached: AttachedDisk[] = access === undefined ? [] : [{ id: data, name: 'data', access }];
-  const board = (id: string) => ({ boot, attached, answer: { device: deviceOf({ id }) } }) as unknown as Board;
+  const board = (id: string, of: string) =>
+    ({ boot: { ...boot, track: { id: of } }, attached, answer: { device: deviceOf({ id }) } }) as unknown as Board;
   const boards = new Map([
-    [session, board('dev_1')],
-    [otherSession, board('dev_2')],
+    [session, board('dev_1', session)],
+    [otherSession, board('dev_2', otherSession)],
   ]);
   const exports = createExports({
     book: { bySession: (id) => boards.get(id) },
@@ -68,7 +75,12 @@ function world(change: Partial<CurrentBoot> = {}, access?: AttachedDisk['access'
       connection: { id, end: (reason) => void ended.push(`${id} ${reason}`) },
     });
   };
-  return { opened, begun, closed, ended, exports, open };
+  /** The first device goes on to a boot that has proved itself. */
+  const startAgain = (next: string): void => {
+    boards.delete(session);
+    boards.set(next, board('dev_1', next));
+  };
+  return { opened, begun, closed, closing, ended, exports, open, startAgain };
 }
 
 const nameOf = (what: string, of = session): string => exportName(key, of, what);
@@ -130,6 +142,35 @@ describe('an export', () => {
     if (first.ok) await first.export.close();
   });
 
+  it('opens to a board’s next boot when the boot before has let go of it, and to that no more', async () => {
+    const { open, opened, startAgain } = world();
+    const before = await open(nameOf(disk));
+    const late = open(nameOf(disk));
+    startAgain(nextSession);
+    expect(await late).toMatchObject({ ok: false, reason: 'policy' });
+    const next = open(nameOf(disk, nextSession));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(opened).toEqual([disk, disk]);
+    if (before.ok) await before.export.close();
+    expect(await next).toMatchObject({ ok: true });
+    expect(await open(nameOf(disk))).toMatchObject({ ok: false, reason: 'policy' });
+    expect(opened).toEqual([disk, disk, disk]);
+  });
+
+  it('does not keep a board from its next boot for long: what an ended connection had under way is done by then', async () => {
+    vi.useFakeTimers();
+    try {
+      const { open, startAgain } = world();
+      await open(nameOf(disk));
+      startAgain(nextSession);
+      const next = open(nameOf(disk, nextSession));
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(await next).toMatchObject({ ok: true });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('stays with the address that opened it first, unless who comes from another has the secret', async () => {
     const { open } = world();
     const name = nameOf(disk);
@@ -188,6 +229,22 @@ describe('an export', () => {
     finish();
     await work;
     expect(await open(nameOf(disk))).toMatchObject({ ok: true });
+  });
+
+  it('is there until its disk is closed, whatever else is closed meanwhile', async () => {
+    const { open, exports, closed, closing } = world();
+    const [first, image] = [await open(nameOf(disk)), await open(nameOf('image'))];
+    if (!first.ok || !image.ok) throw new Error('they do not open');
+    let finish: () => void = () => undefined;
+    closing[disk] = new Promise((resolve) => (finish = resolve));
+    const work = exports.withoutDisk(disk, 'released', async () => void closed.push('work'));
+    const ending = first.export.close();
+    await image.export.close();
+    await new Promise(setImmediate);
+    expect(closed).toEqual(['image']);
+    finish();
+    await Promise.all([ending, work]);
+    expect(closed).toEqual(['image', disk, 'work']);
   });
 
   it('that was being opened when its disk was to be unused is closed again', async () => {

@@ -1,6 +1,6 @@
 import { refusal, RefusedError } from '@drover/contract';
 import { exportName, moveSecret, readExportName, type ExportName } from '../../../domain/disk-export.js';
-import type { Board, BoardBook, CurrentBoot } from '../../boot/plane/board-book.js';
+import { bootOf, type Board, type BoardBook, type CurrentBoot } from '../../boot/plane/board-book.js';
 import type { AttachedDisk } from '../../boot/ports.js';
 import type { DiskConnection, DiskExport, DiskOpened, DiskOpenRequest, ExportDirectory } from '../ports.js';
 
@@ -51,6 +51,8 @@ interface Connected {
 
 const refused = (reason: Refused['reason'], message: string): Refused => ({ ok: false, reason, message });
 const unknown = refused('unknown', 'there is no such export');
+/** An ended connection takes up nothing more, so what is under way is soon done; a board that lost its power may keep it open for longer. */
+const formerMs = 2_000;
 
 /** Which disk a name opens, and to whom: one device, at one boot, at the address it came from first. */
 export function createExports(deps: ExportsDeps): Exports {
@@ -70,21 +72,25 @@ export function createExports(deps: ExportsDeps): Exports {
     if (bootKey === undefined) return refused('shutting-down', 'the server does not know yet who may have what');
     const name = readExportName(bootKey, request.name);
     if (name === undefined) return unknown;
-    const board = deps.book.bySession(name.session);
-    const why = whyNot(board, name) ?? barredNow(name) ?? pins.refuse(name, request.peerAddress);
+    const why = whyNow(name) ?? pins.refuse(name, request.peerAddress);
     if (why !== undefined) return why;
+    if (isFormerThere(name)) await noMore(() => isFormerThere(name), formerMs);
+    const board = deps.book.bySession(name.session);
     const device = board?.answer.device.id ?? '';
     const readOnly = isReadOnly(board, name);
-    if (!readOnly && isElsewhere(name, device))
-      return refused('policy', 'another board has not let go of the disk yet');
+    const still = whyNow(name) ?? (readOnly ? undefined : whyElsewhere(name, device));
+    if (still !== undefined) return still;
     const begun = { name, device, readOnly };
     opening.add(begun);
     try {
-      const opened = await openWhat(deps, board?.boot, name, { begins: !name.mayMove && !pins.knows(name), readOnly });
+      const begins = !name.mayMove && !pins.knows(name);
+      const opened = await openWhat(deps, bootOf(board, name.session), name, { begins, readOnly });
       if (opened === undefined) return unknown;
-      if (barred.has(name.what)) {
+      // Meanwhile the disk may have been wanted for something else, or the board gone on to another boot.
+      const late = whyNow(name);
+      if (late !== undefined) {
         await opened.close();
-        return barredNow(name) ?? unknown;
+        return late;
       }
       pins.note(name.session, request.peerAddress);
       return { ok: true, export: watched(opened, { ...begun, connection: request.connection }) };
@@ -99,9 +105,14 @@ export function createExports(deps: ExportsDeps): Exports {
 
   const all = (): Omit<Connected, 'connection'>[] => [...connected.values(), ...opening];
 
-  /** Two boards that write would destroy what the other has written. A board's own earlier boot is ended by whoever opens its next. */
-  const isElsewhere = ({ what }: ExportName, device: string): boolean =>
-    all().some((each) => each.name.what === what && each.device !== device);
+  /** Two boards that write would destroy what the other has written. A board's own earlier boot is waited for. */
+  const whyElsewhere = ({ what }: ExportName, device: string): Refused | undefined =>
+    all().some((each) => each.name.what === what && each.device !== device)
+      ? refused('policy', 'another board has not let go of the disk yet')
+      : undefined;
+
+  const whyNow = (name: ExportName): Refused | undefined =>
+    whyNot(deps.book.bySession(name.session), name) ?? barredNow(name);
 
   const watched = (opened: DiskExport, of: Connected): DiskExport => {
     const { connection } = of;
@@ -112,9 +123,13 @@ export function createExports(deps: ExportsDeps): Exports {
         return opened.size;
       },
       close: async () => {
-        connected.delete(connection.id);
-        await opened.close();
-        for (const look of waiting) look();
+        try {
+          await opened.close();
+        } finally {
+          // Not before: whoever waits for the disk would find it open.
+          connected.delete(connection.id);
+          for (const look of waiting) look();
+        }
       },
     };
   };
@@ -128,17 +143,33 @@ export function createExports(deps: ExportsDeps): Exports {
 
   const isLookedAt = (disk: string): boolean => [...looking].some((each) => each.disk === disk);
 
-  /** Resolves when no connection has the disk. */
-  const closed = (disk: string): Promise<void> =>
+  /** Resolves when nobody is in the way any more, or after so many ms. */
+  const noMore = (isInTheWay: () => boolean, limitMs?: number): Promise<void> =>
     new Promise((resolve) => {
-      const look = (): void => {
-        if (all().some(({ name }) => name.what === disk) || isLookedAt(disk)) return;
+      const done = (): void => {
+        clearTimeout(timer);
         waiting.delete(look);
         resolve();
       };
+      const look = (): void => {
+        if (!isInTheWay()) done();
+      };
+      const timer = limitMs === undefined ? undefined : setTimeout(done, limitMs);
       waiting.add(look);
       look();
     });
+
+  /** Resolves when no connection has the disk. */
+  const closed = (disk: string): Promise<void> =>
+    noMore(() => all().some(({ name }) => name.what === disk) || isLookedAt(disk));
+
+  /** Of two boots of a board only one writes: what the one that is over had under way is done first. */
+  const isFormerThere = ({ session, what }: ExportName): boolean =>
+    all().some(({ name, readOnly }) => !readOnly && name.what === what && isOver(name, session));
+
+  /** It is another boot than that of `session`, and the board has gone on from it. */
+  const isOver = (name: ExportName, session: string): boolean =>
+    name.session !== session && deps.book.bySession(name.session) === undefined;
 
   return {
     open,
@@ -193,9 +224,9 @@ const isReadOnly = (board: Board | undefined, name: ExportName): boolean =>
   name.what === 'image' || attachedDisk(board, name)?.access === 'read-only';
 
 function whyNot(board: Board | undefined, name: ExportName): Refused | undefined {
-  const { boot } = board ?? {};
+  const boot = bootOf(board, name.session);
   const { what } = name;
-  if (boot == null) return refused('policy', 'this boot session is over: the board has to start again');
+  if (boot === undefined) return refused('policy', 'this boot session is over: the board has to start again');
   if (boot.revoked) return refused('policy', 'this boot session was revoked');
   if (!boot.exchanged) return refused('policy', 'the secret of this boot session was not exchanged yet');
   const has = what === 'image' ? boot.plan?.image != null : boot.plan?.disks.includes(what);

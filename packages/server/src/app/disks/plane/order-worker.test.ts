@@ -1,5 +1,5 @@
 import { refusal, RefusedError } from '@drover/contract';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../../../../test/boot/log.js';
 import { pause } from '../../jobs/pause.js';
 import type { DiskOrder, DiskOrderReport } from '../orders.js';
@@ -46,10 +46,12 @@ function world(over: Partial<DiskPool> = {}) {
   };
   const attachments = {
     refresh: note('refresh'),
+    forget: () => void did.push('forget'),
     letGo: (disk: string, device: string, force: boolean) => note(force ? 'take' : 'ask for')(`${disk} of ${device}`),
   };
   const worker = createOrderWorker({
     attachments,
+    challenge: async (device) => device === 'dev_alive',
     exchange: async (known, reports, signal) => {
       if (isAway) throw new Error('away');
       for (const each of reports) {
@@ -178,6 +180,34 @@ describe('orders about disks', () => {
     await it_.worker.stop();
   });
 
+  it('may be to ask anew what a device may have, as does everybody when the control plane was away', async () => {
+    const it_ = world();
+    await it_.worker.start(new AbortController().signal);
+    it_.give({ id: 'a', work: { kind: 'refresh', device: 'dev_1' } });
+    await vi.waitFor(() => expect(it_.standing.size).toBe(0));
+    expect(it_.did).toEqual(['refresh dev_1']);
+    it_.away(true);
+    it_.give({ id: 'b', work: { kind: 'refresh', device: 'dev_2' } });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    it_.away(false);
+    await vi.waitFor(() => expect(it_.standing.size).toBe(0));
+    await vi.waitFor(() => expect(it_.did.toSorted()).toEqual(['forget', 'refresh dev_1', 'refresh dev_2']));
+    await it_.worker.stop();
+  });
+
+  it('may ask whether a board answers', async () => {
+    const it_ = world();
+    await it_.worker.start(new AbortController().signal);
+    it_.give({ id: 'a', work: { kind: 'challenge', device: 'dev_alive' } });
+    it_.give({ id: 'b', work: { kind: 'challenge', device: 'dev_off' } });
+    await vi.waitFor(() => expect(it_.standing.size).toBe(0));
+    expect(it_.said.map((each) => each.state === 'done' && [each.order, each.result.isAlive])).toEqual([
+      ['a', true],
+      ['b', false],
+    ]);
+    await it_.worker.stop();
+  });
+
   it('are not asked for without end when nobody waits before answering', async () => {
     const pauses: number[] = [];
     const asked = world();
@@ -185,6 +215,7 @@ describe('orders about disks', () => {
       exchange: async () => [],
       pool: asked.pool,
       attachments: asked.attachments,
+      challenge: () => Promise.resolve(false),
       withoutDisk: (_disk, _reason, work) => work(),
       log: silentLog,
       pause: (ms, signal) => {

@@ -1,8 +1,9 @@
 import { refusal, RefusedError } from '@drover/contract';
 import type { Log, Service } from '../../ports.js';
-import type { BackupWork, DiskOrder, DiskOrderReport, DiskOrderResult, DiskWork } from '../orders.js';
+import type { DiskOrder, DiskOrderReport, DiskOrderResult } from '../orders.js';
 import type { BoardDisks } from './board-disks.js';
 import type { Exports } from './exports.js';
+import type { DirectoryWork } from '../../nfs/plane/directory-work.js';
 import type { DiskPool, FlattenProgress } from '../pool.js';
 
 export interface OrderWorkerDeps {
@@ -18,7 +19,11 @@ export interface OrderWorkerDeps {
   readonly pool: DiskPool;
   /** Does it while nobody has the disk. */
   readonly withoutDisk: Exports['withoutDisk'];
-  readonly attachments: Pick<BoardDisks, 'refresh' | 'letGo'>;
+  readonly attachments: Pick<BoardDisks, 'refresh' | 'letGo' | 'forget'>;
+  /** Whether the board of a device answers just now. */
+  readonly challenge: (device: string) => Promise<boolean>;
+  /** Undefined where nobody serves directories. */
+  readonly directories?: DirectoryWork | undefined;
   readonly log: Log;
   /** Resolves after so many ms, or when the signal is aborted. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -43,6 +48,8 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
   const reports = new Map<string, DiskOrderReport>();
   const stopping = new AbortController();
   let known: readonly string[] = [];
+  /** The control plane was away: what it wanted to say meanwhile may not be said again. */
+  let wasAway = false;
   let looping: Promise<void> | undefined;
   /** Ends the call that waits for orders, because there is something to say. */
   let nudge = new AbortController();
@@ -81,6 +88,8 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
     const signal = AbortSignal.any([stopping.signal, nudge.signal]);
     try {
       const orders = await deps.exchange(known, handedIn, signal);
+      if (wasAway) deps.attachments.forget();
+      wasAway = false;
       const isNews = orders.length !== known.length || orders.some(({ id }) => !known.includes(id));
       known = orders.map(({ id }) => id);
       for (const each of handedIn) if (reports.get(each.order) === each) reports.delete(each.order);
@@ -90,6 +99,7 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
     } catch (error) {
       if (signal.aborted) return;
       log.debug({ err: error }, 'orders about disks could not be asked for');
+      wasAway = true;
       await deps.pause(retryMs, stopping.signal);
     }
   };
@@ -112,12 +122,16 @@ export function createOrderWorker(deps: OrderWorkerDeps): Service {
 }
 
 async function carryOut(
-  { pool, withoutDisk, attachments }: OrderWorkerDeps,
-  work: DiskWork | BackupWork,
+  { pool, withoutDisk, attachments, challenge, directories }: OrderWorkerDeps,
+  work: DiskOrder['work'],
   options: FlattenProgress,
 ): Promise<DiskOrderResult> {
   switch (work.kind) {
     case 'create':
+      if (work.plan.kind === 'directory') {
+        if (directories === undefined) throw new RefusedError(noDirectories);
+        return { facts: null, directory: await directories.create(work.plan, options) };
+      }
       await pool.create(work.plan, options);
       return { growth: await pool.growRoot(work.plan.disk), facts: await pool.facts(work.plan.disk) };
     case 'snapshot':
@@ -145,17 +159,32 @@ async function carryOut(
       return { facts: null };
     case 'attach':
       await attachments.refresh(work.device);
+      await directories?.refresh(work.device);
       return { facts: null };
     case 'detach':
       await attachments.letGo(work.disk, work.device, work.force, options.signal);
+      await directories?.withdraw(work.disk, work.device);
+      return { facts: null };
+    case 'challenge':
+      return { facts: null, isAlive: await challenge(work.device) };
+    case 'refresh':
+      await attachments.refresh(work.device);
       return { facts: null };
     case 'remove':
+      if (directories?.has(work.disk) === true) {
+        await directories.remove(work.disk);
+        return { facts: null };
+      }
       await withoutDisk(work.disk, 'the disk was deleted', () => pool.remove(work.disk, { withSnapshots: true }));
       return { facts: null };
   }
 }
 
-function refusedReport(order: string, work: DiskWork | BackupWork, error: unknown, log: Log): DiskOrderReport {
+const noDirectories = refusal('disk.invalid', 'This server serves no directories: the setting nfs.driver is off.', {
+  remedy: 'Set nfs.driver to kernel or ganesha (docs/how-to/nfs-root.md), or use root mode nbd.',
+});
+
+function refusedReport(order: string, work: DiskOrder['work'], error: unknown, log: Log): DiskOrderReport {
   if (error instanceof RefusedError) return { order, state: 'refused', refusal: error.refusal };
   log.error({ err: error, order, work: work.kind }, 'an order about a disk failed');
   const what = refusal('server.fault', `The disk could not be changed (${work.kind}).`, {

@@ -1,7 +1,6 @@
 import { refusal, type Principal, type Result, type Route, type StreamOperation } from '@drover/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sendProblem } from '../problem.js';
-import { keyOf } from './authentication.js';
 import { contextOf, requestSignal } from './context.js';
 import { writeEventStream } from './event-stream.js';
 import type { RequestContext, StreamMessage } from './handlers.js';
@@ -46,7 +45,7 @@ export const answerStream =
     const lastEventId = typeof header === 'string' && header !== '' ? header : undefined;
     const result = await handler(contextOf(request, principal, undefined, signal), { params, query, lastEventId });
     if (!result.ok) return sendProblem(reply, result, request.id);
-    const key = keyOf(request.headers);
+    const isStillAllowed = request.isStillAllowed;
     begin(reply, request.id);
     count.open += 1;
     deps.streamOpened();
@@ -55,7 +54,7 @@ export const answerStream =
         signal,
         heartbeatMs: deps.heartbeatMs,
         stallMs: 30_000,
-        stillAllowed: async () => key !== undefined && (await deps.authenticate(key)).ok,
+        stillAllowed: async () => isStillAllowed !== null && (await isStillAllowed()),
       });
     } catch (error) {
       if (!signal.aborted)

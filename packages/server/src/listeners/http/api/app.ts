@@ -12,6 +12,7 @@ import { registerPublished, type PublishedDeps } from '../cattlepi/images.js';
 import { registerBakery, type BakeryDeps } from '../bakery/routes.js';
 import { registerCattlepi } from '../cattlepi/routes.js';
 import type { Cards } from '../../../app/configs/cards.js';
+import { registerWeb, type Dashboard } from '../web/register.js';
 import { methodsOf, registerApi } from './register.js';
 
 export interface ApiAppDeps extends BootPlaneDeps {
@@ -20,6 +21,8 @@ export interface ApiAppDeps extends BootPlaneDeps {
   readonly cards: Cards;
   /** Undefined: there is no API of Bakery. */
   readonly bakery?: Omit<BakeryDeps, 'api'> | undefined;
+  /** Undefined: there is no dashboard. */
+  readonly dashboard?: Dashboard | undefined;
   readonly ids: Ids;
   readonly log: Log;
   readonly checks: readonly Check[];
@@ -95,10 +98,11 @@ const logAnswers = (app: FastifyInstance, log: Log, metrics: HttpMetrics): void 
   });
 };
 
-const welcome = (version: string): string =>
+const welcome = (version: string, dashboard: boolean): string =>
   [
     `Drover ${version}: Raspberry Pis as cattle.`,
     '',
+    ...(dashboard ? ['Dashboard    /ui/'] : []),
     'API          /api/v2 (every request needs a key: Authorization: Bearer <key>)',
     'Description  /api/v2/openapi.json',
     'Health       /healthz  /readyz  /metrics',
@@ -164,7 +168,13 @@ export const createApiApp = async (deps: ApiAppDeps): Promise<FastifyInstance> =
   await registerCattlepi(app, { api, cards: deps.cards, publicUrl: deps.published.publicUrl });
   registerHealth(app, { checks: deps.checks, stopping: api.stopping });
   await registerGuardedMetrics(app, deps);
-  app.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(welcome(deps.version)));
+  if (deps.dashboard !== undefined) await registerWeb(app, deps.dashboard, api);
+  const hasDashboard = deps.dashboard !== undefined;
+  app.get('/', async (request, reply) =>
+    hasDashboard && (request.headers.accept ?? '').includes('text/html')
+      ? reply.redirect('/ui/', 302)
+      : reply.type('text/plain; charset=utf-8').send(welcome(deps.version, hasDashboard)),
+  );
   app.get('/api/v2/openapi.json', async (_request, reply) =>
     reply.type('application/json').send(JSON.stringify(openApiDocument(app))),
   );

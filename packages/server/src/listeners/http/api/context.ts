@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set once the key was accepted; see register.ts. */
     principal: Principal | null;
+    /** Whether whoever asked still may; set with `principal`. */
+    isStillAllowed: (() => Promise<boolean>) | null;
   }
 }
 

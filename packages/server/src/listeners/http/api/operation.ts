@@ -5,7 +5,9 @@ import type { Audit } from '../../../app/tenants/audit.js';
 import type { Idempotency } from '../../../app/tenants/idempotency.js';
 import { refuseDemo } from '../../../domain/demo.js';
 import { sendProblem } from '../problem.js';
-import { authenticateRequest, type AuthenticationDeps } from './authentication.js';
+import { refuseForeign } from '../web/own-request.js';
+import { cookieTakenAway, tokenOf } from '../web/session-cookie.js';
+import { authenticateRequest, type Authenticated, type AuthenticationDeps } from './authentication.js';
 import type { BytesHandlers, Handlers, StreamHandlers, TextHandlers } from './handlers.js';
 
 export interface ApiDeps extends AuthenticationDeps {
@@ -14,6 +16,8 @@ export interface ApiDeps extends AuthenticationDeps {
   readonly bytes: BytesHandlers;
   readonly texts: TextHandlers;
   readonly idempotency: Idempotency;
+  /** How people reach the server, where the settings say it. */
+  readonly publicUrl: string | undefined;
   /** Writes one row of the audit trail, now. */
   readonly audit: Pick<Audit, 'append'>;
   readonly log: Log;
@@ -63,22 +67,32 @@ export const auditRequest = async (
   }
 };
 
+/** By its key; else by the cookie of the dashboard, which nothing but its own pages may change something with. */
+const authenticate = async ({ deps, route }: Operation, request: FastifyRequest): Promise<Authenticated> => {
+  const { method, headers, host, ip: address } = request;
+  const session = tokenOf(headers);
+  const result = await authenticateRequest(deps, { headers, address, needed: route.role, session });
+  if (!result.ok || result.by === 'key') return result;
+  const refused = refuseForeign({ method, headers, host, publicUrl: deps.publicUrl });
+  return refused === undefined ? result : { ok: false, refused, principal: result.principal, audit: true };
+};
+
 /** Before a body is read: whose key is this, and does its role suffice. */
 export const authenticateOperation =
   (operation: Operation) =>
   async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const { deps, route } = operation;
-    const attempt = { headers: request.headers, address: request.ip, needed: route.role };
-    const result = await authenticateRequest(deps, attempt);
+    const result = await authenticate(operation, request);
     if (result.ok) {
       const refused = refuseDemo(result.principal, operation.id);
       if (refused !== undefined) return sendProblem(reply, refused, request.id);
       request.principal = result.principal;
+      request.isStillAllowed = result.isStillAllowed;
       return undefined;
     }
     // A flood of refusals leaves no flood of rows: it must not fill the disk.
     if (result.audit) {
       await auditRequest(operation, request, { who: result.principal, outcome: result.refused.code });
     }
+    if (result.sessionOver === true) void reply.header('set-cookie', cookieTakenAway(request.protocol === 'https'));
     return sendProblem(reply, result.refused, request.id);
   };

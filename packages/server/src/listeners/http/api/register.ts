@@ -63,6 +63,7 @@ const acceptJson = (app: FastifyInstance): void => {
 /** Every operation of the route table below `/api/v2`. */
 export const registerApi = async (app: FastifyInstance, deps: ApiDeps): Promise<void> => {
   app.decorateRequest('principal', null);
+  app.decorateRequest('isStillAllowed', null);
   const count: StreamCount = { open: 0 };
   const operations = (Object.keys(routes) as OperationId[]).map((id): Operation => ({ id, route: routes[id], deps }));
   const scopeOf = (bytes: boolean) => async (scope: FastifyInstance) => {

@@ -39,6 +39,7 @@ export const exampleDevice: Device = {
   bootPrefix: null,
   memoryMiB: null,
   power: null,
+  console: null,
   identities: [],
   labels: {},
   assignment: null,
@@ -145,7 +146,8 @@ export const createFakeApi = async (
         getBuildFile: absent,
         ...bytes,
       },
-      texts: { getBuildLog: absent },
+      texts: { getBuildLog: absent, watchConsole: absent },
+      publicUrl: undefined,
       idempotency,
       throttle: createThrottle({ clock }),
       authenticate: async (key) => {

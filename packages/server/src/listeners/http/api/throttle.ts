@@ -12,10 +12,10 @@ const trustedForMs = 600_000;
  * long to be guessed; so a good key behind the same address is let through where it was good lately, and after seconds otherwise.
  */
 export interface Throttle {
-  /** True when this attempt is refused without looking the key up. */
-  refuses(address: string, key: string): boolean;
+  /** True when this attempt is refused without looking the key up, or the token of a session. */
+  refuses(address: string, key: string, kind?: 'wrong-key' | 'wrong-session'): boolean;
   /** Counts a failure; true while the address has not had too many, and a row in the audit trail is due. */
-  failed(address: string, kind: 'no-key' | 'wrong-key'): boolean;
+  failed(address: string, kind: 'no-key' | 'wrong-key' | 'wrong-session'): boolean;
   succeeded(key: string): void;
 }
 
@@ -51,12 +51,16 @@ const createBuckets = (clock: Clock) => {
 };
 
 export const createThrottle = ({ clock }: { clock: Clock }): Throttle => {
-  // Asking without a key costs nothing to answer, so it shuts nobody out.
-  const buckets = { 'no-key': createBuckets(clock), 'wrong-key': createBuckets(clock) };
+  // Asking without a key costs nothing to answer, so it shuts nobody out. A browser whose session is over may still log in with a key.
+  const buckets = {
+    'no-key': createBuckets(clock),
+    'wrong-key': createBuckets(clock),
+    'wrong-session': createBuckets(clock),
+  };
   const good = new Map<string, number>();
   return {
-    refuses: (address, key) => {
-      if (!buckets['wrong-key'].isFull(address)) return false;
+    refuses: (address, key, kind = 'wrong-key') => {
+      if (!buckets[kind].isFull(address)) return false;
       const seen = good.get(digest(key));
       return seen === undefined || clock.now() - seen >= trustedForMs;
     },

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { errorTable, type Principal, type Refusal } from '@drover/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiDeps } from '../api/operation.js';
@@ -5,10 +6,18 @@ import { authenticateRequest } from '../api/authentication.js';
 
 export interface BakeryAccess {
   readonly api: Pick<ApiDeps, 'authenticate' | 'throttle' | 'audit' | 'log' | 'stopping'>;
+  /** Where nobody is asked for a key, and as whom they come in. */
+  readonly open: readonly { readonly host: string; readonly port: number }[];
+  readonly visitor: Principal;
 }
 
 /** An answer: a status and a JSON body, or bytes. */
-export type Answered = { readonly status: number; readonly body?: unknown; readonly bytes?: Buffer };
+export interface Answered {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly bytes?: Buffer;
+  readonly stream?: { readonly size: number; readonly bytes: Readable };
+}
 
 export const answered = (status: number, body: unknown): Answered => ({ status, body });
 
@@ -27,6 +36,25 @@ export const refusedAs = (
 
 export type BakeryHandler = (who: Principal, request: FastifyRequest) => Promise<Answered>;
 
+const anyHost = new Set(['0.0.0.0', '::']);
+
+/** Whether a request came in by one of these addresses of ours. */
+function cameBy(open: BakeryAccess['open'], { socket }: FastifyRequest): boolean {
+  const address = (socket.localAddress ?? '').replace(/^::ffff:/, '');
+  return open.some(({ host, port }) => port === socket.localPort && (anyHost.has(host) || host === address));
+}
+
+/** Without a key, as Bakery was, on the addresses of the settings and nowhere else. */
+export const withoutKey =
+  ({ api, open, visitor }: BakeryAccess, operation: string, handler: BakeryHandler) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    if (!cameBy(open, request))
+      return send(reply, failed(401, 'this address asks for a key: its base is /k/<key>/api/v1'));
+    const answer = await handler(visitor, request);
+    if (request.method !== 'GET') await audit(api, operation, visitor, request, answer);
+    return send(reply, answer);
+  };
+
 /** Bakery's clients send no headers: the key is in the address, `/k/<key>/api/v1/...`. What changes something is in the audit trail. */
 export const withPathKey =
   ({ api }: BakeryAccess, operation: string, handler: BakeryHandler) =>
@@ -40,8 +68,10 @@ export const withPathKey =
     return send(reply, answer);
   };
 
-async function send(reply: FastifyReply, { status, body, bytes }: Answered): Promise<FastifyReply> {
+async function send(reply: FastifyReply, { status, body, bytes, stream }: Answered): Promise<FastifyReply> {
   void reply.code(status).header('cache-control', 'no-store');
+  if (stream !== undefined)
+    return reply.type('application/octet-stream').header('content-length', stream.size).send(stream.bytes);
   if (bytes !== undefined) return reply.type('application/octet-stream').send(bytes);
   return reply.type('application/json; charset=utf-8').send(body === undefined ? '' : JSON.stringify(body));
 }

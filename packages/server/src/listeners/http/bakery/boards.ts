@@ -7,7 +7,7 @@ import type { Attachments } from '../../../app/disks/attachments.js';
 import type { Disks } from '../../../app/disks/disks.js';
 import type { Jobs } from '../../../app/jobs/jobs.js';
 import type { Power } from '../../../app/power/power.js';
-import { imageOfBakeform, piOf, statusOf, type Pi } from '../../../domain/bakery.js';
+import { imageOfBakeform, isShown, piOf, statusOf, type Pi } from '../../../domain/bakery.js';
 import { answered, failed, refusedAs, settled, type Answered, type BakeryHandler } from './access.js';
 
 export interface BoardDeps {
@@ -19,6 +19,8 @@ export interface BoardDeps {
   readonly jobs: Pick<Jobs, 'get'>;
   readonly power: Power;
   readonly rootMode: RootMode;
+  /** How long disks of a board stay when it is given back, ms. */
+  readonly keepDisksMs: number;
 }
 
 const page = 500;
@@ -90,8 +92,12 @@ const unbake =
     const device = await deps.devices.get(who, id);
     if (!device.ok) return failed(500, `no Pi ${id}`);
     if (device.value.state === 'available') return failed(403, `${id} is not in use`);
+    const attached = (await disksOf(deps, who, device.value)).filter(({ role }) => role === 'data');
     const begun = await deps.provisioning.release(who, id);
     if (!begun.ok) return refusedAs(begun, { 'device.state': 403 });
+    // Bakery destroyed them: a director may have meant to keep one.
+    const deleteAt = new Date(Date.now() + deps.keepDisksMs).toISOString();
+    for (const disk of attached) await deps.disks.retire(who, disk.id, deleteAt);
     const ended = await settled(
       () => deps.devices.get(who, id),
       (now) => !now.ok || now.value.state !== 'releasing',
@@ -136,6 +142,8 @@ const attach =
     const wanted = AttachRequest.safeParse(request.body);
     if (!wanted.success) return failed(400, 'diskId is missing: {"diskId": "..."}');
     const device = paramOf(request, 'id');
+    const disk = await deps.disks.get(who, wanted.data.diskId);
+    if (disk.ok && !isShown(disk.value) && disk.value.role === 'data') return failed(404, 'no such disk');
     const done = await deps.attachments.attach(who, wanted.data.diskId, { device, access: 'read-write' });
     return done.ok ? afterWork(deps, who, done.value) : refusedAs(done);
   };

@@ -1,11 +1,13 @@
-import type { Disk, Principal } from '@drover/contract';
+import type { Disk, DiskKind, Principal } from '@drover/contract';
 import * as z from 'zod';
 import type { Disks } from '../../../app/disks/disks.js';
-import { bakeryDisk, type BakeryDisk } from '../../../domain/bakery.js';
+import { bakeryDisk, isShown, type BakeryDisk } from '../../../domain/bakery.js';
 import { answered, failed, refusedAs, settled, type BakeryHandler } from './access.js';
 
 export interface DiskDeps {
   readonly disks: Disks;
+  /** As boards of that API run from directories, or not, so are their disks. */
+  readonly diskKind: DiskKind;
 }
 
 const page = 500;
@@ -21,11 +23,11 @@ const DiskRequest = z.object({
 });
 
 const create =
-  ({ disks }: DiskDeps): BakeryHandler =>
+  ({ disks, diskKind: kind }: DiskDeps): BakeryHandler =>
   async (who, { body }) => {
     const wanted = DiskRequest.safeParse(body);
     if (!wanted.success) return failed(400, 'size is no whole number of MiB above 0');
-    const made = await disks.create(who, { size: wanted.data.size * mebi });
+    const made = await disks.create(who, { kind, size: wanted.data.size * mebi });
     if (!made.ok) return refusedAs(made);
     const ready = await settled(
       () => disks.get(who, made.value.id),
@@ -34,7 +36,7 @@ const create =
     );
     if (ready?.ok === true && ready.value.state === 'failed')
       return failed(500, ready.value.stateReason ?? 'it failed');
-    return answered(201, bakeryDisk(made.value));
+    return answered(201, bakeryDisk(ready?.ok === true ? ready.value : made.value));
   };
 
 async function everyDisk(disks: Disks, who: Principal): Promise<Disk[]> {
@@ -52,7 +54,7 @@ const list =
   ({ disks }: DiskDeps): BakeryHandler =>
   async (who) => {
     const found: Record<string, BakeryDisk> = {};
-    for (const disk of await everyDisk(disks, who)) found[disk.id] = bakeryDisk(disk);
+    for (const disk of await everyDisk(disks, who)) if (isShown(disk)) found[disk.id] = bakeryDisk(disk);
     return answered(200, { disks: found });
   };
 
@@ -64,13 +66,11 @@ export const diskHandlers = (deps: DiskDeps): Readonly<Record<string, BakeryHand
   'GET /disks': list(deps),
   'GET /disks/:id': async (who, request) => {
     const found = await deps.disks.get(who, refOf(request));
-    return found.ok && found.value.role === 'data'
-      ? answered(200, bakeryDisk(found.value))
-      : failed(404, 'no such disk');
+    return found.ok && isShown(found.value) ? answered(200, bakeryDisk(found.value)) : failed(404, 'no such disk');
   },
   'DELETE /disks/:id': async (who, request) => {
     const found = await deps.disks.get(who, refOf(request));
-    if (!found.ok || found.value.role === 'root') return failed(404, 'no such disk');
+    if (!found.ok || !isShown(found.value)) return failed(404, 'no such disk');
     const done = await deps.disks.remove(who, refOf(request), true);
     if (!done.ok) return refusedAs(done);
     const isGone = await settled(

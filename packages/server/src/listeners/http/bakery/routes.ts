@@ -1,17 +1,18 @@
 import type { FastifyInstance } from 'fastify';
-import { withPathKey, type BakeryAccess } from './access.js';
+import { withoutKey, withPathKey, type BakeryAccess } from './access.js';
 import { bakeformHandlers, type BakeformDeps } from './bakeforms.js';
 import { boardHandlers, type BoardDeps } from './boards.js';
 import { diskHandlers, type DiskDeps } from './disks.js';
+import { fileHandlers, type FileDeps } from './files.js';
 
-export interface BakeryDeps extends BakeryAccess, BoardDeps, DiskDeps, BakeformDeps {}
+export interface BakeryDeps extends BakeryAccess, BoardDeps, DiskDeps, BakeformDeps, FileDeps {}
 
 /** Of what is not an image: a file of a board, or JSON. */
 const bodyLimit = 1024 * 1024;
 
-/** Bakery's API below `/k/<key>/api/v1`, for its clients as they are: see docs/api/bakery.md. */
+/** Bakery's API below `/k/<key>/api/v1`, and below `/api/v1` where the settings let everybody in, for its clients as they are: see docs/api/bakery.md. */
 export const registerBakery = async (app: FastifyInstance, deps: BakeryDeps): Promise<void> => {
-  const calls = { ...bakeformHandlers(deps), ...boardHandlers(deps), ...diskHandlers(deps) };
+  const calls = { ...bakeformHandlers(deps), ...boardHandlers(deps), ...diskHandlers(deps), ...fileHandlers(deps) };
   await app.register(async (scope) => {
     // Clients give all kinds of types, or none: what a body is, the call says.
     scope.removeAllContentTypeParsers();
@@ -34,12 +35,13 @@ export const registerBakery = async (app: FastifyInstance, deps: BakeryDeps): Pr
     });
     for (const [call, handler] of Object.entries(calls)) {
       const [method = '', path = ''] = call.split(' ');
+      const route = { method, exposeHeadRoute: false };
       scope.route({
-        method,
-        url: `/k/:key/api/v1${path}`,
-        exposeHeadRoute: false,
+        ...{ ...route, url: `/k/:key/api/v1${path}` },
         handler: withPathKey(deps, `bakery ${call}`, handler),
       });
+      if (deps.open.length > 0)
+        scope.route({ ...route, url: `/api/v1${path}`, handler: withoutKey(deps, `bakery ${call}`, handler) });
     }
   });
 };

@@ -54,7 +54,7 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
     return deps.refusals.allow(address) ? beginCardBoot(deps.cards, request, response, address) : tooMany(response);
   }
   const [, id, action] =
-    /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|card|root|boot|config|delta|identity|disks|reports|beat)$/.exec(
+    /^\/sessions\/(bs_[0-9A-Z]{1,40})\/(exchange|card|root|boot|config|delta|identity|files|disks|reports|beat)$/.exec(
       path,
     ) ?? [];
   if (id === undefined || !SessionId.safeParse(id).success) {
@@ -76,8 +76,10 @@ export async function serveDevice(deps: DeviceRoutesDeps, call: Call, path: stri
     case 'config':
     case 'delta':
       return isRead(request) ? download(deps, call, id, action) : methodNotAllowed(response, 'GET, HEAD');
+    case 'files':
+      return isRead(request) ? archive(deps, call, id, 'files') : methodNotAllowed(response, 'GET, HEAD');
     default:
-      return isRead(request) ? identity(deps, call, id) : methodNotAllowed(response, 'GET, HEAD');
+      return isRead(request) ? archive(deps, call, id, 'identity') : methodNotAllowed(response, 'GET, HEAD');
   }
 }
 
@@ -109,6 +111,15 @@ async function exchange(deps: DeviceRoutesDeps, { request, response, address }: 
   });
 }
 
+function mountLines({
+  mode,
+  mount,
+}: Extract<GrantedRoot, { mode: 'nfs' }>): Record<string, string | number> | undefined {
+  if (mount === undefined) return undefined;
+  const { path, port, mountPort, versions } = mount;
+  return { mode, nfsPath: path, nfsPort: port, nfsMountPort: mountPort, nfsVersions: versions };
+}
+
 function rootLines(
   { exports }: DeviceRoutesDeps,
   session: string,
@@ -116,6 +127,7 @@ function rootLines(
 ): Record<string, string | number> | undefined {
   if (root.mode === 'sd') return { mode: root.mode };
   if (root.mode === 'ram') return { mode: root.mode, rootSha256: root.digest, rootSize: root.size };
+  if (root.mode === 'nfs') return mountLines(root);
   const named = exports.nameFor(session, root.what);
   if (named === undefined) return undefined;
   return {
@@ -174,8 +186,13 @@ async function download(
   }
 }
 
-async function identity(deps: DeviceRoutesDeps, { request, response }: Call, id: string): Promise<void> {
-  const granted = await deps.api.identity(id, request.headers.authorization);
+async function archive(
+  { api }: DeviceRoutesDeps,
+  { request, response }: Call,
+  id: string,
+  which: 'identity' | 'files',
+): Promise<void> {
+  const granted = await api[which](id, request.headers.authorization);
   if (granted.kind !== 'granted') return refuse(response, granted);
   response.writeHead(200, {
     'content-type': 'application/x-tar',
@@ -198,10 +215,12 @@ async function disks({ api, exports }: DeviceRoutesDeps, call: Call, id: string)
     ['version', granted.value.version],
     ['port', exports.port()],
   ];
-  for (const disk of granted.value.disks) {
+  const { files } = granted.value;
+  if (files !== undefined) lines.push(['files', files]);
+  for (const [index, disk] of granted.value.disks.entries()) {
     const named = exports.nameFor(id, disk.id);
     if (named === undefined) return refuse(response, { kind: 'not-ready', retryAfter: 2, reason: 'the server starts' });
-    if (lines.length === 2) lines.push(['secret', named.moveSecret]);
+    if (index === 0) lines.push(['secret', named.moveSecret]);
     const access = disk.access === 'read-write' ? 'rw' : 'ro';
     const state = disk.leave ? 'leave' : 'keep';
     lines.push(['disk', [disk.id, disk.name, access, state, named.name].join(':')]);

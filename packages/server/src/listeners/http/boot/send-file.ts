@@ -10,6 +10,8 @@ export interface SendDeps {
   readonly localPath: (digest: string) => string;
   /** What all downloads share; undefined: each as fast as it can. */
   readonly line?: FairLine | undefined;
+  /** Told of bytes as they are handed to a socket. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 export interface Sent {
@@ -124,6 +126,7 @@ class Sender {
     // Whoever waits for it next hears of a failure; until then it is nobody's.
     this.writing.catch(() => undefined);
     this.bytes += piece.length;
+    this.deps.onBytes?.(piece.length);
   }
 
   async finish(): Promise<void> {

@@ -35,6 +35,9 @@ export interface BootHttpDeps {
   /** Bytes a second of all downloads together; undefined: no limit. */
   readonly downloadRate?: number | undefined;
   readonly limits?: Partial<typeof defaultLimits>;
+  /** Told of each request that is over, and of bytes of files as they are sent. Must not throw. */
+  readonly onAnswered?: ((status: number) => void) | undefined;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 export interface BootHttpServer extends Service {
@@ -68,6 +71,7 @@ export function createBootHttpServer(deps: BootHttpDeps): BootHttpServer {
   const send: SendDeps = {
     pool: createBufferPool(bufferBytes, pooledBuffers),
     line: deps.downloadRate === undefined ? undefined : createFairLine(deps.downloadRate),
+    onBytes: deps.onBytes,
     localPath: (digest) => {
       const path = deps.localPath(digest);
       if (path === undefined) throw new Error(`the blob ${digest} is not on this machine`);
@@ -100,6 +104,7 @@ export function createBootHttpServer(deps: BootHttpDeps): BootHttpServer {
   };
 
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    response.once('close', () => deps.onAnswered?.(response.statusCode));
     route(request, response).catch((error: unknown) => {
       // A board that went away in the middle of its request is no fault of ours.
       if (request.destroyed && !request.complete) return;

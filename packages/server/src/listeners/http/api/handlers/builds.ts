@@ -14,7 +14,7 @@ export const buildHandlers = ({
 }: BuildUseCases): {
   handlers: Pick<Handlers, Operations>;
   bytes: Pick<BytesHandlers, 'getBuildFile'>;
-  texts: TextHandlers;
+  texts: Pick<TextHandlers, 'getBuildLog'>;
 } => ({
   handlers: {
     listBuilds: async ({ principal }, { query }) => success(await builds.list(principal, query)),

@@ -1,5 +1,6 @@
 import type { DeviceFiles } from '../../../../app/devices/files.js';
 import type { Devices } from '../../../../app/devices/devices.js';
+import type { FirstBoots } from '../../../../app/devices/first-boot.js';
 import type { ProvisionRequests } from '../../../../app/devices/provision-requests.js';
 import type { Provisioning } from '../../../../app/devices/provisioning.js';
 import type { Power } from '../../../../app/power/power.js';
@@ -13,6 +14,7 @@ export interface DeviceUseCases {
   readonly provisionRequests: ProvisionRequests;
   readonly power: Power;
   readonly deviceFiles: DeviceFiles;
+  readonly firstBoots: FirstBoots;
 }
 
 type Operations =
@@ -35,7 +37,10 @@ type Operations =
   | 'listDeviceFiles'
   | 'putDeviceFile'
   | 'getDeviceFile'
-  | 'deleteDeviceFile';
+  | 'deleteDeviceFile'
+  | 'getFirstBoot'
+  | 'putFirstBoot'
+  | 'deleteFirstBoot';
 
 export const deviceHandlers = ({
   devices,
@@ -44,6 +49,7 @@ export const deviceHandlers = ({
   provisionRequests,
   power,
   deviceFiles,
+  firstBoots,
 }: DeviceUseCases): Pick<Handlers, Operations> => ({
   listDevices: ({ principal }, { query }) => devices.list(principal, query),
   createDevice: ({ principal, also }, { body }) => registration.create(principal, body, also),
@@ -66,5 +72,8 @@ export const deviceHandlers = ({
   putDeviceFile: ({ principal }, { params, body }) => deviceFiles.put(principal, params.ref, body),
   getDeviceFile: ({ principal }, { params, query }) => deviceFiles.get(principal, params.ref, query.path),
   deleteDeviceFile: ({ principal }, { params, query }) => deviceFiles.remove(principal, params.ref, query.path),
+  getFirstBoot: ({ principal }, { params }) => firstBoots.get(principal, params.ref),
+  putFirstBoot: ({ principal }, { params, body }) => firstBoots.put(principal, params.ref, body),
+  deleteFirstBoot: ({ principal }, { params }) => firstBoots.remove(principal, params.ref),
   listPowerDrivers: async ({ principal }) => power.drivers(principal),
 });

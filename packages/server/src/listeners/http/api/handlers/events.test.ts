@@ -7,11 +7,19 @@ import { eventHandlers } from './events.js';
 const principal: Principal = { key: 'key_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', name: 'a', tenant: null, role: 'reader' };
 const context = { principal, signal: new AbortController().signal } as RequestContext;
 
+interface Query {
+  cursor?: string;
+  after?: number;
+  order?: 'newest';
+}
+
 const make = () => {
   const asked: (number | undefined)[] = [];
+  const spans: object[] = [];
   const events: Events = {
-    list: async (_who, { after }) => {
+    list: async (_who, { after, before, newest }) => {
       asked.push(after);
+      spans.push({ before, after, newest });
       return success([]);
     },
     follow: async (_who, { after }) => {
@@ -20,11 +28,12 @@ const make = () => {
     },
   };
   const { handlers, streams } = eventHandlers(events);
-  const request = (query: { cursor?: string; after?: number }) => ({ query: { limit: 10, ...query } }) as never;
+  const request = (query: Query) => ({ query: { limit: 10, ...query } }) as never;
   return {
     asked,
-    list: (query: { cursor?: string; after?: number }) => handlers.listEvents(context, request(query)),
-    follow: (lastEventId: string | undefined, query: { cursor?: string; after?: number } = {}) =>
+    spans,
+    list: (query: Query) => handlers.listEvents(context, request(query)),
+    follow: (lastEventId: string | undefined, query: Query = {}) =>
       streams.listEvents(context, { ...(request(query) as object), lastEventId } as never),
   };
 };
@@ -35,7 +44,17 @@ describe('where events go on', () => {
     await list({ cursor: '7', after: 3 });
     await list({ after: 3 });
     await list({});
-    expect(asked).toEqual([7, 3, 0]);
+    expect(asked).toEqual([7, 3, undefined]);
+  });
+
+  it('is before the cursor for what is read from the end', async () => {
+    const { list, spans } = make();
+    await list({ cursor: '7', order: 'newest' });
+    await list({ after: 3, order: 'newest' });
+    expect(spans).toEqual([
+      { before: 7, after: undefined, newest: true },
+      { before: undefined, after: 3, newest: true },
+    ]);
   });
 
   it('is Last-Event-ID for a stream, else what comes next', async () => {

@@ -23,11 +23,12 @@ export const eventHandlers = (
   events: Events,
 ): { handlers: Pick<Handlers, 'listEvents'>; streams: Pick<StreamHandlers, 'listEvents'> } => ({
   handlers: {
-    listEvents: async ({ principal }, { query: { limit, cursor, ...query } }) => {
+    listEvents: async ({ principal }, { query: { limit, cursor, order, after, ...query } }) => {
       const place = placeOf(cursor);
       if (!place.ok) return place;
-      const after = place.value ?? query.after ?? 0;
-      const found = await events.list(principal, { ...query, after, limit: limit + 1 });
+      const newest = order === 'newest';
+      const span = newest ? { newest, after, before: place.value } : { after: place.value ?? after };
+      const found = await events.list(principal, { ...query, ...span, limit: limit + 1 });
       if (!found.ok) return found;
       const items = found.value.slice(0, limit);
       const last = items.at(-1);

@@ -4,6 +4,7 @@ import { backupHandlers, type BackupUseCases } from './backups.js';
 import { bootConfigHandlers, type BootConfigUseCases } from './boot-configs.js';
 import { buildHandlers, type BuildUseCases } from './builds.js';
 import { cardHandlers, type CardUseCases } from './cards.js';
+import { consoleHandlers, type ConsoleUseCases } from './consoles.js';
 import { deviceHandlers, type DeviceUseCases } from './devices.js';
 import { diskHandlers, type DiskUseCases } from './disks.js';
 import { eventHandlers } from './events.js';
@@ -19,6 +20,7 @@ export interface UseCases
     BootConfigUseCases,
     BuildUseCases,
     CardUseCases,
+    ConsoleUseCases,
     DeviceUseCases,
     DiskUseCases,
     ImageUseCases,
@@ -34,6 +36,7 @@ export const createHandlers = (
 ): { handlers: Handlers; streams: StreamHandlers; bytes: BytesHandlers; texts: TextHandlers } => {
   const backups = backupHandlers(useCases);
   const builds = buildHandlers(useCases);
+  const consoles = consoleHandlers(useCases);
   const events = eventHandlers(useCases.events);
   const sessions = sessionHandlers(useCases);
   return {
@@ -45,6 +48,7 @@ export const createHandlers = (
       ...backups.handlers,
       ...bootConfigHandlers(useCases),
       ...builds.handlers,
+      ...consoles.handlers,
       ...imageHandlers(useCases),
       ...jobHandlers(useCases),
       ...events.handlers,
@@ -52,6 +56,6 @@ export const createHandlers = (
     },
     streams: { ...events.streams, ...sessions.streams },
     bytes: { ...backups.bytes, ...imageBytes(useCases), ...builds.bytes },
-    texts: builds.texts,
+    texts: { ...builds.texts, ...consoles.texts },
   };
 };

@@ -1,0 +1,80 @@
+import { ImageVersion, LabelKey, Labels, Name } from '@drover/contract';
+import { describe, expect, it } from 'vitest';
+import {
+  ephemeralDiskName,
+  idempotencyKey,
+  imageNameOf,
+  isImportedBy,
+  snapshotCid,
+  snapshotOf,
+  vmLabels,
+  withoutVmLabels,
+  withVmLabels,
+} from './names.js';
+
+describe('a key of a repeated call', () => {
+  it('is the same for the same, another for anything else, and may stand in a header', () => {
+    const key = idempotencyKey('create_vm', 'uuid', 'agent', 0);
+    expect(key).toBe(idempotencyKey('create_vm', 'uuid', 'agent', 0));
+    expect(key).not.toBe(idempotencyKey('create_vm', 'uuid', 'agent', 1));
+    expect(key).not.toBe(idempotencyKey('create_vm', 'uuidagent', '', 0));
+    expect(key).toMatch(/^[\x21-\x7e]{1,128}$/);
+  });
+});
+
+describe('the name of an imported stemcell', () => {
+  const sha256 = 'ab'.repeat(32);
+  it.each([
+    ['bosh-drover-raspios-bookworm', '1.42'],
+    ['Ünïcode / and spaces', '+++'],
+    ['x'.repeat(255), '621.94-rc.1+build'],
+    ['---', '-'],
+  ])('%j %j is one of the server', (name, version) => {
+    const named = imageNameOf('director', { name, version }, sha256);
+    expect(Name.safeParse(named.name).success, named.name).toBe(true);
+    expect(ImageVersion.safeParse(named.version).success, named.version).toBe(true);
+  });
+  it('is of its content and its director', () => {
+    const of = (director: string, digest = sha256) => imageNameOf(director, { name: 'a', version: '1' }, digest);
+    expect(of('one')).toEqual(of('one'));
+    expect(of('one')).not.toEqual(of('one', 'cd'.repeat(32)));
+    expect(isImportedBy('one', of('one').name)).toBe(true);
+    expect(isImportedBy('two', of('one').name)).toBe(false);
+    expect(isImportedBy('one', 'bosh-mine')).toBe(false);
+  });
+});
+
+describe('labels of a VM', () => {
+  it('stand beside those of the board, in place of a former VM', () => {
+    const labels = { rack: 'a', 'bosh/job': 'old', 'bosh/gone': '1' };
+    const next = withVmLabels(labels, { job: 'zoo keeper', 'Index Number': 3, list: [1], '': 'x', '...': 'y' });
+    expect(next).toEqual({ rack: 'a', 'bosh/job': 'zoo-keeper', 'bosh/index-number': '3' });
+    expect(vmLabels(next)).toEqual({ job: 'zoo-keeper', 'index-number': '3' });
+    expect(withoutVmLabels(next)).toEqual({ rack: 'a' });
+  });
+  it('are never more or other than the server takes', () => {
+    const own = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, 'v']));
+    const metadata = Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [`${'m'.repeat(80 - index)}_`, 'ü'.repeat(100)]),
+    );
+    const next = withVmLabels(own, metadata);
+    expect(Labels.safeParse(next).error).toBeUndefined();
+    expect(Object.keys(next).every((key) => LabelKey.safeParse(key).success)).toBe(true);
+  });
+});
+
+describe('other names', () => {
+  it('an ephemeral disk is called after its board', () => {
+    const name = ephemeralDiskName('dev_01JZ5M8K7Q2W3E4R5T6Y7V8B9N');
+    expect(name).toBe('bosh-ephemeral-01jz5m8k7q2w3e4r5t6y7v8b9n');
+    expect(Name.safeParse(name).success).toBe(true);
+  });
+  it('a snapshot is found again by its cid', () => {
+    const cid = snapshotCid('dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9N', 'snp_01JZ5M8K7Q2W3E4R5T6Y7V8B9N');
+    expect(snapshotOf(cid)).toEqual({
+      disk: 'dsk_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
+      snapshot: 'snp_01JZ5M8K7Q2W3E4R5T6Y7V8B9N',
+    });
+    expect(snapshotOf('snp_01JZ5M8K7Q2W3E4R5T6Y7V8B9N')).toBeUndefined();
+  });
+});
