@@ -67,7 +67,14 @@ const openFiles = async ({ cli }: Uploading, { kind, paths }: Wanted): Promise<L
 const openFolder = async (folder: string, signal: AbortSignal): Promise<LocalFile> => {
   const packed = await packFolder(folder, signal);
   const file = await openLocalFile(packed.path);
-  return { ...file, close: () => file.close().finally(() => packed.dispose()) };
+  const close = async (): Promise<void> => {
+    try {
+      await file.close();
+    } finally {
+      await packed.dispose();
+    }
+  };
+  return { ...file, close };
 };
 
 const uploadFiles = async (uploading: Uploading, wanted: Wanted): Promise<{ ids: string[]; files: LocalFile[] }> => {

@@ -5,7 +5,7 @@ import type { NbdClosedEvent, NbdListener } from '../listeners/nbd/index.js';
 import type { TelemetryQueue } from '../app/boot/plane/telemetry.js';
 
 export interface CounterValue {
-  readonly name: string;
+  readonly name: CounterName;
   /** What it is when it is no counter. */
   readonly type?: 'gauge';
   readonly labels: Readonly<Record<string, string>>;
@@ -31,13 +31,24 @@ export interface Counters {
   readonly detached: (event: Pick<NbdClosedEvent, 'by' | 'traffic'>) => void;
 }
 
-/** What each counter counts, and its labels: for docs/reference/metrics.md. */
-export const counterTable: Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>> = {
+export interface CounterFacts {
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** What it is when it is no counter. */
+  readonly kind?: 'gauge';
+}
+
+/** What each counter counts, and its labels: for docs/reference/metrics.md. Nothing is told that is not here. */
+export const counterTable = {
   drover_tftp_requests_total: { help: 'TFTP requests by how they ended', labels: ['outcome'] },
   drover_tftp_bytes_total: { help: 'Bytes sent over TFTP and acknowledged', labels: [] },
   drover_tftp_retransmits_total: { help: 'TFTP blocks sent again', labels: [] },
+  drover_boot_http_requests_total: { help: 'Requests of boards over HTTP, by kind of status', labels: ['status'] },
+  drover_boot_http_bytes_total: { help: 'Bytes of files and roots sent over HTTP', labels: [] },
+  drover_nbd_connections: { help: 'Connections to disks and roots that are open', labels: [], kind: 'gauge' },
   drover_nbd_connections_total: { help: 'Connections to disks that are over, by how they ended', labels: ['end'] },
-  drover_nbd_bytes_total: { help: 'Bytes of disks, told when a connection is over', labels: ['direction'] },
+  drover_nbd_requests_total: { help: 'Requests to disks and roots', labels: [] },
+  drover_nbd_bytes_total: { help: 'Bytes read from and written to disks and roots', labels: ['direction'] },
   drover_image_cache_clusters_total: { help: 'Reads of images, by whether they were in memory', labels: ['found'] },
   drover_image_cache_read_bytes_total: { help: 'Bytes of images read from the disk of the server', labels: [] },
   drover_log_datagrams_total: { help: 'Datagrams of logs (boot.logs)', labels: ['outcome'] },
@@ -49,7 +60,15 @@ export const counterTable: Readonly<Record<string, { readonly help: string; read
     help: 'News of boots that went to the control plane, or were lost',
     labels: ['state'],
   },
-};
+  drover_boot_plane_resident_bytes: { help: 'Memory of the boot plane', labels: [], kind: 'gauge' },
+  drover_boot_plane_event_loop_delay_seconds: {
+    help: 'By how much the latest timer of the boot plane was late since it was last asked',
+    labels: [],
+    kind: 'gauge',
+  },
+} as const satisfies Readonly<Record<string, CounterFacts>>;
+
+export type CounterName = keyof typeof counterTable;
 
 const noLines: BoardLogsStats = { kept: 0, unknown: 0, dropped: 0 };
 
@@ -99,7 +118,7 @@ export function createCounters(): Counters {
       const { sent = 0, dropped = 0 } = queue?.stats() ?? {};
       const open = disks?.traffic();
       const openRequests = open === undefined ? 0 : open.readRequests + open.writeRequests + open.otherRequests;
-      const one = (name: string, labels: Record<string, string>, value: number): CounterValue => ({
+      const one = (name: CounterName, labels: Record<string, string>, value: number): CounterValue => ({
         name,
         labels,
         value,

@@ -1,4 +1,4 @@
-import { counterTable } from '../boot-plane/counters.js';
+import { counterTable, type CounterFacts } from '../boot-plane/counters.js';
 import { gaugeSources, type GaugeDeps } from '../composition/gauges.js';
 import { createMetrics } from '../listeners/http/metrics.js';
 import type { MetricFacts } from './pages.js';
@@ -21,11 +21,9 @@ export const metricFacts = async (): Promise<readonly MetricFacts[]> => {
     ...{ name, kind: kinds.get(name) ?? '', help },
     labels: ownLabels[name] ?? [],
   }));
-  const counters = Object.entries(counterTable).map(([name, { help, labels }]) => ({
-    name,
-    kind: 'counter',
-    help,
-    labels,
+  const counters = Object.entries<CounterFacts>(counterTable).map(([name, { kind, help, labels }]) => ({
+    ...{ name, kind: kind ?? 'counter' },
+    ...{ help, labels },
   }));
   return [...gauges, ...own, ...counters].sort((a, b) => (a.name < b.name ? -1 : 1));
 };

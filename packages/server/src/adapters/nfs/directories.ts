@@ -212,7 +212,11 @@ class Directories implements DirectoryPool {
 
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function makeSparse(path: string, size: number): Promise<void> {
