@@ -9,8 +9,10 @@ import { build } from 'esbuild';
 import { build as buildPages } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Or where the first argument says, for tests that have a bundle of their own. As deep in the installation as `packages/*\/src`, so that `../../../` is the installation from both. */
-const outdir = process.argv[2] ?? 'packages/cli/bundle';
+/** As deep in the installation as `packages/*\/src`, so that `../../../` is the installation from both. */
+const outdir = 'packages/cli/bundle';
+// React is twice as slow in a bundle for developers, which is what Vite makes when it is told of another environment, such as that of a test.
+process.env.NODE_ENV = 'production';
 
 const common = {
   absWorkingDir: root,

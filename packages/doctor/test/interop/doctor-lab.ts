@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { DoctorReport } from '@drover/contract';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../../../../', import.meta.url));
+const drover = fileURLToPath(new URL('../../../cli/bin/drover.js', import.meta.url));
 
 /** Addresses of the lab: one segment, where Drover, a DHCP server and the machine the doctor looks from are hosts of their own. */
 export const serverAddress = '10.77.0.1';
@@ -84,7 +84,6 @@ export interface DoctorLab {
 export async function doctorLab(): Promise<DoctorLab> {
   const id = randomBytes(2).toString('hex');
   const space = (host: Host): string => `drv-doc-${id}-${host}`;
-  const bundle = join(root, `packages/doctor/bundle`);
   const programs: Program[] = [];
   const folder = await mkdtemp(join(tmpdir(), 'drover-doctor-'));
   const ip = (...args: string[]) => run('ip', args);
@@ -93,7 +92,6 @@ export async function doctorLab(): Promise<DoctorLab> {
     await Promise.all(programs.map((program) => program.end()));
     for (const host of hosts) await ip('netns', 'del', space(host)).catch(() => undefined);
     await rm(folder, { recursive: true, force: true });
-    await rm(bundle, { recursive: true, force: true });
   };
 
   const start = (host: Host, program: string, args: readonly string[], env?: NodeJS.ProcessEnv): Program => {
@@ -114,9 +112,8 @@ export async function doctorLab(): Promise<DoctorLab> {
     DROVER_KEY: key ?? (await readFile(keyFile, 'utf8').catch(() => '')).trim(),
   });
 
-  const entry = join(folder, 'drover.mjs');
   const command = (args: readonly string[], { node = [], as = [] }: DoctorOptions): [string, string[]] => {
-    const [program = '', ...rest] = [...as, process.execPath, ...node, entry, ...args];
+    const [program = '', ...rest] = [...as, process.execPath, ...node, drover, ...args];
     return [program, rest];
   };
 
@@ -124,11 +121,6 @@ export async function doctorLab(): Promise<DoctorLab> {
     await build(ip, space);
     // For the command line as a user without rights.
     await chmod(folder, 0o755);
-    await run(process.execPath, [join(root, 'scripts/bundle.mjs'), `packages/doctor/bundle`], { cwd: root });
-    await writeFile(
-      entry,
-      `const { main } = await import(${JSON.stringify(join(bundle, 'drover.js'))});\nprocess.exitCode = await main(process.argv.slice(2));\n`,
-    );
   } catch (error) {
     await close();
     throw error;

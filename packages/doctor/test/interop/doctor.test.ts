@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { cacheDir } from '../../../../e2e/inputs/cache.js';
+import { writeHelpers } from '../../../server/test/interop/arm-programs.js';
 import { writeTestCard } from './doctor-card.js';
 import {
   clientAddress,
@@ -30,10 +30,11 @@ let undo: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   lab = await doctorLab();
+  await writeHelpers(join(lab.folder, 'helpers'));
   server = await lab.serve({
     boot: { interfaces: ['br0'] },
     nfs: { driver: 'ganesha' },
-    helpers: { cacheDir: join(cacheDir, 'helpers') },
+    helpers: { cacheDir: join(lab.folder, 'helpers') },
     images: { importFrom: [lab.folder] },
     log: { level: 'info', format: 'json' },
   });
