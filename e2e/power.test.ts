@@ -1,11 +1,10 @@
-import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device, DomainEvent } from '@drover/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { powerOn, type Pi } from './drover/board.js';
 import { startFastLab, type FastLab } from './drover/fast-lab.js';
-import type { Lab } from './lab/index.js';
+import { createRig, type Rig } from './drover/rig.js';
 
 // A power program of Bakery's kind that really switches a board: QEMU runs while it has power. It can be told to lie.
 
@@ -13,77 +12,13 @@ const serial = '1000000050ffee01';
 const name = 'rig-1';
 const proveSeconds = 45;
 
-/** Hands what it is asked to the rig, and says ok when that is done; or at once, when it lies. */
-const program = `#!/bin/sh
-[ "$1" = -c ] && rig=$(cat "$2") || exit 1
-said=$(cat)
-case $said in
-  *'"piId":"${serial.slice(-8)}"'*) ;;
-  *) echo "unknown: $said"; exit 0 ;;
-esac
-[ ! -e "$rig/lies" ] || { printf ok; exit 0; }
-case $said in
-  *'"action":"poweron"'*) echo on >"$rig/.wanted" ;;
-  *'"action":"poweroff"'*) echo off >"$rig/.wanted" ;;
-esac
-mv "$rig/.wanted" "$rig/wanted"
-while [ -e "$rig/wanted" ]; do sleep 0.1; done
-printf ok
-`;
-
-interface Rig {
-  readonly folder: string;
-  /** The board that has power now. */
-  readonly board: () => Pi | undefined;
-  /** What was done so far. */
-  readonly done: readonly string[];
-  readonly stop: () => Promise<void>;
-}
-
-/** Where the board hangs: gives and takes its power as the program wants it. */
-function startRig(lab: Lab, folder: string): Rig {
-  let board: Pi | undefined;
-  let isOver = false;
-  const done: string[] = [];
-  const wanted = path.join(folder, 'wanted');
-  const work = async (): Promise<void> => {
-    while (!isOver) {
-      const order = await readFile(wanted, 'utf8').catch(() => undefined);
-      if (order !== undefined) {
-        await board?.kill();
-        board = order.trim() === 'on' ? await powerOn(lab, { model: '4b', serial }) : undefined;
-        done.push(order.trim());
-        await rm(wanted);
-      }
-      await sleep(100);
-    }
-    await board?.kill();
-  };
-  const working = work();
-  return {
-    folder,
-    board: () => board,
-    done,
-    stop: async () => {
-      isOver = true;
-      await working;
-    },
-  };
-}
-
 let fast: FastLab;
-let rig: Rig;
+let rig: Rig<Pi>;
 beforeAll(async () => {
-  fast = await startFastLab('power', async ({ dir }) => {
-    const folder = path.join(dir, 'rig');
-    await mkdir(folder);
-    await writeFile(path.join(folder, 'ppi'), program);
-    await chmod(path.join(folder, 'ppi'), 0o755);
-    await writeFile(path.join(folder, 'config'), folder);
-    const driver = { kind: 'ppi', program: path.join(folder, 'ppi'), config: path.join(folder, 'config'), retries: 0 };
-    return { power: { proveSeconds, drivers: { rig: driver } } };
+  fast = await startFastLab('power', async (lab) => {
+    rig = await createRig(path.join(lab.dir, 'rig'), serial, () => powerOn(lab, { model: '4b', serial }));
+    return { power: { proveSeconds, drivers: { rig: rig.driver } } };
   });
-  rig = startRig(fast.lab, path.join(fast.lab.dir, 'rig'));
 });
 afterAll(async () => {
   await rig?.stop();
@@ -115,14 +50,14 @@ test('a board gets power with its image and loses it with its release; a program
   await expect.poll(() => rig.board()?.guestConsole(), { timeout: 60_000 }).toContain(`a file of its own: ${name}`);
   await expect.poll(async () => (await powerOf())?.state, { timeout: 10_000 }).toBe('on');
 
-  await writeFile(path.join(rig.folder, 'lies'), '');
+  await rig.lie(true);
   const cycle = await client.call('powerDevice', { params: { ref: name }, body: { action: 'cycle' } });
   expect((await client.waitForJob(cycle.id)).state).toBe('succeeded');
   await expect.poll(async () => (await powerOf())?.state, { timeout: 2000 * proveSeconds }).toBe('unproven');
   const nothing = `nothing was heard of it in the ${proveSeconds} s after it was switched on`;
   expect((await powerOf())?.failure).toBe(nothing);
   expect(rig.done).toHaveLength(2);
-  await rm(path.join(rig.folder, 'lies'));
+  await rig.lie(false);
 
   const running = rig.board();
   await client.call('releaseDevice', { params: { ref: name } });
