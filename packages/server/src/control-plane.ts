@@ -269,5 +269,11 @@ const startParts = async (
   });
   await begin('figures', sampler);
   await begin('API', server);
+  await store.transaction((tx) =>
+    tx.events.append({
+      ...{ type: 'server.started', at: new Date(clock.now()).toISOString(), tenant: null, subject: storage.serverId },
+      data: { version },
+    }),
+  );
   return server;
 };

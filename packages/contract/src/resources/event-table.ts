@@ -37,7 +37,7 @@ const job = about('job');
 
 /** One line for each event type; its `data` may have more, and what is not known is left out. */
 export const eventTable: Readonly<Record<EventType, EventMeaning>> = {
-  'server.started': server('Kept for later: it is not written now.'),
+  'server.started': server('It serves its API, after a start or after its settings were read anew.', 'version'),
   'tenant.created': tenant('A tenant was made.', 'name'),
   'tenant.updated': tenant('Its quotas were changed.', 'name', 'quota'),
   'key.created': key('An API key was made or imported.', 'name', 'role', 'by'),

@@ -47,6 +47,10 @@ describe('the first start', () => {
     const again = await start();
     expect(again.output()).not.toContain(server.key);
     expect(again.key).toBe(server.key);
+    const starts = async () => (await again.client.events.list({ query: { type: 'server.started' } })).items;
+    await expect.poll(starts).toHaveLength(2);
+    const { version } = await again.client.server.get();
+    expect((await starts()).map(({ data }) => data)).toEqual([{ version }, { version }]);
   });
 
   it('leaves the context of another server as it is', async () => {
