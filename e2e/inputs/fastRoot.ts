@@ -166,6 +166,6 @@ export async function makeFastRoot(
   await chmod(path.join(root, 'etc/shadow'), 0o640);
   for (const [name, text] of Object.entries(scripts)) await writeFile(path.join(root, name), text, { mode: 0o755 });
   await installBusybox(root, parts.busybox);
-  await installModules(parts.kernel, root, { names: bootModules });
+  await installModules(parts.kernel, root, { names: [...bootModules, 'netconsole'] });
   await addDelicateFiles(root);
 }
