@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { momentOf } from './actions/access.js';
 import { completionScript } from './actions/completion.js';
 import { nameOf } from './actions/image-import.js';
-import { labelsOf, UsageError } from './command.js';
+import { labelsOf, momentOption, UsageError } from './command.js';
 import { commands, groups } from './commands/index.js';
 import { serverUrl, targetOf } from './connect.js';
 import { putContext, readContexts } from './contexts.js';
@@ -34,6 +34,18 @@ const parse = (...argv: string[]): Invocation | string => {
   }
   return asked ?? text;
 };
+
+describe('an option that is a moment', () => {
+  it.each([
+    ['2026-11-01', '2026-11-01T00:00:00.000Z'],
+    ['2026-11-01T08:00:00+02:00', '2026-11-01T06:00:00.000Z'],
+  ])('%s is %s', (text, moment) => {
+    expect(momentOption({ since: text }, 'since')).toBe(moment);
+  });
+  it.each(['yesterday', '2026', '2026-13-01', '1'])('%s is none', (text) => {
+    expect(() => momentOption({ since: text }, 'since')).toThrow(UsageError);
+  });
+});
 
 describe('every command', () => {
   const all = [

@@ -121,6 +121,19 @@ export const numberOption = (options: OptionValues, name: string, min = 1): numb
   return number;
 };
 
+/** A day (its beginning in UTC) or a moment (RFC 3339), as the API wants it. */
+export const momentOption = (options: OptionValues, name: string): string | undefined => {
+  const value = textOption(options, name);
+  if (value === undefined) return undefined;
+  const at = /^\d{4}-\d\d-\d\d(T|$)/.test(value) ? Date.parse(value) : NaN;
+  if (Number.isNaN(at))
+    throw new UsageError(
+      `${flagName(name)} ${value} is no moment`,
+      `Write it like ${flagName(name)} 2026-11-01 or ${flagName(name)} 2026-11-01T08:00:00Z.`,
+    );
+  return new Date(at).toISOString();
+};
+
 /** `rack=a` pairs as labels. `rack=` is a label without a value. */
 export const labelsOf = (pairs: readonly string[]): Record<string, string> =>
   Object.fromEntries(

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Role } from '@drover/contract';
 import type { Client } from '@drover/sdk';
-import { textOption, UsageError, type Action, type Cli } from '../command.js';
+import { momentOption, textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
 import { gather, hint, show, showList } from '../show.js';
 import { agoText } from '../terminal/format.js';
@@ -123,7 +123,13 @@ export const createTenant: Action = async (cli, [name = '']) => {
 };
 
 export const audit: Action = async (cli) => {
-  const entries = await gather(cli, connect(cli), 'listAudit');
+  const { options } = cli;
+  const query = {
+    ...{ key: textOption(options, 'key'), operation: textOption(options, 'operation') },
+    ...{ subject: textOption(options, 'subject') },
+    ...{ since: momentOption(options, 'since'), until: momentOption(options, 'until') },
+  };
+  const entries = await gather(cli, connect(cli), 'listAudit', { query });
   showList(
     cli,
     entries,

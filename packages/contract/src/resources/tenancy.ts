@@ -73,3 +73,16 @@ export const AuditEntry = z.object({
   requestId: z.string(),
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
+
+/** Entries that are meant; what is left out is any. */
+export const AuditFilter = z.object({
+  /** Id of an API key, or the name it had. */
+  key: z.string().min(1).max(100).optional(),
+  operation: z.string().min(1).max(64).optional(),
+  subject: z.string().min(1).max(200).optional(),
+  /** From this moment on. */
+  since: Timestamp.optional(),
+  /** Before this moment. */
+  until: Timestamp.optional(),
+});
+export type AuditFilter = z.infer<typeof AuditFilter>;

@@ -198,6 +198,15 @@ describe.each(adapters())('tenants and the audit on $name', ({ create }) => {
       'op0',
     ]);
     expect(second.next).toBeNull();
+    const found = async (filter: Parameters<typeof audit.list>[1]) =>
+      valueOf(await audit.list(who(null), filter)).items.map(({ operation }) => operation);
+    expect(await found({ limit: 9, operation: 'op3' })).toEqual(['op3']);
+    expect(await found({ limit: 9, key: 'a' })).toHaveLength(7);
+    expect(await found({ limit: 9, key: 'b' })).toEqual([]);
+    expect(await found({ limit: 9, subject: 'dev_1' })).toEqual([]);
+    const [, op5, , op3] = first.items;
+    expect(await found({ limit: 9, since: op3?.at, until: op5?.at })).toEqual(['op4', 'op3']);
+    expect(await found({ limit: 1, since: op3?.at, cursor: first.next ?? '' })).toEqual([]);
     const own = valueOf(await audit.list(who(tenant), { limit: 10 }));
     expect(own.items.map((entry) => entry.operation)).toEqual(['op6', 'op4', 'op2', 'op0']);
   });

@@ -1,4 +1,4 @@
-import { success, type AuditEntry, type Page, type Principal, type Result } from '@drover/contract';
+import { success, type AuditEntry, type AuditFilter, type Page, type Principal, type Result } from '@drover/contract';
 import { refuseBelow, tenantFilter } from '../../domain/tenancy.js';
 import type { Clock } from '../ports.js';
 import type { Store } from '../store/ports.js';
@@ -9,7 +9,7 @@ export interface Audit {
   /** Newest first; a key of a tenant sees what keys of that tenant did. */
   readonly list: (
     who: Principal,
-    page: { limit: number; cursor?: string | undefined },
+    query: AuditFilter & { limit: number; cursor?: string | undefined },
   ) => Promise<Result<Page<AuditEntry>>>;
 }
 
@@ -18,17 +18,12 @@ export const createAudit = ({ store, clock }: { readonly store: Store; readonly 
     const at = new Date(clock.now()).toISOString();
     await store.transaction((tx) => tx.audit.append({ ...entry, at }));
   },
-  list: async (who, { limit, cursor }) => {
+  list: async (who, { limit, cursor, ...filter }) => {
     const refused = refuseBelow(who, 'admin');
     if (refused !== undefined) return refused;
     const tenant = tenantFilter(who);
-    return store.read(async (tx) =>
-      success(
-        await tx.audit.list(tenant === undefined ? {} : { tenant }, {
-          limit,
-          ...(cursor === undefined ? {} : { cursor }),
-        }),
-      ),
-    );
+    const wanted = tenant === undefined ? filter : { ...filter, tenant };
+    const page = { limit, ...(cursor === undefined ? {} : { cursor }) };
+    return store.read(async (tx) => success(await tx.audit.list(wanted, page)));
   },
 });

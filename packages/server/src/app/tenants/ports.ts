@@ -1,4 +1,4 @@
-import type { ApiKey, AuditEntry, Page, Role, Tenant, TenantQuota } from '@drover/contract';
+import type { ApiKey, AuditEntry, AuditFilter, Page, Role, Tenant, TenantQuota } from '@drover/contract';
 
 /** sha256 for what has 256 bits of chance in it, or needs none: API keys and fingerprints of requests. Not for passwords. */
 export interface Hashing {
@@ -56,7 +56,10 @@ export interface WebSessionRepository {
 export interface AuditRepository {
   append(entry: Omit<AuditEntry, 'seq'>): Promise<void>;
   /** Newest first. */
-  list(filter: { tenant?: string | null }, page: { limit: number; cursor?: string }): Promise<Page<AuditEntry>>;
+  list(
+    filter: AuditFilter & { tenant?: string | null },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<AuditEntry>>;
   /** Forgets rows older than `before`; returns how many. */
   prune(before: string): Promise<number>;
 }

@@ -1,7 +1,7 @@
 import { sql, type SqlBool } from 'kysely';
 import type { AuditEntry } from '@drover/contract';
 import type { AuditRepository } from '../../../app/tenants/ports.js';
-import { always, ofTenant } from '../conditions.js';
+import { always, equals, ofTenant } from '../conditions.js';
 import { mapPage, pageFrom, readCursor } from '../pages.js';
 import type { Context } from './context.js';
 
@@ -26,11 +26,16 @@ export const createAuditRepository = ({ db }: Context): AuditRepository => ({
     const { numDeletedRows } = await db.deleteFrom('audit').where('at', '<', before).executeTakeFirst();
     return Number(numDeletedRows);
   },
-  list: async ({ tenant }, { limit, cursor }) => {
+  list: async ({ tenant, key, operation, subject, since, until }, { limit, cursor }) => {
     const rows = await db
       .selectFrom('audit')
       .selectAll()
       .where(ofTenant(tenant))
+      .where(key === undefined ? always : sql<SqlBool>`(key = ${key} or key_name = ${key})`)
+      .where(equals('operation', operation))
+      .where(equals('subject', subject))
+      .where(since === undefined ? always : sql<SqlBool>`at >= ${since}`)
+      .where(until === undefined ? always : sql<SqlBool>`at < ${until}`)
       .where(cursor === undefined ? always : sql<SqlBool>`seq < ${readCursor(cursor, [0])[0]}`)
       .orderBy('seq', 'desc')
       .limit(limit + 1)
