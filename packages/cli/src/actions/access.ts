@@ -125,7 +125,7 @@ export const createTenant: Action = async (cli, [name = '']) => {
 export const audit: Action = async (cli) => {
   const { options } = cli;
   const query = {
-    ...{ key: textOption(options, 'key'), operation: textOption(options, 'operation') },
+    ...{ key: textOption(options, 'by'), operation: textOption(options, 'operation') },
     ...{ subject: textOption(options, 'subject') },
     ...{ since: momentOption(options, 'since'), until: momentOption(options, 'until') },
   };

@@ -140,9 +140,9 @@ export const commands: readonly CommandSpec[] = [
   {
     usage: 'audit',
     summary: 'Who did what, newest first (admin)',
-    examples: ['drover audit --limit 20', 'drover audit --key ci --operation provisionDevice --since 2026-11-01'],
+    examples: ['drover audit --limit 20', 'drover audit --by ci --operation provisionDevice --since 2026-11-01'],
     options: [
-      ['--key <key>', 'only of this API key: its id or the name it had'],
+      ['--by <key>', 'only what this API key did: its id or the name it had'],
       ['--operation <operation>', 'only this operation, as the API names it'],
       ['--subject <id>', 'only what was done to this one'],
       ['--since <moment>', 'from this moment on: 2026-11-01, or with a time as 2026-11-01T08:00:00Z'],
