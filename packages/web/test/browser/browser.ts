@@ -14,7 +14,13 @@ const picturesFolder = fileURLToPath(new URL('../../../../docs/pictures/', impor
 
 export interface TestBrowser {
   /** A page of a fresh browser, with nothing stored. What goes wrong in it fails the test: see `faults`. */
-  open(options?: { readonly width?: number; readonly height?: number; readonly dark?: boolean }): Promise<Page>;
+  open(options?: {
+    readonly width?: number;
+    readonly height?: number;
+    readonly dark?: boolean;
+    /** Takes a certificate of an authority it does not know. */
+    readonly anyCertificate?: boolean;
+  }): Promise<Page>;
   /** What pages wrote to their consoles as errors, and what they threw. */
   readonly faults: string[];
   close(): Promise<void>;
@@ -30,11 +36,12 @@ export const startBrowser = async (): Promise<TestBrowser> => {
   const faults: string[] = [];
   return {
     faults,
-    open: async ({ width = 1360, height = 860, dark = false } = {}) => {
+    open: async ({ width = 1360, height = 860, dark = false, anyCertificate = false } = {}) => {
       const context = await browser.newContext({
         viewport: { width, height },
         colorScheme: dark ? 'dark' : 'light',
         reducedMotion: 'reduce',
+        ignoreHTTPSErrors: anyCertificate,
       });
       contexts.push(context);
       const page = await context.newPage();
