@@ -1,7 +1,9 @@
-import type { Image } from '@drover/contract';
+import type { Image, Upload } from '@drover/contract';
+import { DroverError, type UploadOptions } from '@drover/sdk';
 import { useSyncExternalStore } from 'react';
 import { client } from '../api/client.js';
 import { queryClient } from '../api/queries.js';
+import { createUploadNotes } from './upload-notes.js';
 
 /** An upload from this browser, which goes on while somebody looks at other pages. */
 export interface Importing {
@@ -46,6 +48,27 @@ const created = (image: Image): void => {
   void queryClient.invalidateQueries({ queryKey: ['images'] });
 };
 
+const notes = createUploadNotes(() => localStorage);
+
+/** An upload that the server does not have any more, or that another key began. */
+const isGone = (error: unknown): boolean => error instanceof DroverError && error.code === 'upload.not-found';
+
+/** Goes on with an upload of the same file that a page before this one began. */
+const send = async (
+  file: File,
+  signal: AbortSignal,
+  on: Pick<UploadOptions, 'onStart' | 'onProgress' | 'onWaiting'>,
+): Promise<Upload> => {
+  const options = { ...on, filename: file.name, chunkSize: 8 * 1024 * 1024, signal };
+  const resume = notes.find(file);
+  try {
+    return await client.upload(file, { ...options, resume });
+  } catch (error) {
+    if (resume === undefined || !isGone(error)) throw error;
+    return await client.upload(file, options);
+  }
+};
+
 export const importFile = async (file: File, { name, version }: { name: string; version: string }): Promise<void> => {
   const id = next++;
   const stop = new AbortController();
@@ -56,12 +79,10 @@ export const importFile = async (file: File, { name, version }: { name: string; 
   change([...imports, { id, ref, file: file.name, done: 0, total: file.size, state: 'uploading', error: undefined }]);
   let upload: string | undefined;
   try {
-    const uploaded = await client.upload(file, {
-      filename: file.name,
-      chunkSize: 8 * 1024 * 1024,
-      signal,
+    const uploaded = await send(file, signal, {
       onStart: (begun) => {
         upload = begun.id;
+        notes.put(file, begun.id);
       },
       onProgress: (done) => {
         update(id, { done, state: 'uploading' });
@@ -72,9 +93,11 @@ export const importFile = async (file: File, { name, version }: { name: string; 
     });
     const source = { kind: 'upload', upload: uploaded.id } as const;
     created(await client.images.create({ body: { name, version, source } }, { signal }));
+    notes.forget(file);
     forget(id);
   } catch (error) {
     if (signal.aborted) {
+      notes.forget(file);
       if (upload !== undefined) await client.uploads.delete({ params: { id: upload } }).catch(() => undefined);
       forget(id);
     } else {
