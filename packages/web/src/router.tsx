@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } 
 import { App } from './App.js';
 import { readAuditSearch } from './access/search.js';
 import { readBuildsSearch } from './builds/search.js';
+import { readDeviceSearch } from './device/search.js';
 import { readEventsSearch } from './events/search.js';
 import { readFleetSearch } from './fleet/filter.js';
 import { readJobsSearch } from './jobs/search.js';
@@ -20,8 +21,7 @@ const fleet = createRoute({
 const device = createRoute({
   getParentRoute: () => root,
   path: '/devices/$ref',
-  validateSearch: (search: Record<string, unknown>): { readonly session?: string } =>
-    typeof search['session'] === 'string' ? { session: search['session'] } : {},
+  validateSearch: readDeviceSearch,
   component: lazyRouteComponent(() => import('./device/DevicePage.js'), 'DevicePage'),
 });
 const images = createRoute({
