@@ -65,6 +65,11 @@ const server = createRoute({
   path: '/server',
   component: lazyRouteComponent(() => import('./server/ServerPage.js'), 'ServerPage'),
 });
+const doctor = createRoute({
+  getParentRoute: () => root,
+  path: '/doctor',
+  component: lazyRouteComponent(() => import('./doctor/DoctorPage.js'), 'DoctorPage'),
+});
 const builds = createRoute({
   getParentRoute: () => root,
   path: '/builds',
@@ -107,6 +112,7 @@ export const router = createRouter({
     audit,
     access,
     server,
+    doctor,
     builds,
     build,
     events,

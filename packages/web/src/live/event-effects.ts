@@ -32,6 +32,6 @@ export const effectsOf = ({ type, subject, data }: DomainEvent): EventEffects =>
   const devices = [subject, data['device'], data['subject']].filter(isDevice);
   // A disk says by its job that something could not be done to it.
   const isOfDisk = kind === 'job' && String(data['kind']).startsWith('disk.');
-  const queries = queriesOf[kind] ?? [];
-  return { devices: [...new Set(devices)], queries: isOfDisk ? [...queries, 'disks'] : queries };
+  const more = isOfDisk ? ['disks'] : type === 'device.conflict' ? ['doctor'] : [];
+  return { devices: [...new Set(devices)], queries: [...(queriesOf[kind] ?? []), ...more] };
 };

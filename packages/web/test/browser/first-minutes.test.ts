@@ -174,6 +174,7 @@ it('shows a reader nothing that would be refused', async () => {
     'Jobs',
     'Events',
     'First steps',
+    'Doctor',
     'Server',
   ]);
 });
