@@ -37,9 +37,12 @@ const image = createRoute({
 const provision = createRoute({
   getParentRoute: () => root,
   path: '/provision',
-  validateSearch: (search: Record<string, unknown>): { readonly image?: string; readonly device?: string } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { readonly image?: string; readonly device?: string; readonly request?: string } => ({
     ...(typeof search['image'] === 'string' ? { image: search['image'] } : {}),
     ...(typeof search['device'] === 'string' ? { device: search['device'] } : {}),
+    ...(typeof search['request'] === 'string' ? { request: search['request'] } : {}),
   }),
   component: lazyRouteComponent(() => import('./provision/ProvisionPage.js'), 'ProvisionPage'),
 });

@@ -101,6 +101,7 @@ const documented: ReadonlySet<string> = new Set([
   'doctor',
   'images',
   'provision',
+  'provision-options',
 ]);
 
 /**

@@ -1,6 +1,8 @@
 import type { BootLayerVersion, Device, EffectiveBootConfig } from '@drover/contract';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { FilesPanel } from '../../files/FilesPanel.js';
+import { FirstBootPanel } from '../../first-boot/FirstBootPanel.js';
 import { useMay } from '../../session/principal.js';
 import { Button } from '../../ui/Button.js';
 import { ProblemNotice } from '../../ui/Notice.js';
@@ -211,6 +213,8 @@ export const ConfigTab = ({ device }: { readonly device: Device }) => {
     <>
       <Effective device={device} />
       <Own device={device} />
+      <FirstBootPanel device={device} />
+      <FilesPanel device={device} />
     </>
   );
 };
