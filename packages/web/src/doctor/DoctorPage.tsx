@@ -160,8 +160,8 @@ export const DoctorPage = () => {
         <div>
           <h1>Network doctor</h1>
           <p className={layout['muted']}>
-            Why boards are not heard, or do not get what they ask for. How network boot is switched on for each model is
-            among the <Link to="/start">first steps</Link>.
+            Why boards are not heard, or do not get what they ask for.{' '}
+            <Link to="/start">How network boot is switched on</Link>.
           </p>
         </div>
         <Button busy={report.isFetching} onClick={() => void report.refetch()}>
