@@ -278,6 +278,8 @@ describe('the boot config', () => {
     await dialog().getByLabel('Everything else, as JSON').fill('{ "config": { "screen": { "rotate": 1 } } }');
     const document = { config: { screen: { rotate: 180 } } };
     await house.server.client.bootLayers.put({ params: { layer: 'device:sign-17' }, body: { document } });
+    // The page behind the form knows of it already.
+    await page.locator('[aria-label="Versions, newest first"]').getByText('Version 2').waitFor(patience);
     await dialog().getByRole('button', { name: 'Save' }).click();
     await dialog().getByRole('alert').waitFor(patience);
     await dialog().getByRole('button', { name: 'Close' }).last().click();

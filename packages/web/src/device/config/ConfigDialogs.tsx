@@ -32,7 +32,9 @@ const ReasonField = ({ value, onChange }: { readonly value: string; readonly onC
 /** Changes what a board says itself; refused when somebody else did so meanwhile. */
 export const EditDialog = ({ device, layer, onClose }: Props & { readonly layer: BootLayer | null }) => {
   const images = useQuery(queries.images);
-  const [typed, setTyped] = useState(() => typedOf(layer?.document ?? null));
+  // What was read when the form was opened: a change by somebody else that comes in meanwhile is not overwritten unseen.
+  const [base] = useState(layer);
+  const [typed, setTyped] = useState(() => typedOf(base?.document ?? null));
   const [reason, setReason] = useState('');
   const read = documentOf(typed);
   const change = (part: Partial<TypedDocument>): void => {
@@ -48,7 +50,7 @@ export const EditDialog = ({ device, layer, onClose }: Props & { readonly layer:
       onClose={onClose}
       onSubmit={async () => {
         if (!read.ok) return;
-        const body = { document: read.document, version: layer?.version ?? 0, reason };
+        const body = { document: read.document, version: base?.version ?? 0, reason };
         await client.bootLayers.put({ params: { layer: layerOf(device.id) }, body });
         readConfigAnew(device.id);
       }}
