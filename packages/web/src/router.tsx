@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } 
 import { App } from './App.js';
 import { readAuditSearch } from './access/search.js';
 import { readBuildsSearch } from './builds/search.js';
+import { readDeviceSearch } from './device/search.js';
 import { readEventsSearch } from './events/search.js';
 import { readFleetSearch } from './fleet/filter.js';
 import { readJobsSearch } from './jobs/search.js';
@@ -20,8 +21,7 @@ const fleet = createRoute({
 const device = createRoute({
   getParentRoute: () => root,
   path: '/devices/$ref',
-  validateSearch: (search: Record<string, unknown>): { readonly session?: string } =>
-    typeof search['session'] === 'string' ? { session: search['session'] } : {},
+  validateSearch: readDeviceSearch,
   component: lazyRouteComponent(() => import('./device/DevicePage.js'), 'DevicePage'),
 });
 const images = createRoute({
@@ -37,9 +37,12 @@ const image = createRoute({
 const provision = createRoute({
   getParentRoute: () => root,
   path: '/provision',
-  validateSearch: (search: Record<string, unknown>): { readonly image?: string; readonly device?: string } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { readonly image?: string; readonly device?: string; readonly request?: string } => ({
     ...(typeof search['image'] === 'string' ? { image: search['image'] } : {}),
     ...(typeof search['device'] === 'string' ? { device: search['device'] } : {}),
+    ...(typeof search['request'] === 'string' ? { request: search['request'] } : {}),
   }),
   component: lazyRouteComponent(() => import('./provision/ProvisionPage.js'), 'ProvisionPage'),
 });
@@ -64,6 +67,11 @@ const server = createRoute({
   getParentRoute: () => root,
   path: '/server',
   component: lazyRouteComponent(() => import('./server/ServerPage.js'), 'ServerPage'),
+});
+const doctor = createRoute({
+  getParentRoute: () => root,
+  path: '/doctor',
+  component: lazyRouteComponent(() => import('./doctor/DoctorPage.js'), 'DoctorPage'),
 });
 const builds = createRoute({
   getParentRoute: () => root,
@@ -107,6 +115,7 @@ export const router = createRouter({
     audit,
     access,
     server,
+    doctor,
     builds,
     build,
     events,

@@ -89,7 +89,7 @@ export const eventTable: Readonly<Record<EventType, EventMeaning>> = {
     'fellBack',
     'heardAt',
   ),
-  'power.switched': device('A driver switched it.', 'action', 'by'),
+  'power.switched': device('A driver switched it.', 'to', 'driver'),
   'power.proved': device('Something shows that it was switched.', 'state', 'by'),
   'power.failed': device('It could not be switched, or nothing shows that it was.', 'wanted', 'reason'),
   'request.waiting': request('Somebody waits for a device.', 'wish', 'image', 'waitsUntil', 'by'),

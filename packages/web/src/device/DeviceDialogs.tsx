@@ -4,53 +4,18 @@ import { useState } from 'react';
 import { client } from '../api/client.js';
 import { queries } from '../api/queries.js';
 import { deviceStore } from '../live/live.js';
-import { Button } from '../ui/Button.js';
-import { Dialog } from '../ui/Dialog.js';
 import { SelectField, TextField } from '../ui/Field.js';
-import { ProblemNotice } from '../ui/Notice.js';
+import { FormDialog } from '../ui/FormDialog.js';
 
 interface Props {
   readonly device: Device;
-  readonly onClose: (changed?: Device) => void;
+  readonly onClose: () => void;
 }
 
-/** Runs a change, shows why it was refused, and closes with what it answered. */
-const useChange = (onClose: Props['onClose']) => {
-  const [error, setError] = useState<unknown>();
-  const [isBusy, setBusy] = useState(false);
-  const run = async (change: () => Promise<Device>): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const changed = await change();
-      deviceStore.put(changed);
-      onClose(changed);
-    } catch (refused) {
-      setError(refused);
-      setBusy(false);
-    }
-  };
-  return { error, isBusy, run };
+/** Does a change, and shows its board as it is then. */
+const change = async (changing: Promise<Device>): Promise<void> => {
+  deviceStore.put(await changing);
 };
-
-const Footer = ({
-  onCancel,
-  button,
-  isBusy,
-  form,
-}: {
-  readonly onCancel: () => void;
-  readonly button: string;
-  readonly isBusy: boolean;
-  readonly form: string;
-}) => (
-  <>
-    <Button onClick={onCancel}>Cancel</Button>
-    <Button kind="primary" type="submit" form={form} busy={isBusy}>
-      {button}
-    </Button>
-  </>
-);
 
 const labelsText = (labels: Device['labels']): string =>
   Object.entries(labels)
@@ -71,45 +36,34 @@ const readLabels = (text: string): Record<string, string> =>
 export const NameDialog = ({ device, onClose }: Props) => {
   const [name, setName] = useState(device.name);
   const [labels, setLabels] = useState(labelsText(device.labels));
-  const { error, isBusy, run } = useChange(onClose);
-  const close = (): void => {
-    onClose();
-  };
   return (
-    <Dialog
+    <FormDialog
       title="Name and labels"
-      onClose={close}
-      footer={<Footer onCancel={close} button="Save" isBusy={isBusy} form="name-form" />}
+      button="Save"
+      onClose={onClose}
+      onSubmit={() => {
+        const body = { name, labels: readLabels(labels) };
+        return change(client.devices.update({ params: { ref: device.id }, body }, { ifMatch: device.etag }));
+      }}
     >
-      <form
-        id="name-form"
-        style={{ display: 'contents' }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const body = { name, labels: readLabels(labels) };
-          void run(() => client.devices.update({ params: { ref: device.id }, body }, { ifMatch: device.etag }));
+      <TextField
+        label="Name"
+        value={name}
+        required
+        hint="Lower-case letters, digits and hyphens. It is the host name too, from the next boot on."
+        onChange={(event) => {
+          setName(event.target.value);
         }}
-      >
-        <TextField
-          label="Name"
-          value={name}
-          required
-          hint="Lower-case letters, digits and hyphens. It is the host name too, from the next boot on."
-          onChange={(event) => {
-            setName(event.target.value);
-          }}
-        />
-        <TextField
-          label="Labels"
-          value={labels}
-          placeholder="rack=a, role=sign"
-          onChange={(event) => {
-            setLabels(event.target.value);
-          }}
-        />
-        {error !== undefined && <ProblemNotice error={error} />}
-      </form>
-    </Dialog>
+      />
+      <TextField
+        label="Labels"
+        value={labels}
+        placeholder="rack=a, role=sign"
+        onChange={(event) => {
+          setLabels(event.target.value);
+        }}
+      />
+    </FormDialog>
   );
 };
 
@@ -117,39 +71,28 @@ export const ReimageDialog = ({ device, onClose }: Props) => {
   const images = useQuery(queries.images);
   const ready = (images.data ?? []).filter(({ state }) => state === 'ready');
   const [image, setImage] = useState(device.assignment?.imageName ?? '');
-  const { error, isBusy, run } = useChange(onClose);
-  const close = (): void => {
-    onClose();
-  };
   return (
-    <Dialog
+    <FormDialog
       title={`Another image for ${device.name}`}
-      onClose={close}
-      footer={<Footer onCancel={close} button="Give it this image" isBusy={isBusy} form="reimage-form" />}
+      button="Give it this image"
+      onClose={onClose}
+      onSubmit={() => {
+        return change(client.devices.reimage({ params: { ref: device.id }, body: { image } }));
+      }}
     >
-      <form
-        id="reimage-form"
-        style={{ display: 'contents' }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          void run(() => client.devices.reimage({ params: { ref: device.id }, body: { image } }));
+      <p>
+        It boots the image when it starts next. With root mode nbd it gets a new disk; what is on the old one is gone.
+      </p>
+      <SelectField
+        label="Image"
+        value={image}
+        required
+        options={[{ value: '', label: 'Choose one' }, ...ready.map(({ ref }) => ({ value: ref, label: ref }))]}
+        onChange={(event) => {
+          setImage(event.target.value);
         }}
-      >
-        <p>
-          It boots the image when it starts next. With root mode nbd it gets a new disk; what is on the old one is gone.
-        </p>
-        <SelectField
-          label="Image"
-          value={image}
-          required
-          options={[{ value: '', label: 'Choose one' }, ...ready.map(({ ref }) => ({ value: ref, label: ref }))]}
-          onChange={(event) => {
-            setImage(event.target.value);
-          }}
-        />
-        {error !== undefined && <ProblemNotice error={error} />}
-      </form>
-    </Dialog>
+      />
+    </FormDialog>
   );
 };
 
@@ -163,36 +106,25 @@ const spans: readonly (readonly [string, string])[] = [
 
 export const LeaseDialog = ({ device, onClose }: Props) => {
   const [seconds, setSeconds] = useState('86400');
-  const { error, isBusy, run } = useChange(onClose);
-  const close = (): void => {
-    onClose();
-  };
   return (
-    <Dialog
+    <FormDialog
       title={`How long ${device.name} is kept`}
-      onClose={close}
-      footer={<Footer onCancel={close} button="Keep it" isBusy={isBusy} form="lease-form" />}
+      button="Keep it"
+      onClose={onClose}
+      onSubmit={() => {
+        const body = { ttlSeconds: seconds === '' ? null : Number(seconds) };
+        return change(client.devices.lease({ params: { ref: device.id }, body }));
+      }}
     >
-      <form
-        id="lease-form"
-        style={{ display: 'contents' }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const body = { ttlSeconds: seconds === '' ? null : Number(seconds) };
-          void run(() => client.devices.lease({ params: { ref: device.id }, body }));
+      <SelectField
+        label="From now on"
+        value={seconds}
+        hint="Then it is released by itself."
+        options={spans.map(([value, label]) => ({ value, label }))}
+        onChange={(event) => {
+          setSeconds(event.target.value);
         }}
-      >
-        <SelectField
-          label="From now on"
-          value={seconds}
-          hint="Then it is released by itself."
-          options={spans.map(([value, label]) => ({ value, label }))}
-          onChange={(event) => {
-            setSeconds(event.target.value);
-          }}
-        />
-        {error !== undefined && <ProblemNotice error={error} />}
-      </form>
-    </Dialog>
+      />
+    </FormDialog>
   );
 };

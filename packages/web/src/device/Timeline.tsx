@@ -1,4 +1,5 @@
 import type { BootSession, TimelineItem } from '@drover/contract';
+import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { bytesText, countText, durationText } from '../ui/format.js';
 import { Icon } from '../ui/Icon.js';
@@ -89,6 +90,9 @@ export const VerdictNotice = ({ session }: { readonly session: BootSession }) =>
     <Notice tone="bad" title={session.verdict.message}>
       <p>
         <strong>What to do:</strong> {session.verdict.remedy}
+      </p>
+      <p>
+        Is it the network? <Link to="/doctor">See what the doctor says</Link>.
       </p>
     </Notice>
   );

@@ -96,7 +96,7 @@ const words: Readonly<Record<EventType, Words>> = {
   },
   'power.switched': {
     title: 'Power switched',
-    detail: (data) => joined(textIn(data, 'action', 'state', 'to'), textIn(data, 'driver')),
+    detail: (data) => joined(textIn(data, 'to'), textIn(data, 'driver')),
   },
   'power.proved': { title: 'Power control is proved' },
   'power.failed': { title: 'Power could not be switched', detail: reason },

@@ -11,6 +11,8 @@ it.each([
   ['session.started', 'bs_1', { device: 'dev_1' }, ['dev_1'], ['sessions']],
   ['job.created', 'job_1', { subject: 'dev_1' }, ['dev_1'], ['jobs']],
   ['job.progress', 'job_1', { subject: 'dev_1' }, [], []],
+  ['device.conflict', 'dev_1', {}, ['dev_1'], ['devices', 'doctor']],
+  ['job.ended', 'job_1', { subject: 'dsk_1', kind: 'disk.detach' }, [], ['jobs', 'disks']],
   ['image.ready', 'img_1', {}, [], ['images', 'jobs']],
   ['boot-config.changed', 'cfg_1', {}, [], ['boot-configs']],
   ['server.started', 'server', {}, [], []],

@@ -30,5 +30,8 @@ export const effectsOf = ({ type, subject, data }: DomainEvent): EventEffects =>
   if (type === 'job.progress') return { devices: [], queries: [] };
   const kind = type.slice(0, type.indexOf('.'));
   const devices = [subject, data['device'], data['subject']].filter(isDevice);
-  return { devices: [...new Set(devices)], queries: queriesOf[kind] ?? [] };
+  // A disk says by its job that something could not be done to it.
+  const isOfDisk = kind === 'job' && String(data['kind']).startsWith('disk.');
+  const more = isOfDisk ? ['disks'] : type === 'device.conflict' ? ['doctor'] : [];
+  return { devices: [...new Set(devices)], queries: [...(queriesOf[kind] ?? []), ...more] };
 };

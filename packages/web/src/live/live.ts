@@ -4,6 +4,7 @@ import { client, isLoggedOut } from '../api/client.js';
 import { queryClient, setPrincipal } from '../api/queries.js';
 import { createDeviceStore } from './device-store.js';
 import { effectsOf } from './event-effects.js';
+import { hiddenMs, whileVisible } from './while-visible.js';
 
 export type Connection = 'connecting' | 'open' | 'lost' | 'refused';
 
@@ -97,39 +98,8 @@ const take = (event: DomainEvent): void => {
   }
 };
 
-/** A tab that nobody sees gives its connections back after this: over HTTP/1.1 a browser has six for all tabs together. */
-const hiddenMs = 30_000;
 /** After a longer absence everything is read anew instead of being caught up with. */
 const gapMs = 300_000;
-
-/** Runs `follow` while the page is seen: again when it comes back, with how long it was away. */
-const whileVisible = (follow: (signal: AbortSignal, awayMs: number) => Promise<void>): (() => void) => {
-  let running: AbortController | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let leftAt = Date.now();
-  const begin = (): void => {
-    clearTimeout(timer);
-    if (running !== undefined) return;
-    running = new AbortController();
-    void follow(running.signal, Date.now() - leftAt);
-  };
-  const end = (): void => {
-    running?.abort();
-    running = undefined;
-    leftAt = Date.now();
-  };
-  const look = (): void => {
-    if (document.hidden) timer = setTimeout(end, hiddenMs);
-    else begin();
-  };
-  document.addEventListener('visibilitychange', look);
-  begin();
-  return () => {
-    clearTimeout(timer);
-    document.removeEventListener('visibilitychange', look);
-    end();
-  };
-};
 
 /** Follows the event log for as long as somebody is logged in; returns what ends it. */
 export const followEvents = (): (() => void) => {

@@ -2,112 +2,28 @@ import type { Image, RootMode } from '@drover/contract';
 import { rootModes } from '@drover/contract';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useState, type ReactNode } from 'react';
+import { useState } from 'react';
 import { client } from '../api/client.js';
 import { queries } from '../api/queries.js';
-import { doToAll, works, type BulkOutcome } from '../fleet/bulk-work.js';
+import { doToAll, works, type BulkOutcome, type BulkWork } from '../fleet/bulk-work.js';
 import { useFleet } from '../live/hooks.js';
 import { deviceStore } from '../live/live.js';
 import { useMay } from '../session/principal.js';
 import { Button } from '../ui/Button.js';
-import { ChoiceCards, SelectField, TextField } from '../ui/Field.js';
+import { ChoiceCards, SelectField } from '../ui/Field.js';
 import { bytesText, countText } from '../ui/format.js';
-import { Notice, ProblemNotice } from '../ui/Notice.js';
+import { Notice, ProblemNotice, textOfError } from '../ui/Notice.js';
 import layout from '../ui/layout.module.css';
-import { BoardChoice } from './BoardChoice.js';
+import { FileDialog } from '../files/FileDialog.js';
+import { noFirstBoot } from '../first-boot/model.js';
 import { chosen } from './chosen.js';
-import { anyOf, knownModel, problemsOf, targetOf, type Wish } from './plan.js';
+import { OptionStep } from './OptionStep.js';
+import { anyOf, problemsOf, targetOf, waits, type Wish } from './plan.js';
 import { firstRootMode, rootModeTexts, unfitRootMode } from './root-modes.js';
+import { Step, type Part } from './Step.js';
+import { Requests, RequestPanel } from './Requests.js';
+import { WhoStep } from './WhoStep.js';
 import styles from './provision.module.css';
-
-const Step = ({
-  number,
-  title,
-  children,
-}: {
-  readonly number: number;
-  readonly title: string;
-  readonly children: ReactNode;
-}) => (
-  <section className={layout['panel']} aria-label={title}>
-    <h2 className={styles['step']}>
-      <span>{number}</span>
-      {title}
-    </h2>
-    {children}
-  </section>
-);
-
-const spans: readonly (readonly [string, string])[] = [
-  ['', 'Until somebody releases it'],
-  ['3600', 'An hour'],
-  ['14400', 'Four hours'],
-  ['86400', 'A day'],
-  ['604800', 'A week'],
-];
-
-interface Part {
-  readonly wish: Wish;
-  readonly image: Image | undefined;
-  readonly change: (change: Partial<Wish>) => void;
-}
-
-const WhoStep = ({ wish, image, change }: Part) => {
-  const { devices } = useFleet();
-  return (
-    <Step number={1} title="Which boards">
-      <ChoiceCards
-        legend="Boards"
-        name="who"
-        value={wish.who}
-        choices={[
-          { value: 'these', label: 'These boards', text: 'You say which.' },
-          {
-            value: 'any',
-            label: 'Any one that fits',
-            text: 'The server takes a free one. Two people never get the same.',
-          },
-        ]}
-        onChange={(who) => {
-          change({ who });
-        }}
-      />
-      {wish.who === 'these' ? (
-        <BoardChoice
-          devices={devices}
-          image={image}
-          boards={wish.boards}
-          onChange={(boards) => {
-            change({ boards });
-          }}
-        />
-      ) : (
-        <div className={styles['pair']}>
-          <SelectField
-            label="Model"
-            value={wish.model ?? ''}
-            options={[
-              { value: '', label: 'Any model that the image runs on' },
-              ...(image?.facts?.models ?? []).map((value) => ({ value, label: value })),
-            ]}
-            onChange={(event) => {
-              change({ model: knownModel(event.target.value) });
-            }}
-          />
-          <TextField
-            label="Labels"
-            value={wish.selector}
-            placeholder="rack=a,role=sign"
-            hint="Left out: whatever its labels are"
-            onChange={(event) => {
-              change({ selector: event.target.value });
-            }}
-          />
-        </div>
-      )}
-    </Step>
-  );
-};
 
 const ImageStep = ({ wish, image, change, images }: Part & { readonly images: readonly Image[] }) => (
   <Step number={2} title="Which image">
@@ -153,42 +69,6 @@ const ModeStep = ({ wish, image, change }: Part) => (
   </Step>
 );
 
-const OptionStep = ({ wish, change }: Part) => (
-  <Step number={4} title="Options">
-    <div className={styles['pair']}>
-      <SelectField
-        label="Keep it"
-        value={String(wish.ttlSeconds ?? '')}
-        options={spans.map(([value, label]) => ({ value, label }))}
-        onChange={(event) => {
-          change({ ttlSeconds: event.target.value === '' ? undefined : Number(event.target.value) });
-        }}
-      />
-      {wish.rootMode === 'nbd' && (
-        <TextField
-          label="Size of its disk, in GB"
-          inputMode="decimal"
-          value={wish.diskSize}
-          placeholder="as large as the image"
-          onChange={(event) => {
-            change({ diskSize: event.target.value.trim() });
-          }}
-        />
-      )}
-    </div>
-    <TextField
-      label="More kernel parameters"
-      value={wish.kernelParameters}
-      placeholder="none"
-      spellCheck={false}
-      hint="Added to those of the image"
-      onChange={(event) => {
-        change({ kernelParameters: event.target.value });
-      }}
-    />
-  </Step>
-);
-
 const useWish = () => {
   const search = useSearch({ from: '/provision' });
   const [wish, setWish] = useState<Wish>(() => ({
@@ -201,6 +81,12 @@ const useWish = () => {
     diskSize: '',
     kernelParameters: '',
     ttlSeconds: undefined,
+    memoryMiB: undefined,
+    site: '',
+    spread: '',
+    waitSeconds: undefined,
+    firstBoot: noFirstBoot,
+    files: [],
   }));
   return {
     wish,
@@ -220,6 +106,25 @@ const Refused = ({ outcomes }: { readonly outcomes: readonly BulkOutcome[] }) =>
   </Notice>
 );
 
+const putFiles = async (device: string, files: Wish['files']): Promise<void> => {
+  for (const body of files) {
+    try {
+      await client.deviceFiles.put({ params: { ref: device }, body });
+    } catch (error) {
+      throw new Error(`It has its image, and not the file ${body.path}: ${textOfError(error)}`, { cause: error });
+    }
+  }
+};
+
+/** A board has its files before anybody is told that it has its image. */
+const withFiles =
+  (work: BulkWork, files: Wish['files']): BulkWork =>
+  async (device) => {
+    const changed = await work(device);
+    await putFiles(device.id, files);
+    return changed;
+  };
+
 const Wizard = () => {
   const { wish, change } = useWish();
   const images = useQuery(queries.images);
@@ -228,6 +133,7 @@ const Wizard = () => {
   const [error, setError] = useState<unknown>();
   const [refused, setRefused] = useState<readonly BulkOutcome[]>([]);
   const [isBusy, setBusy] = useState(false);
+  const [isAddingFile, setAddingFile] = useState(false);
   const ready = (images.data ?? []).filter(({ state }) => state === 'ready');
   const image = ready.find(({ ref, id }) => ref === wish.image || id === wish.image);
   // Those that were chosen elsewhere may be in use by now.
@@ -242,7 +148,8 @@ const Wizard = () => {
   };
   const takeThese = async (): Promise<void> => {
     const failed: BulkOutcome[] = [];
-    await doToAll(boards, works.provision(targetOf(wish)), (outcome) => {
+    const work = withFiles(works.provision(targetOf(current)), wish.files);
+    await doToAll(boards, work, (outcome) => {
       if (!outcome.isDone) failed.push(outcome);
     });
     setRefused(failed);
@@ -256,9 +163,14 @@ const Wizard = () => {
     setError(undefined);
     try {
       if (wish.who === 'these') await takeThese();
-      else {
+      else if (wish.waitSeconds !== undefined) {
+        const body = { ...anyOf(wish), waitSeconds: wish.waitSeconds };
+        const request = await client.requests.create({ body });
+        void navigate({ to: '/provision', search: { request: request.id } });
+      } else {
         const device = await client.devices.provision({ body: anyOf(wish) });
         deviceStore.put(device);
+        await putFiles(device.id, wish.files);
         goTo(device.name);
       }
     } catch (failed) {
@@ -273,41 +185,61 @@ const Wizard = () => {
         ? (boards[0]?.name ?? '')
         : countText(boards.length, 'board');
   return (
-    <form
-      className={styles['wizard']}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (missing.length === 0) void run();
-      }}
-    >
-      <WhoStep {...part} />
-      <ImageStep {...part} images={ready} />
-      <ModeStep {...part} />
-      <OptionStep {...part} />
-      <section className={styles['review']} aria-label="Review">
-        <div role="status">
-          {missing.length > 0 ? (
-            <p className={layout['muted']}>{missing.join(' ')}</p>
-          ) : (
-            <p>
-              <strong>{whom}</strong> {wish.who === 'these' && boards.length > 1 ? 'get' : 'gets'}{' '}
-              <strong>{wish.image}</strong>, {rootModeTexts[wish.rootMode].label.toLowerCase()}, and{' '}
-              {wish.who === 'these' && boards.length > 1 ? 'boot' : 'boots'} it when switched on next.
-            </p>
-          )}
-        </div>
-        <Button kind="primary" type="submit" icon="provision" busy={isBusy} disabled={missing.length > 0}>
-          Provision
-        </Button>
-      </section>
-      {error !== undefined && <ProblemNotice error={error} />}
-      {refused.length > 0 && <Refused outcomes={refused} />}
-    </form>
+    <>
+      <form
+        className={styles['wizard']}
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (missing.length === 0) void run();
+        }}
+      >
+        <WhoStep {...part} />
+        <ImageStep {...part} images={ready} />
+        <ModeStep {...part} />
+        <OptionStep
+          {...part}
+          onAddFile={() => {
+            setAddingFile(true);
+          }}
+        />
+        <section className={styles['review']} aria-label="Review">
+          <div role="status">
+            {missing.length > 0 ? (
+              <p className={layout['muted']}>{missing.join(' ')}</p>
+            ) : (
+              <p>
+                <strong>{whom}</strong> {wish.who === 'these' && boards.length > 1 ? 'get' : 'gets'}{' '}
+                <strong>{wish.image}</strong>, {rootModeTexts[wish.rootMode].label.toLowerCase()}, and{' '}
+                {wish.who === 'these' && boards.length > 1 ? 'boot' : 'boots'} it when switched on next.
+                {waits(wish) && ' It waits for one that is free.'}
+              </p>
+            )}
+          </div>
+          <Button kind="primary" type="submit" icon="provision" busy={isBusy} disabled={missing.length > 0}>
+            Provision
+          </Button>
+        </section>
+        {error !== undefined && <ProblemNotice error={error} />}
+        {refused.length > 0 && <Refused outcomes={refused} />}
+      </form>
+      {isAddingFile && (
+        <FileDialog
+          onFile={(file) => {
+            change({ files: [...wish.files.filter(({ path }) => path !== file.path), file] });
+            return Promise.resolve();
+          }}
+          onClose={() => {
+            setAddingFile(false);
+          }}
+        />
+      )}
+    </>
   );
 };
 
 export const ProvisionPage = () => {
   const may = useMay('operator');
+  const { request } = useSearch({ from: '/provision' });
   return (
     <div className={`${layout['page']} ${layout['narrow']}`}>
       <title>Provision · Drover</title>
@@ -315,8 +247,9 @@ export const ProvisionPage = () => {
         <h1>Provision</h1>
         <p className={layout['muted']}>Give boards an image, and watch them boot it.</p>
       </div>
+      {request !== undefined ? <RequestPanel id={request} /> : <Requests />}
       {may ? (
-        <Wizard />
+        request === undefined && <Wizard />
       ) : (
         <Notice tone="info" title="Your key may only look. To provision boards, log in with an operator's key." />
       )}

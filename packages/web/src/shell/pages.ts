@@ -20,6 +20,7 @@ export const pages = [
   { to: '/jobs', label: 'Jobs', icon: 'list', least: 'reader' },
   { to: '/events', label: 'Events', icon: 'events', least: 'reader' },
   { to: '/start', label: 'First steps', icon: 'wire', least: 'reader' },
+  { to: '/doctor', label: 'Doctor', icon: 'doctor', least: 'reader' },
   { to: '/access', label: 'Keys & tenants', icon: 'keys', least: 'admin' },
   { to: '/audit', label: 'Audit', icon: 'audit', least: 'admin' },
   { to: '/server', label: 'Server', icon: 'server', least: 'reader', ofInstallation: true },

@@ -85,6 +85,9 @@ const Models = () => (
     ))}
     <details className={styles['model']}>
       <summary>It is on, and still nothing is heard</summary>
+      <p>
+        The <Link to="/doctor">network doctor</Link> says what the server sees, and how to look from the board’s place.
+      </p>
       <ul>
         <li>The board must be in the same network segment as this server: a Pi 3B does not cross a router.</li>
         <li>

@@ -1,4 +1,10 @@
-import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes } from 'react';
+import {
+  useId,
+  type InputHTMLAttributes,
+  type ReactNode,
+  type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
+} from 'react';
 import styles from './field.module.css';
 
 interface FieldProps {
@@ -53,6 +59,48 @@ export const TextField = ({ label, hint, error, labelHidden, ...rest }: FieldPro
         aria-describedby={described(id, { hint, error })}
       />
     </Frame>
+  );
+};
+
+type Area = Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, 'className' | 'style' | 'id'>;
+
+/** A text of several lines, as programs read it. */
+export const TextAreaField = ({ label, hint, error, labelHidden, ...rest }: FieldProps & Area) => {
+  const id = useId();
+  return (
+    <Frame {...{ id, label, hint, error }} labelHidden={labelHidden ?? false}>
+      <textarea
+        spellCheck={false}
+        autoComplete="off"
+        {...rest}
+        id={id}
+        className={`${styles['input']} ${styles['area']}`}
+        aria-invalid={error !== undefined || undefined}
+        aria-describedby={described(id, { hint, error })}
+      />
+    </Frame>
+  );
+};
+
+/** Yes or no. */
+export const CheckField = ({
+  label,
+  hint,
+  ...rest
+}: { readonly label: string; readonly hint?: string } & Omit<Input, 'type'>) => {
+  const id = useId();
+  return (
+    <div className={styles['field']}>
+      <label className={styles['check']}>
+        <input type="checkbox" {...rest} aria-describedby={described(id, { hint, error: undefined })} />
+        {label}
+      </label>
+      {hint !== undefined && (
+        <p id={`${id}-hint`} className={styles['hint']}>
+          {hint}
+        </p>
+      )}
+    </div>
   );
 };
 

@@ -98,7 +98,18 @@ export const expectAccessible = async (page: Page, what: string): Promise<void> 
 };
 
 /** Those that pages of the documentation show. */
-const documented: ReadonlySet<string> = new Set(['first-steps', 'board-up', 'board-failed', 'fleet-selected']);
+const documented: ReadonlySet<string> = new Set([
+  'first-steps',
+  'board-up',
+  'board-failed',
+  'fleet-selected',
+  'device-disks',
+  'device-console',
+  'doctor',
+  'images',
+  'provision',
+  'provision-options',
+]);
 
 /**
  * With `DROVER_PICTURES=1` the pictures of the documentation, `docs/pictures/<name>.png`; with the path of a folder every picture there is, in light and in dark,

@@ -126,6 +126,7 @@ describe('a board', () => {
     await timeline.getByText('What to do:').waitFor({ timeout: 120_000 });
     expect((await simulated).code).toBe(4);
     await timeline.getByText('Console log').waitFor(patience);
+    expect(await timeline.getByRole('link', { name: 'See what the doctor says' }).count()).toBe(1);
     await expectAccessible(page, 'a board that failed');
     await takePicture(page, 'board-failed');
   });
@@ -174,6 +175,7 @@ it('shows a reader nothing that would be refused', async () => {
     'Jobs',
     'Events',
     'First steps',
+    'Doctor',
     'Server',
   ]);
 });

@@ -13,8 +13,8 @@ export interface House {
   close(): Promise<void>;
 }
 
-/** A real server on loopback, whose boards are simulated. */
-export const openHouse = async (): Promise<House> => {
+/** A real server on loopback, whose boards are simulated. `settings`: sections beside its own. */
+export const openHouse = async (settings: Readonly<Record<string, unknown>> = {}): Promise<House> => {
   const folder = await mkdtemp(join(tmpdir(), 'drover-browser-'));
   const [tftp, dhcp, proxyPort, clientPort] = [
     await freePort('udp'),
@@ -24,6 +24,7 @@ export const openHouse = async (): Promise<House> => {
   ];
   const server = await startServer({
     settings: {
+      ...settings,
       helpers: { cacheDir: join(cacheDir, 'helpers') },
       boot: {
         http: { listen: [`127.0.0.1:${await freePort()}`] },
