@@ -154,7 +154,7 @@ describe('prepared', () => {
           log: { level: 'debug' },
           power: { drivers: { bench: { kind: 'manual' } } },
           keys: { bosh: { key }, reader: { role: 'reader', key: 'key-of-a-reader' } },
-          install_packages: false,
+          install_packages: true,
           settings: {
             dataDir: '/elsewhere',
             boot: {
@@ -259,6 +259,17 @@ describe('prepared', () => {
         'boot.tftp.port': ports.tftp,
         'boot.heartbeatSeconds': 600,
       });
+    });
+
+    it('says which packages the stemcell lacks', async () => {
+      await place('drover', { properties: {} });
+      // A machine with no package at all.
+      await machine.must('mkdir /var/vcap/bare; ln -s /bin/true /var/vcap/bare/dpkg-query');
+      const env = { PATH: '/var/vcap/bare:/usr/sbin:/usr/bin:/sbin:/bin' };
+      const { code, stderr } = await machine.sh('/var/vcap/jobs/drover/bin/pre-start', env);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/lacks packages .*mtools .*squashfs-tools/);
+      expect(stderr).toContain('drover.install_packages');
     });
 
     it('and refuses settings and keys that cannot be, before it starts', async () => {
