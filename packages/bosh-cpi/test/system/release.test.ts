@@ -229,9 +229,8 @@ describe('prepared', () => {
             else parse(text);
           }
           // What monit is told, held by a monit that is younger than BOSH's.
-          const rc = 'set daemon 10\ninclude /var/vcap/jobs/*/monit\n';
-          const check =
-            'cat >/var/vcap/monitrc; chmod 600 /var/vcap/monitrc; HOME=/var/vcap monit -t -c /var/vcap/monitrc';
+          const rc = 'set daemon 10\nset idfile /var/vcap/monit.id\ninclude /var/vcap/jobs/*/monit\n';
+          const check = 'cat >/var/vcap/monitrc; chmod 600 /var/vcap/monitrc; monit -t -c /var/vcap/monitrc';
           const { stdout, stderr } = await machine.must(check, {}, rc);
           expect(stdout + stderr).toContain('syntax OK');
           expect(stderr).not.toContain('Program does not exist');

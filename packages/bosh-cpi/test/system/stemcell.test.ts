@@ -130,8 +130,8 @@ describe('the recipe', () => {
     await mkdir(join(folder, 'monit'));
     await writeFile(join(folder, 'monit/monit.user'), 'vcap:random-password\n', { mode: 0o600 });
     await writeFile(join(folder, 'monit/empty.monitrc'), '');
-    await writeFile(monitrc, text.replaceAll('/var/vcap', folder), { mode: 0o600 });
-    await mustRun('monit', ['-t', '-c', monitrc], { env: { HOME: folder, PATH: process.env['PATH'] ?? '' } });
+    await writeFile(monitrc, `set idfile ${folder}/monit.id\n${text.replaceAll('/var/vcap', folder)}`, { mode: 0o600 });
+    await mustRun('monit', ['-t', '-c', monitrc]);
   });
 });
 

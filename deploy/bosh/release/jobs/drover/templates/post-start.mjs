@@ -19,7 +19,7 @@ async function waitUntilReady(server) {
   let reason = '';
   for (const giveUpAt = Date.now() + readySeconds * 1000; Date.now() < giveUpAt; await sleep(500)) {
     try {
-      const answer = await fetch(`${server}/readyz`, { signal: AbortSignal.timeout(5000) });
+      const answer = await globalThis.fetch(`${server}/readyz`, { signal: globalThis.AbortSignal.timeout(5000) });
       if (answer.ok) return;
       reason = await answer.text();
     } catch (error) {
@@ -31,7 +31,7 @@ async function waitUntilReady(server) {
 }
 
 async function ask(server, key, method, path, body) {
-  const answer = await fetch(`${server}/api/v2${path}`, {
+  const answer = await globalThis.fetch(`${server}/api/v2${path}`, {
     method,
     headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     body: body === undefined ? undefined : JSON.stringify(body),
