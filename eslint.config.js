@@ -9,7 +9,12 @@ const noAmbient = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/bundle/**', '**/node_modules/**', '**/*.cjs', 'coverage/**', 'eslint.config.js'] },
+  {
+    ignores: [
+      ...['**/dist/**', '**/bundle/**', '**/node_modules/**', '**/*.cjs', 'coverage/**', 'eslint.config.js'],
+      'deploy/bosh/release/src/**',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

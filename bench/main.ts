@@ -12,6 +12,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   bootapi: async () => (await import('./bootapi/index.js')).bootapiBenchmark,
   import: async () => (await import('./import/index.js')).importBenchmark,
   update: async () => (await import('./update/index.js')).updateBenchmark,
+  cpi: async () => (await import('./cpi/index.js')).cpiBenchmark,
 };
 
 const results = new URL('./RESULTS.md', import.meta.url);

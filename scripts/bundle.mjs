@@ -50,6 +50,43 @@ async function buildDashboard() {
   await compressFiles(join(root, 'packages/web/bundle'));
 }
 
+/**
+ * The contract as the CPI and its client use it. The CPI is a process for each call, and schemas are made anew by each process that has them: with all of them it took
+ * half as long again to start. Of an operation a client asks its method and its path.
+ */
+const contractOfTheCpi = {
+  name: 'contract-of-the-cpi',
+  setup: ({ onResolve, onLoad }) => {
+    const names = [
+      ...['LabelKey', 'LabelValue', 'MemoryMiB', 'Model', 'Name', 'Problem', 'RootMode', 'apiBase', 'cpiErrorOf'],
+      ...['errorTable', 'fillPath', 'isPassing', 'problemOf', 'routes'],
+    ];
+    const bundled = async (options) => {
+      const { outputFiles } = await build({ ...common, banner: {}, write: false, ...options });
+      return outputFiles[0].text;
+    };
+    const bareRoutes = {
+      name: 'bare-routes',
+      setup: (inner) =>
+        inner.onLoad({ filter: /\/contract\/src\/routes\/table\.ts$/ }, async ({ path }) => {
+          const source = Buffer.from(await bundled({ entryPoints: [path] })).toString('base64');
+          const { routes } = await import(`data:text/javascript;base64,${source}`);
+          const bare = Object.entries(routes).map(([id, { method, path: to, idempotent }]) => [
+            id,
+            { method, path: to, idempotent },
+          ]);
+          return { contents: `export const routes = ${JSON.stringify(Object.fromEntries(bare))};` };
+        }),
+    };
+    onResolve({ filter: /^@drover\/contract$/ }, () => ({ path: 'contract', namespace: 'of-the-cpi' }));
+    onLoad({ filter: /^contract$/, namespace: 'of-the-cpi' }, async () => {
+      const resolveDir = join(root, 'packages/contract');
+      const stdin = { contents: `export { ${names.join(', ')} } from '@drover/contract';`, resolveDir };
+      return { contents: await bundled({ stdin, external: ['zod'], plugins: [bareRoutes] }), resolveDir };
+    });
+  },
+};
+
 /** A program that is one file wherever it is copied to: CommonJS, as its name has no ending and no package.json stands beside it there. */
 const cpi = 'packages/bosh-cpi/bin/drover-cpi';
 
@@ -77,6 +114,7 @@ await Promise.all([
     format: 'cjs',
     banner: { js: '#!/usr/bin/env node' },
     entryPoints: ['packages/bosh-cpi/src/executable.ts'],
+    plugins: [contractOfTheCpi],
   }),
 ]);
 await chmod(join(root, cpi), 0o755);

@@ -22,7 +22,7 @@ describe('settings of an agent', () => {
   it('are all that an agent without a registry needs', () => {
     expect(made).toMatchObject({
       ...{ agent_id: 'agent', vm: { name: 'pi-1', id: 'dev_1' }, mbus: 'nats://all', ntp: ['10.0.0.1'], env },
-      disks: { ephemeral: { path: '/dev/disk/by-id/drover-bosh-ephemeral-1' }, persistent: {}, raw_ephemeral: null },
+      disks: { ephemeral: { path: '/dev/bosh/bosh-ephemeral-1' }, persistent: {}, raw_ephemeral: null },
     });
   });
   it('leave the interface of the root alone, and a vip out', () => {
@@ -41,7 +41,7 @@ describe('settings of an agent', () => {
   });
   it('follow the disks', () => {
     const changed = withDisks(made, [{ cid: 'dsk_1', name: 'media' }]);
-    expect(changed.disks['persistent']).toEqual({ dsk_1: { id: 'dsk_1', path: '/dev/disk/by-id/drover-media' } });
+    expect(changed.disks['persistent']).toEqual({ dsk_1: { id: 'dsk_1', path: '/dev/bosh/media' } });
     expect(withDisks(changed, [])).toEqual(made);
   });
   it('lie where a file of a device may', () => {

@@ -38,8 +38,11 @@ export const imageNameOf = (
 export const ephemeralDiskName = (device: string): string =>
   `bosh-ephemeral-${labelOf(device.replace(/^dev_/, ''), 40)}`;
 
-/** Where a disk is on its board, whatever it is attached as (docs/how-to/disks.md). */
-export const diskPath = (name: string): string => `/dev/disk/by-id/drover-${name}`;
+/**
+ * Where the agent finds a disk on its board, whatever it is attached as: a node that the stemcell makes (deploy/bosh/stemcell/files/bosh-disk-node). The links
+ * below `/dev/disk/by-id` do not do: the agent appends the number of a partition, and takes what is mounted by a link for not mounted.
+ */
+export const diskPath = (name: string): string => `/dev/bosh/${name}`;
 
 const labelPrefix = 'bosh/';
 const mostLabels = 64;

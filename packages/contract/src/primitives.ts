@@ -101,6 +101,9 @@ export const models = [
 export const Model = z.enum(models);
 export type Model = z.infer<typeof Model>;
 
+/** Megabytes of 2^20 bytes: 512 to 16384 on a Pi. */
+export const MemoryMiB = z.number().int().min(1).max(1_048_576);
+
 export const rootModes = ['ram', 'stream', 'nbd', 'nfs', 'sd'] as const;
 export const RootMode = z.enum(rootModes);
 export type RootMode = z.infer<typeof RootMode>;

@@ -131,7 +131,7 @@ describe('two VMs', () => {
       networks: { default: { ...manual, preconfigured: true, use_dhcp: false } },
       disks: {
         persistent: {},
-        ephemeral: { path: `/dev/disk/by-id/drover-bosh-ephemeral-${vm.slice(4).toLowerCase()}` },
+        ephemeral: { path: `/dev/bosh/bosh-ephemeral-${vm.slice(4).toLowerCase()}` },
       },
     });
     const { items } = await rack.server.client.deviceFiles.list({ params: { ref: vm } });
@@ -194,7 +194,7 @@ describe('two VMs', () => {
     expect(await director.get('has_disk', [disk])).toBe(true);
     expect(await director.get('has_disk', ['dsk_00000000000000000000000000'])).toBe(false);
     const hint = await director.get<{ path: string }>('attach_disk', [vms[0], disk]);
-    expect(hint.path).toMatch(/^\/dev\/disk\/by-id\/drover-disk-[0-9a-z]+$/);
+    expect(hint.path).toMatch(/^\/dev\/bosh\/disk-[0-9a-z]+$/);
     expect(await director.get('attach_disk', [vms[0], disk])).toEqual(hint);
     expect(await director.get('attach_disk', [vms[1], disks[1]], { apiVersion: 1 })).toBeNull();
     expect(await director.get('get_disks', [vms[0]])).toEqual([disk]);

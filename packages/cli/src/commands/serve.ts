@@ -54,7 +54,12 @@ const keepContext = (cli: Cli, server: string, key: string): void => {
 const announce = (cli: Cli, server: RunningServer, first: { key: string; file: string } | undefined): void => {
   const url = localUrl(server.ready.api);
   if (first === undefined) return;
-  cli.io.err(`\nFirst start. The admin key, shown this once and kept in ${first.file}:\n\n  ${first.key}\n\n`);
+  // What is written elsewhere than to a terminal is a log, which more people read than may have the key.
+  cli.io.err(
+    cli.io.isLive
+      ? `\nFirst start. The admin key, shown this once and kept in ${first.file}:\n\n  ${first.key}\n\n`
+      : `First start. The admin key is in ${first.file}.\n`,
+  );
   try {
     keepContext(cli, url, first.key);
   } catch (error) {

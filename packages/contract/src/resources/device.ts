@@ -7,6 +7,7 @@ import {
   LabelKey,
   Labels,
   Mac,
+  MemoryMiB,
   Model,
   Name,
   RequestId,
@@ -80,9 +81,6 @@ export const DeviceHealth = z.object({
   fellBack: z.boolean(),
 });
 export type DeviceHealth = z.infer<typeof DeviceHealth>;
-
-/** Megabytes of 2^20 bytes: 512 to 16384 on a Pi. */
-export const MemoryMiB = z.number().int().min(1).max(1_048_576);
 
 export const Device = z.object({
   id: DeviceId,

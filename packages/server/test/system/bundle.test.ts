@@ -41,6 +41,13 @@ describe('a process reads no more than it runs', () => {
     expect(packagesIn(readWith('drover.js'))).toEqual(['cli', 'commander']);
   });
 
+  it('the CPI, a process for each call: how operations are asked, and not what comes and goes', () => {
+    const cpi = readFileSync(join(bundle, '../../bosh-cpi/bin/drover-cpi'), 'utf8');
+    expect(cpi).toContain('importKey');
+    expect(cpi).not.toContain('Take in a key that cards and scripts hold already');
+    expect(cpi).not.toContain('// packages/contract/src/');
+  });
+
   it('a command that asks the server: neither server nor builder', () => {
     expect(packagesIn(readWith(partOf('device')))).toEqual(['cli', 'contract', 'sdk', 'yaml', 'zod']);
   });

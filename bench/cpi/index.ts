@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { cpuSeconds } from '../cpu.js';
+import { pairedRow, type Benchmark } from '../row.js';
+
+const rounds = 9;
+/** Of one kind, one after the other: the clock of processes ticks a hundred times a second. */
+const starts = 10;
+const executable = fileURLToPath(new URL('../../packages/bosh-cpi/bin/drover-cpi', import.meta.url));
+
+const cases = [
+  { case: 'info', request: { method: 'info', arguments: [] } },
+  // Everything that a call reads, up to where it would ask the server.
+  { case: 'a call that is refused before the network', request: { method: 'has_vm', arguments: ['x'], context: {} } },
+];
+
+/** CPU ms of one start. */
+const cpuOf = (args: readonly string[], input: string): number => {
+  const before = cpuSeconds(process.pid);
+  for (let count = 0; count < starts; count += 1) {
+    const { status, stderr } = spawnSync(process.execPath, args, { input });
+    if (status !== 0) throw new Error(`${args.join(' ')}: ${stderr.toString()}`);
+  }
+  return ((cpuSeconds(process.pid) - before) * 1000) / starts;
+};
+
+/** What the CPI takes of a processor for each call, beside a Node that does nothing: it is a process for each call. */
+export const cpiBenchmark: Benchmark = async (say) => {
+  const measured = cases.map((each) => ({ ...each, drover: [] as number[], bare: [] as number[] }));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const { request, drover, bare } of measured) {
+      bare.push(cpuOf(['-e', '0'], ''));
+      drover.push(cpuOf([executable], JSON.stringify(request)));
+    }
+    say(`round ${round} of ${rounds}`);
+  }
+  return measured.map(({ case: name, drover, bare }) =>
+    pairedRow({ case: name, metric: 'CPU ms/call', peer: 'node -e 0' }, drover, bare),
+  );
+};
