@@ -59,9 +59,10 @@ beforeAll(async () => {
   await writeFile(join(folder, 'state'), 'off');
   const bench = { kind: 'ppi', program: join(folder, 'ppi'), contract: 'extended', retries: 0 };
   house = await openHouse({ consoles: { localAddresses: true }, power: { drivers: { bench } } });
-  const { cli, client } = house.server;
+  const { server } = house;
+  const { client } = server;
   const card = await (await createCardPress(house.folder)).make('xz', 'device');
-  const imported = await cli('image', 'import', card.path, '--name', image);
+  const imported = await server.cli('image', 'import', card.path, '--name', image);
   expect([imported.code, imported.stderr]).toEqual([0, expect.anything()]);
   await house.simulate(...board);
   await client.devices.adopt({ params: { ref: 'dc:a6:32:fe:ed:17' }, body: { name: 'sign-17' } });
@@ -95,7 +96,7 @@ describe('the parts of the page', () => {
     const tab = (name: string) => page.getByRole('tab', { name, exact: true });
     await tab('Boot').focus();
     await page.keyboard.press('ArrowRight');
-    expect(await tab('Disks').evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true);
+    expect(await tab('Disks').and(page.locator(':focus')).count()).toBe(1);
     expect(await tab('Disks').getAttribute('aria-selected')).toBe('false');
     await page.keyboard.press('Space');
     await region('System disk').waitFor(patience);
@@ -348,7 +349,7 @@ describe('the console', () => {
     await region('Console of sign-17').focus();
     await page.keyboard.press('Tab');
     const field = page.getByLabel('Type a line');
-    expect(await field.evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true);
+    expect(await field.and(page.locator(':focus')).count()).toBe(1);
     await page.keyboard.type('uname -a');
     await page.keyboard.press('Enter');
     await until('the line is there', () => typed.endsWith('\u0003uname -a\r'));

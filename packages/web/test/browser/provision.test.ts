@@ -16,9 +16,10 @@ const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxl0rQ7yq4Qw0b9d1B2c3D4e5F6g7H
 
 beforeAll(async () => {
   house = await openHouse();
-  const { cli, client } = house.server;
+  const { server } = house;
+  const { client } = server;
   const card = await (await createCardPress(house.folder)).make('xz', 'provision');
-  const imported = await cli('image', 'import', card.path, '--name', image);
+  const imported = await server.cli('image', 'import', card.path, '--name', image);
   expect([imported.code, imported.stderr]).toEqual([0, expect.anything()]);
   const boards = [
     { name: 'small', memoryMiB: 1024, site: 'attic', labels: { rack: 'a' } },
