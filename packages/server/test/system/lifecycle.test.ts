@@ -1,11 +1,16 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { environmentOf, exitOf, loopbackSettings, runDrover, startServer, until, type TestServer } from './server.js';
+
+const drover = fileURLToPath(new URL('../../../cli/bin/drover.js', import.meta.url));
 
 let folder: string;
 const running: TestServer[] = [];
@@ -33,11 +38,33 @@ const isAlive = (pid: number): boolean => {
 };
 
 describe('the first start', () => {
-  it('shows the admin key once, keeps it private, and lets the command line in', async () => {
+  it('shows the admin key on a terminal', async () => {
+    const [dataDir, file] = [join(folder, 'data'), join(folder, 'drover.json')];
+    await writeFile(file, JSON.stringify(await loopbackSettings(dataDir)));
+    const command = [process.execPath, drover, 'serve', '--config', file].map((word) => `'${word}'`).join(' ');
+    const options = { env: { ...environmentOf(folder), TERM: 'xterm' } };
+    const terminal = spawn('script', ['-qfec', `exec ${command}`, '/dev/null'], { ...options, stdio: 'pipe' });
+    const ended = once(terminal, 'close');
+    let shown = '';
+    terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    try {
+      await until('it has started', () => shown.includes('First start.'));
+      await until('the key is there', () => shown.includes(readFileSync(join(dataDir, 'admin.key'), 'utf8').trim()));
+    } finally {
+      const [server] = readFileSync(`/proc/${terminal.pid}/task/${terminal.pid}/children`, 'utf8')
+        .split(' ')
+        .map(Number);
+      if (server !== undefined) process.kill(server, 'SIGTERM');
+      await ended;
+    }
+  });
+
+  it('keeps the admin key out of what is logged, and private, and lets the command line in', async () => {
     const server = await start();
     const file = join(server.dataDir, 'admin.key');
     expect(((await stat(file)).mode & 0o777).toString(8)).toBe('600');
-    await until('the key is shown', () => server.output().includes(server.key));
+    await until('it says where the key is', () => server.output().includes(`The admin key is in ${file}`));
+    expect(server.output()).not.toContain(server.key);
     const home = environmentOf(folder);
     const who = await runDrover(['whoami', '--json'], { env: home });
     expect(JSON.parse(who.stdout)).toMatchObject({ server: server.url, context: 'local', role: 'admin' });
