@@ -68,9 +68,10 @@ const createVm = async (): Promise<string> => (await director.get<[string]>('cre
 
 const devices = async () => (await rack.server.client.devices.list({})).items;
 const disks = async () => (await rack.server.client.disks.list({})).items;
-/** Nothing of any VM is left. */
+/** Nothing of any VM is left, as soon as the server's jobs of the release are over: a board is surely off before that. */
 const isClear = async (): Promise<void> => {
-  expect((await devices()).map(({ state, labels }) => [state, Object.keys(labels)])).toEqual([
+  const seen = async () => (await devices()).map(({ state, labels }) => [state, Object.keys(labels)]);
+  await expect.poll(seen).toEqual([
     ['available', ['rack']],
     ['available', ['rack']],
   ]);
