@@ -2,4 +2,5 @@ export { main, type Surroundings } from './main.js';
 export type { Answer } from './dispatch.js';
 export { failureTypes, type FailureType } from './failure.js';
 export { settingsPath } from './agent-settings.js';
-export { argumentsOf, resultOf, resultOfVersion1, type ServerMethod } from './schemas.js';
+export { resultOf, resultOfVersion1 } from './results.js';
+export { argumentsOf, type ServerMethod } from './schemas.js';

@@ -1,16 +1,6 @@
-import { ImageVersion, LabelKey, Labels, Name } from '@drover/contract';
+import { ImageVersion, Name } from '@drover/contract';
 import { describe, expect, it } from 'vitest';
-import {
-  ephemeralDiskName,
-  idempotencyKey,
-  imageNameOf,
-  isImportedBy,
-  snapshotCid,
-  snapshotOf,
-  vmLabels,
-  withoutVmLabels,
-  withVmLabels,
-} from './names.js';
+import { ephemeralDiskName, idempotencyKey, imageNameOf, isImportedBy, snapshotCid, snapshotOf } from './names.js';
 
 describe('a key of a repeated call', () => {
   it('is the same for the same, another for anything else, and may stand in a header', () => {
@@ -41,25 +31,6 @@ describe('the name of an imported stemcell', () => {
     expect(isImportedBy('one', of('one').name)).toBe(true);
     expect(isImportedBy('two', of('one').name)).toBe(false);
     expect(isImportedBy('one', 'bosh-mine')).toBe(false);
-  });
-});
-
-describe('labels of a VM', () => {
-  it('stand beside those of the board, in place of a former VM', () => {
-    const labels = { rack: 'a', 'bosh/job': 'old', 'bosh/gone': '1' };
-    const next = withVmLabels(labels, { job: 'zoo keeper', 'Index Number': 3, list: [1], '': 'x', '...': 'y' });
-    expect(next).toEqual({ rack: 'a', 'bosh/job': 'zoo-keeper', 'bosh/index-number': '3' });
-    expect(vmLabels(next)).toEqual({ job: 'zoo-keeper', 'index-number': '3' });
-    expect(withoutVmLabels(next)).toEqual({ rack: 'a' });
-  });
-  it('are never more or other than the server takes', () => {
-    const own = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, 'v']));
-    const metadata = Object.fromEntries(
-      Array.from({ length: 40 }, (_, index) => [`${'m'.repeat(80 - index)}_`, 'ü'.repeat(100)]),
-    );
-    const next = withVmLabels(own, metadata);
-    expect(Labels.safeParse(next).error).toBeUndefined();
-    expect(Object.keys(next).every((key) => LabelKey.safeParse(key).success)).toBe(true);
   });
 });
 

@@ -1,7 +1,8 @@
 import type { Device } from '@drover/contract';
 import { isRefusal } from '../explain.js';
 import { CpiFailure } from '../failure.js';
-import { ephemeralDiskName, withoutVmLabels } from '../names.js';
+import { withoutVmLabels } from '../labels.js';
+import { ephemeralDiskName } from '../names.js';
 import type { ArgumentsOf } from '../schemas.js';
 import { waitFor, type Session } from '../session.js';
 import { findDisk, removeDisk } from './disks.js';

@@ -1,5 +1,5 @@
 import { CpiFailure } from '../failure.js';
-import { vmLabels, withVmLabels } from '../names.js';
+import { vmLabels, withVmLabels } from '../labels.js';
 import type { ArgumentsOf } from '../schemas.js';
 import type { Session } from '../session.js';
 import { requireSupply, restart } from './power.js';

@@ -124,7 +124,7 @@ export const createDirector = ({
   const ask: Director['ask'] = async (method, args, options = {}) => {
     const answer = await dare(method, args, options);
     if (answer === undefined) throw new Error(`${method}: no answer`);
-    if (answer.error === null && isServerMethod(method)) argumentsOf[method].parse(args);
+    if (answer.error === null && isServerMethod(method)) argumentsOf[method]().parse(args);
     return answer;
   };
   return {

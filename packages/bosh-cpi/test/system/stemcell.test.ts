@@ -47,7 +47,7 @@ describe('the archive', () => {
       JSON.parse((await runCpi({ method: 'info', arguments: [] })).stdout) as { result: { stemcell_formats: string[] } }
     ).result;
     expect(known).toEqual(expect.arrayContaining(manifest['stemcell_formats'] as string[]));
-    const args = argumentsOf.create_stemcell.parse([join(target, 'image'), manifest['cloud_properties']]);
+    const args = argumentsOf.create_stemcell().parse([join(target, 'image'), manifest['cloud_properties']]);
     return { target, manifest, args };
   };
 
