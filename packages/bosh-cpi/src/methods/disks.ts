@@ -1,9 +1,10 @@
 import type { Disk } from '@drover/contract';
 import { withDisks, diskHint } from '../agent-settings.js';
+import { idempotencyKey } from '../digests.js';
 import { isRefusal } from '../explain.js';
 import { CpiFailure } from '../failure.js';
 import { inTurn, makeOnce, succeed } from '../jobs.js';
-import { ephemeralDiskName, idempotencyKey } from '../names.js';
+import { ephemeralDiskName } from '../names.js';
 import type { ArgumentsOf } from '../schemas.js';
 import type { Session } from '../session.js';
 import { changeSettings, requireVm } from './vm.js';

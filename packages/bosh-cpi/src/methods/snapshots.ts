@@ -1,7 +1,8 @@
+import { idempotencyKey } from '../digests.js';
 import { isRefusal } from '../explain.js';
 import { CpiFailure } from '../failure.js';
 import { inTurn, makeOnce, succeed } from '../jobs.js';
-import { idempotencyKey, snapshotCid, snapshotOf } from '../names.js';
+import { snapshotCid, snapshotOf } from '../names.js';
 import type { ArgumentsOf } from '../schemas.js';
 import type { Session } from '../session.js';
 import { requireDisk } from './disks.js';

@@ -1,9 +1,9 @@
 import type { Image } from '@drover/contract';
 import { StemcellProperties } from '../cloud-properties.js';
+import { imageNameOf, isImportedBy } from '../digests.js';
 import { isRefusal } from '../explain.js';
 import { CpiFailure } from '../failure.js';
 import { succeed } from '../jobs.js';
-import { imageNameOf, isImportedBy } from '../names.js';
 import { parse } from '../parse.js';
 import type { ArgumentsOf } from '../schemas.js';
 import type { Session } from '../session.js';
