@@ -1,5 +1,5 @@
 import type { ListOperation } from '@drover/sdk';
-import { createClient } from '@drover/sdk';
+import { createClient, withTimeLimit } from '@drover/sdk';
 import { UsageError, type Action } from '../command.js';
 import { targetOf } from '../connect.js';
 import { readContexts } from '../contexts.js';
@@ -45,7 +45,7 @@ export const complete: Action = async (cli, [kind = '']) => {
     throw new UsageError(`There are no names of ${kind}`, `There are of ${Object.keys(kinds).join(', ')}.`);
   const { server, key } = targetOf(cli);
   const client = createClient({ baseUrl: server, key, attempts: 1 });
-  const signal = AbortSignal.any([cli.signal, AbortSignal.timeout(patienceMs)]);
+  const signal = withTimeLimit(cli.signal, patienceMs);
   let told = 0;
   try {
     for await (const item of client.each(wanted.operation, { query: wanted.query ?? {} } as never, { signal })) {

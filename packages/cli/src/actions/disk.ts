@@ -1,4 +1,4 @@
-import type { BodyOf, Disk, DiskRole, DiskSnapshot, Job } from '@drover/contract';
+import { DiskCheck, type BodyOf, type Disk, type DiskRole, type DiskSnapshot, type Job } from '@drover/contract';
 import { textOption, UsageError, type Action, type Cli } from '../command.js';
 import { connect } from '../connect.js';
 import { followJob } from '../jobs.js';
@@ -133,20 +133,11 @@ export const remove: Action = async (cli, [ref = '']) => {
   show(cli, { deleted: disk.id }, `${disk.name} is deleted.\n`);
 };
 
-/** What a check found: see work-job in the server. */
-interface Checked {
-  readonly files: readonly {
-    readonly file: string;
-    readonly problem: string | null;
-    readonly report: { readonly corruptions: number; readonly leaks: number } | null;
-  }[];
-}
-
 export const check: Action = async (cli, [ref = '']) => {
   const disk = await connect(cli).disks.check({ params: { ref } }, { signal: cli.signal });
   const job = await follow(cli, disk.job);
   if (job === undefined) return 0;
-  const { files } = job.result as unknown as Checked;
+  const { files } = DiskCheck.parse(job.result);
   const damaged = files.filter(({ problem, report }) => problem !== null || (report?.corruptions ?? 0) > 0);
   const lines = files.map(
     ({ file, problem, report }) =>

@@ -101,6 +101,21 @@ export const DiskSnapshot = z.object({
 });
 export type DiskSnapshot = z.infer<typeof DiskSnapshot>;
 
+/** What a check of a disk found: the result of its job. A disk lies in several files when it has snapshots. */
+export const DiskCheck = z.object({
+  files: z.array(
+    z.object({
+      /** Name of the file on the server. */
+      file: z.string(),
+      /** Why it cannot be read at all; null: it can be. */
+      problem: z.string().nullable(),
+      /** Null: it is so damaged that no more can be said. `leaks` cost room and harm nothing. */
+      report: z.object({ corruptions: z.number().int(), leaks: z.number().int() }).nullable(),
+    }),
+  ),
+});
+export type DiskCheck = z.infer<typeof DiskCheck>;
+
 interface Origins {
   readonly image?: string | undefined;
   readonly snapshot?: string | undefined;

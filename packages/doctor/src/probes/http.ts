@@ -1,5 +1,6 @@
 import { deviceApiBase, type Observation, type ProbeOutcome } from '@drover/contract';
 import { codeOf, done, timestamp, type Probed, type ProbeContext } from './probe.js';
+import { withTimeLimit } from '@drover/sdk';
 
 const named = { name: 'http', title: 'What boards fetch over HTTP' };
 const limitMs = 3_000;
@@ -35,7 +36,7 @@ export const probeBootHttp = async (server: string, port: number, context: Probe
   const common = { kind: 'http', service: 'boot', url, at: timestamp(context), by: `HTTP to ${server}` } as const;
   const sentAt = context.now();
   try {
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(limitMs)]);
+    const signal = withTimeLimit(context.signal, limitMs);
     const answer = await fetch(`${url}${deviceApiBase}/time`, { signal, redirect: 'manual' });
     const seconds = /^(?:.*\n)*time=(\d{1,12})$/m.exec(await answer.text())?.[1];
     if (!answer.ok || seconds === undefined) {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIPv4 } from 'node:net';
 import type { Observation } from '@drover/contract';
-import { DroverError, type Client } from '@drover/sdk';
+import { DroverError, withTimeLimit, type Client } from '@drover/sdk';
 import { clockOf, outcomeOfError } from './http.js';
 import { done, skipped, timestamp, type Probed, type ProbeContext } from './probe.js';
 
@@ -32,7 +32,7 @@ export const askServer = async ({ client, isNamed }: ServerAsked, context: Probe
   const api = { kind: 'http', service: 'api', url, at: timestamp(context), by: `the API at ${url}` } as const;
   const sentAt = context.now();
   try {
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(limitMs)]);
+    const signal = withTimeLimit(context.signal, limitMs);
     const report = await client.call('getDoctor', undefined, { signal });
     const clock = clockOf(url, Date.parse(report.startedAt), sentAt, context);
     return done(named, [{ ...api, outcome: 'ok' }, clock, ...report.observations]);

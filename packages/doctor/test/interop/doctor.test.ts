@@ -201,6 +201,21 @@ const faults: readonly (readonly [string, Fault])[] = [
     },
   ],
   [
+    // On the way: a switch that drops full packets, which neither end knows of.
+    'mtu',
+    {
+      made: async () => {
+        await dhcp('router', plain);
+        // A bridge that was told its own, which the same one again is not, keeps that when a port has a smaller one.
+        for (const mtu of ['1499', '1500']) await lab.ip('server', 'link', 'set', 'br0', 'mtu', mtu);
+        await change('server', 'link set to-client mtu 1400', 'link set to-client mtu 1500');
+      },
+      says: /stall in blocks of 1468.*blocks of 512.*does not pass full packets\.$/,
+      // Its answers do not come either.
+      also: ['api-unreachable'],
+    },
+  ],
+  [
     'tftp-closed',
     {
       made: async () => {

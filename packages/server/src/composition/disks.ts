@@ -13,6 +13,7 @@ import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
 import type { Clock, Ids } from '../app/ports.js';
 import type { Settings } from '../config.js';
 import type { Storage } from './storage.js';
+import { withTimeLimit } from '../app/time-limit.js';
 
 export interface DiskSide {
   readonly disks: Disks;
@@ -53,6 +54,6 @@ export function createDiskSide(
     rootDisks: createRootDisks(common),
     jobs: [...createDiskJobs({ store, desk, clock, enqueue, powering, uploads }), backupJob],
     diskOrders: (known, reports) =>
-      desk.exchange(known, reports, AbortSignal.any([signal, AbortSignal.timeout(known.length > 0 ? 1_000 : 10_000)])),
+      desk.exchange(known, reports, withTimeLimit(signal, known.length > 0 ? 1_000 : 10_000)),
   };
 }

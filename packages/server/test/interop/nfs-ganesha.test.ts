@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -179,12 +180,15 @@ describe('nfs-ganesha', () => {
 
   it('says what is in its way', async () => {
     const blocking = join(dir, 'blocking.py');
+    const taken = join(dir, 'taken');
     await writeFile(
       blocking,
-      'import socket, time\ns = socket.socket(socket.AF_INET6); s.bind(("::", 2049)); s.listen(); time.sleep(60)\n',
+      `import socket, time
+s = socket.socket(socket.AF_INET6); s.bind(("::", 2049)); s.listen(); open("${taken}", "w").close(); time.sleep(60)
+`,
     );
     const blocked = lab.run('server', 'timeout', '40', 'python3', blocking);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await expect.poll(() => existsSync(taken)).toBe(true);
     const server = await begin('blocked');
     expect(server.began.failed).toContain('nfs-ganesha did not start');
     expect(server.began.failed).toContain('nfs.port');

@@ -40,6 +40,7 @@ export const NameDialog = ({ device, onClose }: Props) => {
     <FormDialog
       title="Name and labels"
       button="Save"
+      filledFrom={[device.name, device.labels]}
       onClose={onClose}
       onSubmit={() => {
         const body = { name, labels: readLabels(labels) };

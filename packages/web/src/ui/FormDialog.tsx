@@ -1,7 +1,7 @@
 import { useId, useState, type ReactNode } from 'react';
 import { Button } from './Button.js';
 import { Dialog } from './Dialog.js';
-import { ProblemNotice } from './Notice.js';
+import { Notice, ProblemNotice } from './Notice.js';
 import styles from './dialog.module.css';
 
 /** Asks for something, does it, and closes; what is refused is shown with its reason, and can be tried again. */
@@ -11,6 +11,7 @@ export const FormDialog = ({
   danger = false,
   wide = false,
   disabled = false,
+  filledFrom,
   onSubmit,
   onClose,
   children,
@@ -21,6 +22,8 @@ export const FormDialog = ({
   readonly danger?: boolean;
   readonly wide?: boolean;
   readonly disabled?: boolean;
+  /** What the form was filled from, as it is now: nothing is saved over what somebody else changed while the form was open. */
+  readonly filledFrom?: unknown;
   readonly onSubmit: () => Promise<unknown>;
   readonly onClose: () => void;
   readonly children: ReactNode;
@@ -28,6 +31,11 @@ export const FormDialog = ({
   const id = useId();
   const [error, setError] = useState<unknown>();
   const [isBusy, setBusy] = useState(false);
+  const now = JSON.stringify(filledFrom);
+  const [opened] = useState(now);
+  // While it is being saved, the change is its own.
+  const isStale = now !== opened && !isBusy;
+  const isDisabled = disabled || isStale;
   const run = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
@@ -47,7 +55,7 @@ export const FormDialog = ({
       footer={
         <>
           <Button onClick={onClose}>{error === undefined ? 'Cancel' : 'Close'}</Button>
-          <Button kind={danger ? 'danger' : 'primary'} type="submit" form={id} busy={isBusy} disabled={disabled}>
+          <Button kind={danger ? 'danger' : 'primary'} type="submit" form={id} busy={isBusy} disabled={isDisabled}>
             {button}
           </Button>
         </>
@@ -58,11 +66,16 @@ export const FormDialog = ({
         className={styles['form']}
         onSubmit={(event) => {
           event.preventDefault();
-          if (!disabled && !isBusy) void run();
+          if (!isDisabled && !isBusy) void run();
         }}
       >
         {children}
         {error !== undefined && <ProblemNotice error={error} />}
+        {isStale && (
+          <Notice tone="warn" title="Somebody else has changed this meanwhile.">
+            <p>Close this form and open it again: it has what counts now.</p>
+          </Notice>
+        )}
       </form>
     </Dialog>
   );

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -8,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCardPress } from '../../../server/test/system/crash/card.js';
 import { until } from '../../../server/test/system/server.js';
 import { expectAccessible, logIn, startBrowser, takePicture, type TestBrowser } from './browser.js';
+import { describeDisks, image } from './device-disks.js';
 import { openHouse, type House } from './house.js';
+import { openSerialLine, type SerialLine } from './serial-line.js';
 
 // Everything that the page of one board has beside its boot: disks, power, boot config, console.
 
@@ -27,30 +27,10 @@ let folder: string;
 let house: House;
 let browser: TestBrowser;
 let page: Page;
-/** The far end of a serial line: says back what is typed. */
-let line: Server;
-let typed = '';
-const sockets = new Set<Socket>();
+let line: SerialLine;
 
 const patience = { timeout: 60_000 };
 const board = ['--serial', '10000000feed0017', '--mac', 'dc:a6:32:fe:ed:17'];
-const image = 'raspios-lite:2026-11-22';
-
-const startLine = async (): Promise<number> => {
-  line = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('data', (keys) => {
-      typed += keys.toString();
-      socket.write(keys.toString().replaceAll('\r', '\r\n'));
-    });
-    socket.write('\u001b[1;32mDebian GNU/Linux 13 sign-17 ttyAMA0\u001b[0m\r\n\r\nsign-17 login: ');
-  }).listen(0, '127.0.0.1');
-  await once(line, 'listening');
-  const address = line.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-};
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-device-'));
@@ -73,7 +53,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await house?.close();
-  for (const socket of sockets) socket.destroy();
   line?.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -111,84 +90,7 @@ describe('the parts of the page', () => {
   });
 });
 
-describe('disks', () => {
-  it('are nothing for a board without an image, and the page says why', async () => {
-    await open('disks');
-    await region('System disk').getByText('It has no image, and so no system disk.').waitFor(patience);
-    await region('Data disks').getByText('Give it an image first.').waitFor(patience);
-    await button('New disk').click();
-    await dialog().getByLabel('Name').fill('media');
-    await dialog().getByLabel('Size, in GB').fill('nonsense');
-    await dialog().getByText('Write a number of GB').waitFor(patience);
-    expect(await dialog().getByRole('button', { name: 'Make it' }).isDisabled()).toBe(true);
-    await dialog().getByLabel('Size, in GB').fill('0.5');
-    await dialog().getByText('It is made, and attached to nothing.').waitFor(patience);
-    await submit('Make it');
-    await region('Other disks').getByRole('heading', { name: 'media' }).waitFor(patience);
-    expect(await button('Attach media').count()).toBe(0);
-  });
-
-  it('are there with root mode nbd, and attached', async () => {
-    const { client } = house.server;
-    await client.devices.provision({ body: { image, device: 'sign-17', rootMode: 'nbd' } });
-    await region('System disk').getByText('Ready').waitFor({ timeout: 180_000 });
-    await button('Attach media').click();
-    await expectAccessible(page, 'the question before a disk is attached');
-    await submit('Attach it');
-    await region('Data disks').getByRole('heading', { name: 'media' }).waitFor(patience);
-    await region('Data disks').getByText('read-write').waitFor(patience);
-  });
-
-  it('are made and attached in one go', async () => {
-    await button('New disk').click();
-    await dialog().getByLabel('Name').fill('scratch');
-    await submit('Make it');
-    await region('Data disks').getByRole('heading', { name: 'scratch' }).waitFor(patience);
-  });
-
-  it('keep states, of which another disk is made', async () => {
-    await button('Snapshot of media').click();
-    await dialog().getByLabel('Name').fill('monday');
-    await submit('Take it');
-    await page.getByRole('list', { name: 'Snapshots of media' }).getByText('monday').waitFor(patience);
-    await button('Restore monday').click();
-    expect(await dialog().getByLabel('Name of the new disk').inputValue()).toBe('media-monday');
-    await submit('Make a disk of it');
-    await region('Data disks').getByRole('heading', { name: 'media-monday' }).waitFor(patience);
-    await expectAccessible(page, 'disks of a board');
-    await takePicture(page, 'device-disks');
-    const { items } = await house.server.client.disks.list({ query: { role: 'data' } });
-    const clone = items.find(({ name }) => name === 'media-monday');
-    expect(clone?.attachments).toMatchObject([{ access: 'read-write', state: 'attached' }]);
-  });
-
-  it('are made larger, and never smaller', async () => {
-    await button('More for scratch').click();
-    await page.getByRole('menuitem', { name: 'Make it larger' }).click();
-    await dialog().getByLabel('Size, in GB').fill('1');
-    await dialog().getByText('Write a number of GB above 8.0.').waitFor(patience);
-    await dialog().getByLabel('Size, in GB').fill('12');
-    await submit('Make it larger');
-    await page.getByRole('article', { name: 'Disk scratch' }).getByText('12.0 GB').waitFor(patience);
-  });
-
-  it('are detached, and deleted when nothing needs them any more', async () => {
-    await button('Detach media').click();
-    await dialog().getByText('What is on the disk stays in any case.').waitFor(patience);
-    await submit('Detach it');
-    const media = region('Other disks').getByRole('article', { name: 'Disk media', exact: true });
-    await media.waitFor(patience);
-    await media.getByRole('button', { name: 'More for media', exact: true }).click();
-    await page.getByRole('menuitem', { name: 'Delete' }).click();
-    await dialog().getByRole('button', { name: 'Delete the disk' }).click();
-    await dialog().getByRole('alert').waitFor(patience);
-    await expectAccessible(page, 'a disk that is not deleted');
-    await dialog().getByRole('button', { name: 'Close' }).last().click();
-    await button('Delete the snapshot monday').click();
-    await submit('Delete the snapshot');
-    await page.getByRole('list', { name: 'Snapshots of media' }).waitFor({ state: 'detached', ...patience });
-  });
-});
+describeDisks({ page: () => page, house: () => house, open, region, dialog, button, submit });
 
 describe('power', () => {
   it('is by hand until an admin says what switches it', async () => {
@@ -220,6 +122,22 @@ describe('power', () => {
     await region('Power').getByText('The driver says: off').waitFor(patience);
     await expectAccessible(page, 'power of a board');
     await takePicture(page, 'device-power');
+  });
+
+  it('is not set over somebody else', async () => {
+    await button('Change').click();
+    await dialog().getByLabel('Other values').fill('piId=mine');
+    await house.server.client.devices.update({
+      params: { ref: 'sign-17' },
+      body: { power: { driver: 'bench', values: { piId: 'theirs' } } },
+    });
+    await dialog().getByText('Somebody else has changed this meanwhile.').waitFor(patience);
+    expect(await dialog().getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+    await expectAccessible(page, 'a form over a change of somebody else');
+    await dialog().getByRole('button', { name: 'Cancel' }).click();
+    expect((await house.server.client.devices.get({ params: { ref: 'sign-17' } })).power?.values).toEqual({
+      piId: 'theirs',
+    });
   });
 
   it('that cannot be switched says why', async () => {
@@ -325,7 +243,8 @@ describe('the console', () => {
     await region('Serial console').getByText('Nobody has said where its serial console is').waitFor(patience);
     await region('Logs of the boot').waitFor(patience);
     await expectAccessible(page, 'a board without a console');
-    const port = await startLine();
+    line = await openSerialLine();
+    const { port } = line;
     await button('Say where it is').click();
     await dialog().getByLabel('Host').fill('localhost');
     await dialog().getByLabel('Port').fill(String(port));
@@ -339,10 +258,10 @@ describe('the console', () => {
     await screen.focus();
     await page.keyboard.type('root');
     await page.keyboard.press('Enter');
-    await until('the keys are there', () => typed === 'root\r');
+    await until('the keys are there', () => line.typed() === 'root\r');
     await screen.getByText('sign-17 login: root').waitFor(patience);
     await page.keyboard.press('Control+c');
-    await until('an interrupt is there', () => typed === 'root\r\u0003');
+    await until('an interrupt is there', () => line.typed() === 'root\r\u0003');
   });
 
   it('is left by Tab, and typed on by lines', async () => {
@@ -352,15 +271,15 @@ describe('the console', () => {
     expect(await field.and(page.locator(':focus')).count()).toBe(1);
     await page.keyboard.type('uname -a');
     await page.keyboard.press('Enter');
-    await until('the line is there', () => typed.endsWith('\u0003uname -a\r'));
+    await until('the line is there', () => line.typed().endsWith('\u0003uname -a\r'));
     await button('Send Tab').click();
-    await until('a tab is there', () => typed.endsWith('\t'));
+    await until('a tab is there', () => line.typed().endsWith('\t'));
     await expectAccessible(page, 'a console');
     await takePicture(page, 'device-console');
   });
 
   it('goes on when it was lost, with what was there', async () => {
-    for (const socket of sockets) socket.destroy();
+    line.drop();
     await region('Console of sign-17')
       .getByText(/drover: /)
       .first()

@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import type { BootBackend } from '../../app/boot/ports.js';
 import type { DiskOrder } from '../../app/disks/orders.js';
+import { withTimeLimit } from '../../app/time-limit.js';
 import { methodPath, type BackendMethod } from './schemas.js';
 
 /**
@@ -47,10 +48,9 @@ export function createBackendClient(
   more: { readonly limits?: Partial<typeof limits> } = {},
 ): BackendClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
-  const signalFor = (method: BackendMethod): AbortSignal =>
-    AbortSignal.timeout(more.limits?.[method] ?? limits[method]);
+  const limitOf = (method: BackendMethod): number => more.limits?.[method] ?? limits[method];
   const call = async <T>(method: BackendMethod, ...args: unknown[]): Promise<T> =>
-    (await post(agent, path, method, JSON.stringify(args), signalFor(method))) as T;
+    (await post(agent, path, method, JSON.stringify(args), AbortSignal.timeout(limitOf(method)))) as T;
   return {
     bootKey: () => call('bootKey'),
     identify: (wire) => call('identify', wire),
@@ -67,9 +67,9 @@ export function createBackendClient(
     leases: (site) => call('leases', site),
     saveLease: (lease) => call('saveLease', lease),
     diskOrders: async (known, reports, signal) => {
-      const limit = signalFor('diskOrders');
-      const both = signal === undefined ? limit : AbortSignal.any([signal, limit]);
-      return (await post(agent, path, 'diskOrders', JSON.stringify([known, reports]), both)) as readonly DiskOrder[];
+      const ms = limitOf('diskOrders');
+      const limit = signal === undefined ? AbortSignal.timeout(ms) : withTimeLimit(signal, ms);
+      return (await post(agent, path, 'diskOrders', JSON.stringify([known, reports]), limit)) as readonly DiskOrder[];
     },
     close: () => agent.destroy(),
   };

@@ -4,6 +4,7 @@ import type { Log } from '../ports.js';
 import { createBacklog, type Backlog } from './backlog.js';
 import type { ConsoleLine, OpenConsole } from './ports.js';
 import { createWatcher, type Watcher } from './watcher.js';
+import { withTimeLimit } from '../time-limit.js';
 
 /**
  * Open consoles, one line each, however many look at it. A line is opened for the first who looks or types, and closed when nobody has for a while: most terminal
@@ -64,7 +65,7 @@ export function createConsoleHub(deps: Deps): ConsoleHub {
   const say = (each: Open, text: string): void => tell(each, Buffer.from(`\r\n[drover: ${text}]\r\n`));
 
   const connect = (console: DeviceConsole, { signal }: AbortController): Promise<ConsoleLine> => {
-    const line = deps.open(console, AbortSignal.any([signal, AbortSignal.timeout(limits.openMs)]));
+    const line = deps.open(console, withTimeLimit(signal, limits.openMs));
     // Whoever waits for it hears of a failure.
     line.catch(() => undefined);
     return line;

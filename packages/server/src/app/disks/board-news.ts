@@ -2,6 +2,7 @@ import type { EventFeed, StoredEvent } from '../events/ports.js';
 import type { Log, Service } from '../ports.js';
 import type { Store } from '../store/ports.js';
 import type { OrderDesk } from './order-desk.js';
+import { withTimeLimit } from '../time-limit.js';
 
 interface Deps {
   readonly store: Store;
@@ -22,7 +23,7 @@ export function createBoardNews({ store, events, orders, log }: Deps): Service {
   let unsubscribe = (): void => undefined;
 
   const place = async (device: string): Promise<void> => {
-    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(standMs)]);
+    const signal = withTimeLimit(stopping.signal, standMs);
     await orders.place(
       { id: `refresh_${device}`, work: { kind: 'refresh', device } },
       { signal, progress: () => undefined },

@@ -1,4 +1,5 @@
 import type { OrderDesk } from '../disks/order-desk.js';
+import { withTimeLimit } from '../time-limit.js';
 
 /** The boot plane takes an order at once, and waits for a board for 3 s. */
 const answerMs = 6_000;
@@ -12,7 +13,7 @@ export const createAskBoard =
   async (device: string, signal: AbortSignal): Promise<boolean> => {
     const { isAlive } = await desk.place(
       { id: `ask_${device}`, work: { kind: 'challenge', device } },
-      { signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]), progress: () => undefined },
+      { signal: withTimeLimit(signal, answerMs), progress: () => undefined },
     );
     return isAlive === true;
   };

@@ -1,6 +1,7 @@
 import { refusal, type Refusal, type Result } from '@drover/contract';
 import { pause } from '../jobs/pause.js';
 import type { ConfiguredDriver, PowerDriver, PowerLimits, PowerTarget, Switched } from './ports.js';
+import { withTimeLimit } from '../time-limit.js';
 
 /** Uses the drivers as their limits say. A call that fails is tried again; only the last word of it counts. */
 export interface PowerDesk {
@@ -55,7 +56,7 @@ async function once<T>(
   call: (signal: AbortSignal) => Promise<Result<T>>,
 ): Promise<Result<T>> {
   signal.throwIfAborted();
-  const result = await call(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+  const result = await call(withTimeLimit(signal, timeoutMs));
   signal.throwIfAborted();
   return result;
 }

@@ -35,7 +35,7 @@ const Value = ({ path, value }: { readonly path: string; readonly value: unknown
 };
 
 const Values = ({ config, device }: { readonly config: EffectiveBootConfig; readonly device: string }) => (
-  <div className={layout['tableScroll']}>
+  <div className={layout['tableScroll']} tabIndex={0} role="region" aria-label="Values">
     <table className={layout['table']}>
       <thead>
         <tr>
@@ -48,7 +48,7 @@ const Values = ({ config, device }: { readonly config: EffectiveBootConfig; read
         {config.values.map(({ path, value, layer }) => (
           <tr key={path}>
             <td className={styles['path']}>{path}</td>
-            <td>
+            <td className={styles['valueCell']}>
               <Value path={path} value={value} />
             </td>
             <td>

@@ -62,6 +62,7 @@ export const ConsoleDialog = ({ device, onClose }: { readonly device: Device; re
       title={`Where the console of ${device.name} is`}
       button={typed.kind === 'none' ? 'Take it away' : 'Save'}
       danger={typed.kind === 'none'}
+      filledFrom={device.console}
       onClose={onClose}
       onSubmit={async () => {
         const body = { console: consoleOf(typed) };

@@ -1,113 +1,26 @@
-import type { Device, Disk, DiskSnapshot } from '@drover/contract';
-import { useQuery } from '@tanstack/react-query';
+import type { Device, Disk } from '@drover/contract';
 import { useState } from 'react';
-import { JobActions, JobError, JobProgress } from '../../jobs/JobParts.js';
+import { client } from '../../api/client.js';
 import { useMay } from '../../session/principal.js';
 import { Button } from '../../ui/Button.js';
-import { bytesText, countText } from '../../ui/format.js';
+import { countText } from '../../ui/format.js';
 import { Menu, type MenuItem } from '../../ui/Menu.js';
-import { ProblemNotice } from '../../ui/Notice.js';
+import { textOfError } from '../../ui/Notice.js';
 import { Badge, StateDot } from '../../ui/State.js';
 import { Time } from '../../ui/Time.js';
+import { useToast } from '../../ui/Toast.js';
 import layout from '../../ui/layout.module.css';
-import {
-  DeleteDiskDialog,
-  DetachDialog,
-  ForgetSnapshotDialog,
-  ResizeDialog,
-  RestoreDialog,
-  SnapshotDialog,
-} from './DiskDialogs.js';
+import { BackupDialog } from './BackupDialogs.js';
+import { Backups } from './Backups.js';
+import { DeleteDiskDialog, DetachDialog, ResizeDialog } from './DiskDialogs.js';
+import { DiskWork } from './DiskWork.js';
 import { attachmentOf, diskLooks, sizeText } from './model.js';
-import { lastJobAbout, snapshotsOf } from './queries.js';
+import { readDisksAnew } from './queries.js';
+import { SnapshotDialog } from './SnapshotDialogs.js';
+import { Snapshots } from './Snapshots.js';
 import styles from './disks.module.css';
 
-const SnapshotRow = ({
-  device,
-  disk,
-  snapshot,
-}: {
-  readonly device: Device;
-  readonly disk: Disk;
-  readonly snapshot: DiskSnapshot;
-}) => {
-  const may = useMay('operator');
-  const [open, setOpen] = useState<'restore' | 'forget'>();
-  const close = (): void => {
-    setOpen(undefined);
-  };
-  return (
-    <li className={styles['snapshot']}>
-      <span>
-        <strong>{snapshot.name}</strong>{' '}
-        <span className={layout['small']}>
-          {bytesText(snapshot.size)} · <Time at={snapshot.createdAt} />
-        </span>
-      </span>
-      {snapshot.state !== 'ready' && <StateDot look={diskLooks[snapshot.state]} />}
-      {may && snapshot.state === 'ready' && (
-        <span className={layout['actions']}>
-          <Button
-            small
-            aria-label={`Restore ${snapshot.name}`}
-            onClick={() => {
-              setOpen('restore');
-            }}
-          >
-            Restore
-          </Button>
-          <Button
-            small
-            kind="danger"
-            aria-label={`Delete the snapshot ${snapshot.name}`}
-            onClick={() => {
-              setOpen('forget');
-            }}
-          >
-            Delete
-          </Button>
-        </span>
-      )}
-      {open === 'restore' && <RestoreDialog {...{ device, disk, snapshot }} onClose={close} />}
-      {open === 'forget' && <ForgetSnapshotDialog {...{ disk, snapshot }} onClose={close} />}
-    </li>
-  );
-};
-
-const Snapshots = ({ device, disk }: { readonly device: Device; readonly disk: Disk }) => {
-  const snapshots = useQuery(snapshotsOf(disk.id));
-  if (snapshots.isError) return <ProblemNotice error={snapshots.error} />;
-  if (snapshots.data === undefined || snapshots.data.length === 0) return null;
-  return (
-    <ul className={styles['snapshots']} aria-label={`Snapshots of ${disk.name}`}>
-      {snapshots.data.map((snapshot) => (
-        <SnapshotRow key={snapshot.id} {...{ device, disk, snapshot }} />
-      ))}
-    </ul>
-  );
-};
-
-/** What is being done to a disk, or why the last thing could not be done. */
-const Work = ({ disk }: { readonly disk: Disk }) => {
-  const { data: job } = useQuery(lastJobAbout(disk.id));
-  if (job == null) return null;
-  if (job.endedAt === null)
-    return (
-      <div className={styles['work']}>
-        <JobProgress job={job} />
-        <JobActions job={job} />
-      </div>
-    );
-  if (job.error === null) return null;
-  return (
-    <div className={styles['work']}>
-      <JobError error={job.error} />
-      <JobActions job={job} />
-    </div>
-  );
-};
-
-type Open = 'snapshot' | 'resize' | 'detach' | 'delete';
+type Open = 'snapshot' | 'backup' | 'resize' | 'detach' | 'delete';
 
 const Opened = ({
   what,
@@ -123,6 +36,8 @@ const Opened = ({
   switch (what) {
     case 'snapshot':
       return <SnapshotDialog disk={disk} onClose={onClose} />;
+    case 'backup':
+      return <BackupDialog disk={disk} onClose={onClose} />;
     case 'resize':
       return <ResizeDialog disk={disk} onClose={onClose} />;
     case 'detach':
@@ -130,6 +45,22 @@ const Opened = ({
     case 'delete':
       return <DeleteDiskDialog disk={disk} onClose={onClose} />;
   }
+};
+
+/** Begins what needs no question: its job tells on the card how far it is. */
+const useBegin = () => {
+  const say = useToast();
+  return (text: string, work: () => Promise<unknown>) => (): void => {
+    work().then(
+      () => {
+        say(text);
+        readDisksAnew();
+      },
+      (error: unknown) => {
+        say(textOfError(error), 'bad');
+      },
+    );
+  };
 };
 
 /** A disk that this board has, or could have: what it is, what is kept of it, what can be done to it. */
@@ -150,8 +81,23 @@ export const DiskCard = ({
   const show = (what: Open) => () => {
     setOpen(what);
   };
+  const begin = useBegin();
+  const ref = { params: { ref: disk.id } };
   const items: MenuItem[] = [
-    ...(isBlock ? [{ label: 'Make it larger', onSelect: show('resize') }] : []),
+    ...(isBlock && disk.state === 'ready'
+      ? [
+          { label: 'Back up', onSelect: show('backup') },
+          { label: 'Make it larger', onSelect: show('resize') },
+          {
+            label: 'Check for damage',
+            onSelect: begin('Its files are being checked.', () => client.disks.check(ref)),
+          },
+          {
+            label: 'Flatten',
+            onSelect: begin('What its snapshots hold is copied into it.', () => client.disks.flatten(ref)),
+          },
+        ]
+      : []),
     ...(disk.role === 'data' && disk.attachments.length === 0
       ? [{ label: 'Delete', danger: true, onSelect: show('delete') }]
       : []),
@@ -202,8 +148,13 @@ export const DiskCard = ({
         )}
       </p>
       {disk.stateReason !== null && <p>{disk.stateReason}</p>}
-      <Work disk={disk} />
-      {isBlock && <Snapshots device={device} disk={disk} />}
+      <DiskWork disk={disk} />
+      {isBlock && (
+        <>
+          <Snapshots device={device} disk={disk} />
+          <Backups device={device} disk={disk} />
+        </>
+      )}
       {open !== undefined && (
         <Opened
           what={open}

@@ -1,11 +1,12 @@
-import type { Device, Disk, DiskAccess, DiskSnapshot } from '@drover/contract';
+import type { Device, Disk, DiskAccess } from '@drover/contract';
 import { useState } from 'react';
 import { client } from '../../api/client.js';
 import { CheckField, SelectField, TextField } from '../../ui/Field.js';
 import { bytesText } from '../../ui/format.js';
 import { FormDialog } from '../../ui/FormDialog.js';
 import { Notice } from '../../ui/Notice.js';
-import { cloneName, sizeOf, whyNoDisk } from './model.js';
+import { makeDisk, nameHint } from './make-disk.js';
+import { sizeOf, whyNoDisk } from './model.js';
 import { readDisksAnew } from './queries.js';
 
 interface Props {
@@ -17,7 +18,6 @@ const accesses = [
   { value: 'read-only', label: 'Read only: any number of boards' },
 ];
 const readAccess = (value: string): DiskAccess => (value === 'read-only' ? 'read-only' : 'read-write');
-const nameHint = 'Lower-case letters, digits and hyphens. On the board it is /dev/disk/by-id/drover-NAME.';
 
 const AccessField = ({
   value,
@@ -35,20 +35,6 @@ const AccessField = ({
     }}
   />
 );
-
-/** Makes a disk; one that is for a board is attached when it is made. */
-const makeDisk = async (
-  body: Parameters<typeof client.disks.create>[0]['body'],
-  device: Device | undefined,
-  access: DiskAccess,
-): Promise<void> => {
-  const disk = await client.disks.create({ body });
-  readDisksAnew();
-  if (device === undefined) return;
-  if (disk.job !== null) await client.waitForJob(disk.job);
-  await client.disks.attach({ params: { ref: disk.id }, body: { device: device.id, access } });
-  readDisksAnew();
-};
 
 export const NewDiskDialog = ({ device, onClose }: Props & { readonly device: Device }) => {
   const reason = whyNoDisk(device);
@@ -191,103 +177,6 @@ export const ResizeDialog = ({ disk, onClose }: Props & { readonly disk: Disk })
     </FormDialog>
   );
 };
-
-export const SnapshotDialog = ({ disk, onClose }: Props & { readonly disk: Disk }) => {
-  const [name, setName] = useState('');
-  return (
-    <FormDialog
-      title={`Snapshot of ${disk.name}`}
-      button="Take it"
-      onClose={onClose}
-      onSubmit={async () => {
-        await client.disks.takeSnapshot({ params: { ref: disk.id }, body: name === '' ? {} : { name } });
-        readDisksAnew();
-      }}
-    >
-      <p>
-        The disk as it is at this moment is kept, also while it is in use. File systems in it are as after a power cut.
-      </p>
-      <TextField
-        label="Name"
-        value={name}
-        placeholder="before-the-update"
-        hint="Left out: made of its id"
-        onChange={(event) => {
-          setName(event.target.value.trim());
-        }}
-      />
-    </FormDialog>
-  );
-};
-
-/** A disk never goes back in place: another one gets what was kept. */
-export const RestoreDialog = ({
-  device,
-  disk,
-  snapshot,
-  onClose,
-}: Props & { readonly device: Device; readonly disk: Disk; readonly snapshot: DiskSnapshot }) => {
-  const reason = whyNoDisk(device);
-  const [name, setName] = useState(() => cloneName(disk, snapshot));
-  const [attaches, setAttaches] = useState(reason === undefined);
-  return (
-    <FormDialog
-      title={`Restore ${snapshot.name}`}
-      button="Make a disk of it"
-      onClose={onClose}
-      onSubmit={() =>
-        makeDisk(
-          { snapshot: snapshot.id, ...(name === '' ? {} : { name }) },
-          attaches ? device : undefined,
-          'read-write',
-        )
-      }
-    >
-      <p>
-        A new data disk gets what was kept; {disk.name} stays as it is. Take from it what you need, or detach the old
-        one and go on with the new one.
-      </p>
-      <TextField
-        label="Name of the new disk"
-        value={name}
-        hint={nameHint}
-        onChange={(event) => {
-          setName(event.target.value.trim());
-        }}
-      />
-      {reason === undefined ? (
-        <CheckField
-          label={`Attach it to ${device.name}`}
-          checked={attaches}
-          onChange={(event) => {
-            setAttaches(event.target.checked);
-          }}
-        />
-      ) : (
-        <p>{reason}</p>
-      )}
-    </FormDialog>
-  );
-};
-
-export const ForgetSnapshotDialog = ({
-  disk,
-  snapshot,
-  onClose,
-}: Props & { readonly disk: Disk; readonly snapshot: DiskSnapshot }) => (
-  <FormDialog
-    title={`Delete the snapshot ${snapshot.name}`}
-    button="Delete the snapshot"
-    danger
-    onClose={onClose}
-    onSubmit={async () => {
-      await client.disks.deleteSnapshot({ params: { ref: disk.id, snapshot: snapshot.id } });
-      readDisksAnew();
-    }}
-  >
-    <p>The state of {disk.name} that it kept is gone for good. The disk itself, and disks made of it, stay.</p>
-  </FormDialog>
-);
 
 export const DeleteDiskDialog = ({ disk, onClose }: Props & { readonly disk: Disk }) => {
   const [snapshots, setSnapshots] = useState(false);

@@ -8,6 +8,7 @@ import { countText } from '../../ui/format.js';
 import { ProblemNotice } from '../../ui/Notice.js';
 import { Progress } from '../../ui/Progress.js';
 import layout from '../../ui/layout.module.css';
+import { OtherBackups } from './Backups.js';
 import { DiskCard } from './DiskCard.js';
 import { AttachDialog, NewDiskDialog } from './DiskDialogs.js';
 import { attachable, sortDisks, whyNoDisk, whyNoRoot } from './model.js';
@@ -125,6 +126,7 @@ export const DisksTab = ({ device }: { readonly device: Device }) => {
       </section>
       <DataDisks device={device} disks={data} />
       {others.length > 0 && <Others device={device} disks={others} />}
+      <OtherBackups device={device} shown={[...own.data, ...others]} />
     </>
   );
 };

@@ -1,6 +1,16 @@
-import type { Disk } from '@drover/contract';
+import type { Disk, DiskBackup } from '@drover/contract';
 import { describe, expect, it } from 'vitest';
-import { attachable, cloneName, sizeOf, sizeText, sortDisks, whyNoDisk, whyNoRoot } from './model.js';
+import {
+  attachable,
+  backupTitle,
+  cloneName,
+  otherBackups,
+  sizeOf,
+  sizeText,
+  sortDisks,
+  whyNoDisk,
+  whyNoRoot,
+} from './model.js';
 
 const disk = (change: Partial<Disk>): Disk => ({
   id: 'dsk_1',
@@ -75,6 +85,15 @@ describe('disks of a board', () => {
 });
 
 it('names a disk after what it is made of, within what a name may be', () => {
-  expect(cloneName({ name: 'media' }, { name: 'monday' })).toBe('media-monday');
-  expect(cloneName({ name: 'm'.repeat(62) }, { name: 'monday' })).toBe('m'.repeat(62));
+  expect(cloneName('media', 'monday')).toBe('media-monday');
+  expect(cloneName('m'.repeat(62), 'monday')).toBe('m'.repeat(62));
+});
+
+it('tells a backup from others by its moment, and finds those of disks that are not shown', () => {
+  const of = (disk: string, tenant = 'tnt_1') => ({ disk, tenant, diskName: 'media' }) as DiskBackup;
+  expect(backupTitle({ diskName: 'media', createdAt: '2026-11-30T17:02:03.000Z' })).toBe(
+    'backup of media from 2026-11-30 17:02 UTC',
+  );
+  const [shown, gone, foreign] = [of('dsk_1'), of('dsk_2'), of('dsk_3', 'tnt_2')];
+  expect(otherBackups([shown, gone, foreign], [{ id: 'dsk_1' }], { tenant: 'tnt_1' })).toEqual([gone]);
 });

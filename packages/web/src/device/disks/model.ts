@@ -1,4 +1,4 @@
-import type { Device, Disk, DiskAttachment, DiskSnapshot, DiskState } from '@drover/contract';
+import type { Device, Disk, DiskAttachment, DiskBackup, DiskState } from '@drover/contract';
 import { bytesText } from '../../ui/format.js';
 
 export const diskLooks = {
@@ -69,6 +69,19 @@ export const whyNoRoot = ({ assignment }: Pick<Device, 'assignment'>): string =>
   }
 };
 
-/** A name for a disk that is made of a snapshot. */
-export const cloneName = (disk: Pick<Disk, 'name'>, snapshot: Pick<DiskSnapshot, 'name'>): string =>
-  `${disk.name}-${snapshot.name}`.slice(0, 63).replace(/-+$/, '');
+/** A name for a disk that is made of a kept state of another one. */
+export const cloneName = (disk: string, kept: string): string => `${disk}-${kept}`.slice(0, 63).replace(/-+$/, '');
+
+/** `backup of media from 2026-11-30 17:02 UTC`: tells it from the others. */
+export const backupTitle = ({ diskName, createdAt }: Pick<DiskBackup, 'diskName' | 'createdAt'>): string =>
+  `backup of ${diskName} from ${createdAt.slice(0, 16).replace('T', ' ')} UTC`;
+
+/** Backups of a board's tenant, but those of disks that are shown with them. */
+export const otherBackups = (
+  backups: readonly DiskBackup[],
+  shown: readonly Pick<Disk, 'id'>[],
+  { tenant }: Pick<Device, 'tenant'>,
+): readonly DiskBackup[] => {
+  const ids = new Set(shown.map(({ id }) => id));
+  return backups.filter((backup) => backup.tenant === tenant && !ids.has(backup.disk));
+};

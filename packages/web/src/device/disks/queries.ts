@@ -24,6 +24,20 @@ export const snapshotsOf = (disk: string) =>
     queryFn: async ({ signal }) => (await client.disks.snapshots({ params: { ref: disk } }, { signal })).items,
   });
 
+/** Backups of one disk, newest first. */
+export const backupsOf = (disk: string) =>
+  queryOptions({
+    queryKey: ['disks', disk, 'backups'],
+    queryFn: async ({ signal }) =>
+      Array.fromAsync(client.each('listBackups', { query: { disk, limit: 100 } }, { signal })),
+  });
+
+/** Every backup that can be seen, newest first. */
+export const allBackups = queryOptions({
+  queryKey: ['disks', 'backups'],
+  queryFn: async ({ signal }) => Array.fromAsync(client.each('listBackups', { query: { limit: 500 } }, { signal })),
+});
+
 /** The last job about something, whatever became of it; null: there was none. */
 export const lastJobAbout = (subject: string, kind?: Job['kind']) =>
   queryOptions({

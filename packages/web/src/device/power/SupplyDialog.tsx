@@ -26,6 +26,7 @@ export const SupplyDialog = ({
       button={takesAway ? 'Take it away' : 'Save'}
       danger={takesAway}
       disabled={supply === undefined && !takesAway}
+      filledFrom={device.power}
       onClose={onClose}
       onSubmit={async () => {
         const body = { power: supply ?? null };

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { StreamMessage } from './handlers.js';
+import { withTimeLimit } from '../../../app/time-limit.js';
 
 export interface EventStreamOptions {
   /** Aborted when the caller went away or the server stops. */
@@ -20,7 +21,7 @@ export const formatMessage = ({ id, type, data }: StreamMessage<unknown>): strin
 const askAgainMs = 1000;
 
 const drained = async (response: ServerResponse, stallMs: number, signal: AbortSignal): Promise<void> => {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(stallMs)]);
+  const limit = withTimeLimit(signal, stallMs);
   try {
     await once(response, 'drain', { signal: limit });
   } catch (error) {
