@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openAsBlob } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readFile } from 'node:fs/promises';
@@ -50,14 +51,17 @@ async function startServer(): Promise<ChildProcess> {
   return server;
 }
 
-/** The key that the first start left for local use. */
-async function localClient(): Promise<Client> {
+/** Where the first start left the key for local use. */
+async function keyFile(): Promise<string> {
   const settings = spawn(process.execPath, [cli, 'settings', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   for await (const chunk of settings.stdout) text += String(chunk);
   const rows = JSON.parse(text) as { key: string; value: unknown }[];
-  const dataDir = String(rows.find((row) => row.key === 'dataDir')?.value);
-  const key = (await readFile(`${dataDir}/admin.key`, 'utf8')).trim();
+  return join(String(rows.find((row) => row.key === 'dataDir')?.value), 'admin.key');
+}
+
+async function localClient(): Promise<Client> {
+  const key = (await readFile(await keyFile(), 'utf8')).trim();
   // The command line may know another server by this address, from before.
   Object.assign(environment, { DROVER_SERVER: apiUrl, DROVER_KEY: key });
   return createClient({ baseUrl: apiUrl, key });
@@ -105,7 +109,7 @@ async function bootPi(client: Client, segment: Segment): Promise<number> {
   return seconds;
 }
 
-function howToPlugIn(): string {
+async function howToPlugIn(): Promise<string> {
   const addresses = Object.entries(networkInterfaces()).flatMap(([name, all]) =>
     (all ?? [])
       .filter(({ family, internal }) => family === 'IPv4' && !internal)
@@ -114,6 +118,7 @@ function howToPlugIn(): string {
   return [
     'Drover is running. Its address, for the dashboard and the API:',
     ...addresses.map((address) => `    ${address}`),
+    `Log in with the key in ${await keyFile()}.`,
     '',
     'To add a real Pi: connect it by cable to the same network, with no SD card.',
     '    Pi 4, 400, 5:  sudo rpi-eeprom-config --edit, BOOT_ORDER=0xf12 (network, then SD card); once',
@@ -141,7 +146,7 @@ async function withPi(): Promise<void> {
     say('Powering on an emulated Pi 4');
     const seconds = await bootPi(client, segment);
     if (!once_) {
-      say(howToPlugIn());
+      say(await howToPlugIn());
       say('Ctrl-C ends the server and the emulated Pi.');
       await once(stopping.signal, 'abort');
       return;
@@ -165,7 +170,7 @@ async function stop(server: ChildProcess): Promise<void> {
 
 async function withoutPi(): Promise<void> {
   const server = await startServer();
-  say(howToPlugIn());
+  say(await howToPlugIn());
   if (!once_) await Promise.race([once(stopping.signal, 'abort'), once(server, 'exit')]);
   await stop(server);
 }

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, Navigate } from '@tanstack/react-router';
 import { App } from './App.js';
 import { readAuditSearch } from './access/search.js';
 import { readBuildsSearch } from './builds/search.js';
@@ -17,6 +17,12 @@ const fleet = createRoute({
   path: '/',
   validateSearch: readFleetSearch,
   component: lazyRouteComponent(() => import('./fleet/FleetPage.js'), 'FleetPage'),
+});
+/** What is left of the address of a board when its name is cut off. */
+const devices = createRoute({
+  getParentRoute: () => root,
+  path: '/devices',
+  component: () => <Navigate to="/" replace />,
 });
 const device = createRoute({
   getParentRoute: () => root,
@@ -107,6 +113,7 @@ const NotFound = () => (
 export const router = createRouter({
   routeTree: root.addChildren([
     fleet,
+    devices,
     device,
     images,
     image,

@@ -60,6 +60,22 @@ describe('logging in', () => {
     expect((await ask('/api/v2/me', { cookie })).status).toBe(401);
   });
 
+  it('is told to the page that asks who is in, and nobody is no refusal', async () => {
+    const who = async (headers: Record<string, string>) => {
+      const answer = await ask('/ui/session', headers);
+      return { status: answer.status, cookie: answer.headers.get('set-cookie'), ...((await answer.json()) as object) };
+    };
+    const before = (await server.client.audit.list({ query: { limit: 1 } })).items[0]?.seq;
+    expect(await who(own)).toEqual({ status: 200, cookie: null, principal: null });
+    expect(await who({ ...own, cookie: `drover_session=${'0'.repeat(64)}` })).toMatchObject({
+      ...{ status: 200, principal: null },
+      cookie: expect.stringMatching(/^drover_session=; Path=\/; Max-Age=0;/),
+    });
+    expect((await server.client.audit.list({ query: { limit: 1 } })).items[0]?.seq).toBe(before);
+    const cookie = await cookieFor(server.key);
+    expect(await who({ ...own, cookie })).toMatchObject({ status: 200, cookie: null, principal: { role: 'admin' } });
+  });
+
   it('is refused to a form, to other sites, and without a key', async () => {
     const body = new URLSearchParams({ key: server.key });
     const form = await fetch(`${server.url}/ui/session`, { method: 'POST', body });
@@ -143,7 +159,8 @@ describe('its files', () => {
     expect(page.headers.get('cache-control')).toBe('no-cache');
     expect(page.headers.get('referrer-policy')).toBe('no-referrer');
     expect(page.headers.get('x-content-type-options')).toBe('nosniff');
-    expect(page.headers.get('cross-origin-opener-policy')).toBe('same-origin');
+    // For pages over TLS alone: proxy.test.ts of the dashboard.
+    expect(page.headers.get('cross-origin-opener-policy')).toBeNull();
     const html = await page.text();
     expect(html).not.toMatch(/<script(?![^>]* src=)|<style| style=| on[a-z]+=/);
     const script = /src="(\/ui\/assets\/[^"]+\.js)"/.exec(html)?.[1] ?? 'none';

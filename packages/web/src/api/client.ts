@@ -28,6 +28,13 @@ export const logIn = async (key: string): Promise<Principal> => {
   return Principal.parse(principal);
 };
 
+/** Whoever this browser is logged in as; null: nobody. Throws DroverError. */
+export const whoIsIn = async (signal: AbortSignal): Promise<Principal | null> => {
+  const response = await ask({ method: 'GET', signal });
+  const { principal } = (await response.json()) as { principal: unknown };
+  return Principal.nullable().parse(principal);
+};
+
 export const logOut = async (): Promise<void> => {
   await ask({ method: 'DELETE' });
 };

@@ -1,18 +1,11 @@
 import type { Principal } from '@drover/contract';
 import { QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
-import { client, isLoggedOut } from './client.js';
+import { client, isLoggedOut, whoIsIn } from './client.js';
 
 export const queries = {
   me: queryOptions({
     queryKey: ['me'],
-    queryFn: async ({ signal }) => {
-      try {
-        return await client.server.whoAmI(undefined, { signal });
-      } catch (error) {
-        if (isLoggedOut(error)) return null;
-        throw error;
-      }
-    },
+    queryFn: ({ signal }) => whoIsIn(signal),
     staleTime: Number.POSITIVE_INFINITY,
   }),
   images: queryOptions({

@@ -129,7 +129,7 @@ const BootFiles = ({ image }: { readonly image: Image }) => {
                 <td>
                   <code>{path}</code>
                 </td>
-                <td>{bytesText(size)}</td>
+                <td className={layout['figure']}>{bytesText(size)}</td>
               </tr>
             ))}
           </tbody>

@@ -8,6 +8,7 @@ import { Progress } from '../ui/Progress.js';
 import { Badge, StateDot } from '../ui/State.js';
 import { Time } from '../ui/Time.js';
 import layout from '../ui/layout.module.css';
+import { reachable } from './addresses.js';
 import { Plot } from './Plot.js';
 import { plots } from './plots.js';
 import { statsQuery } from './queries.js';
@@ -50,7 +51,7 @@ const Places = ({ stats }: { readonly stats: ServerStats }) => (
       <dt>API</dt>
       <dd>
         {stats.addresses.api.map((url) => (
-          <Copyable key={url} text={url} />
+          <Copyable key={url} text={reachable(url, location.hostname)} />
         ))}
       </dd>
       <dt>Boards fetch at</dt>

@@ -1,11 +1,14 @@
+import { DroverError } from '@drover/sdk';
 import { useState } from 'react';
 import { logIn } from '../api/client.js';
 import { setPrincipal } from '../api/queries.js';
 import { Button } from '../ui/Button.js';
 import { TextField } from '../ui/Field.js';
-import { ProblemNotice } from '../ui/Notice.js';
+import { Notice, ProblemNotice } from '../ui/Notice.js';
 import { ThemeButton } from '../shell/ThemeButton.js';
 import styles from './login.module.css';
+
+const isWrongKey = (error: unknown): boolean => error instanceof DroverError && error.code === 'auth.invalid';
 
 export const LoginPage = () => {
   const [key, setKey] = useState('');
@@ -54,7 +57,13 @@ export const LoginPage = () => {
             setKey(event.target.value);
           }}
         />
-        {error !== undefined && <ProblemNotice error={error} />}
+        {isWrongKey(error) ? (
+          <Notice tone="bad" title="This key is not known here, has expired or was revoked.">
+            <p>Check that it is there from its first to its last letter. An admin makes another one.</p>
+          </Notice>
+        ) : (
+          error !== undefined && <ProblemNotice error={error} />
+        )}
         <Button kind="primary" type="submit" busy={isBusy}>
           Log in
         </Button>

@@ -37,7 +37,7 @@ it('lets nobody in without a key', async () => {
   await takePicture(page, 'log-in');
   await page.getByLabel('API key').fill('drv_wrong-key');
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByRole('alert').getByText('The API key is not known here').waitFor(patience);
+  await page.getByRole('alert').getByText('This key is not known here').waitFor(patience);
   await logIn(page, house.server.url, house.server.key);
 });
 

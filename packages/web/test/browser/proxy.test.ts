@@ -89,6 +89,8 @@ describe.each([
     expect(await page.context().cookies()).toMatchObject([
       { name: 'drover_session', secure: true, httpOnly: true, sameSite: 'Strict' },
     ]);
+    const sent = await page.context().request.get(`https://127.0.0.1:${port()}/ui/`);
+    expect(sent.headers()['cross-origin-opener-policy']).toBe('same-origin');
     await page.getByText('1 board', { exact: true }).waitFor();
     // Over the event stream, which no proxy may hold back.
     await server.client.devices.update({ params: { ref: device }, body: { name: `board-${name}` } });

@@ -20,10 +20,13 @@ const guard: Readonly<Record<string, string>> = {
   'content-security-policy': policy,
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
-  'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
 };
+
+/** Over plain HTTP browsers ignore the policy about openers, and complain of it on each page. */
+const guardOf = ({ protocol }: FastifyRequest): Readonly<Record<string, string>> =>
+  protocol === 'https' ? { ...guard, 'cross-origin-opener-policy': 'same-origin' } : guard;
 
 /** Names of these files hold a digest of what is in them. */
 const isImmutable = (path: string): boolean => path.startsWith('assets/');
@@ -44,7 +47,7 @@ const encodingFor = (request: FastifyRequest, asset: Asset) => {
 
 const send = (request: FastifyRequest, reply: FastifyReply, path: string, asset: Asset): FastifyReply => {
   void reply
-    .headers({ ...guard, vary: 'accept-encoding', etag: asset.etag })
+    .headers({ ...guardOf(request), vary: 'accept-encoding', etag: asset.etag })
     .header('cache-control', isImmutable(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
   if (request.headers['if-none-match'] === asset.etag) return reply.code(304).send();
   void reply.type(asset.type);
@@ -70,7 +73,7 @@ export const registerAssetRoutes = (app: FastifyInstance, assets: () => Promise<
     const asset = known.get(path);
     if (asset !== undefined) return send(request, reply, path, asset);
     const page = isImmutable(path) || (path !== '' && !wantsPage(request)) ? undefined : known.get('index.html');
-    if (page === undefined) return sendProblem(reply.headers(guard), absent, request.id);
+    if (page === undefined) return sendProblem(reply.headers(guardOf(request)), absent, request.id);
     return send(request, reply, 'index.html', page);
   };
   app.get('/ui', answer);

@@ -87,7 +87,27 @@ const logOut =
       .send();
   };
 
-/** `POST /ui/session` lets somebody in who has an API key, `DELETE /ui/session` out again. JSON only: no form can send it. */
+/** Nobody is an answer, too, and no refusal that the audit trail would have of everybody who opens the page to log in. */
+const whoIsIn =
+  ({ api: { throttle }, webSessions }: SessionRouteDeps) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const token = tokenOf(request.headers);
+    void reply.header('cache-control', 'no-store');
+    if (token === undefined) return reply.send({ principal: null });
+    if (throttle.refuses(request.ip, token, 'wrong-session')) return sendProblem(reply, throttled, request.id);
+    const found = await webSessions.authenticate(token);
+    if (found.ok) {
+      throttle.succeeded(token);
+      return reply.send({ principal: found.value });
+    }
+    throttle.failed(request.ip, 'wrong-session');
+    return reply.header('set-cookie', cookieTakenAway(isSecure(request))).send({ principal: null });
+  };
+
+/**
+ * `POST /ui/session` lets somebody in who has an API key, `DELETE /ui/session` out again, `GET /ui/session` tells who is in. JSON only: no form can
+ * send it.
+ */
 export const registerSessionRoutes = (app: FastifyInstance, deps: SessionRouteDeps): void => {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -102,6 +122,7 @@ export const registerSessionRoutes = (app: FastifyInstance, deps: SessionRouteDe
       }
     },
   );
+  app.get('/ui/session', whoIsIn(deps));
   app.post('/ui/session', logIn(deps));
   app.delete('/ui/session', logOut(deps));
 };
