@@ -112,6 +112,8 @@ await Promise.all([
     outdir: undefined,
     outfile: cpi,
     format: 'cjs',
+    // A quarter less to read at each call; names stay, for whoever reads a stack.
+    minifyWhitespace: true,
     banner: { js: '#!/usr/bin/env node' },
     entryPoints: ['packages/bosh-cpi/src/executable.ts'],
     plugins: [contractOfTheCpi],

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Bag, Cid, Networks } from './schemas.js';
+import { Bag, Cid, networks } from './schemas.js';
 
 // What a director gets, method by method. A call of the CPI does not read this: it is what its answers are held against.
 
@@ -17,7 +17,7 @@ export const resultOf = {
   ping: z.literal('pong'),
   create_stemcell: Cid,
   delete_stemcell: nothing,
-  create_vm: z.tuple([Cid, Networks]),
+  create_vm: z.tuple([Cid, networks()]),
   delete_vm: nothing,
   has_vm: z.boolean(),
   reboot_vm: nothing,

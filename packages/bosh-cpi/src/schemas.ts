@@ -8,28 +8,29 @@ export const Bag = z.record(z.string(), z.unknown());
 /** MiB. */
 const Size = z.number().int('is not a whole number of MiB').min(1, 'is less than 1 MiB');
 
-export const Network = z.looseObject({
-  /** Left out: manual. */
-  type: z.enum(['manual', 'dynamic', 'vip']).default('manual'),
-  ip: z.string().optional(),
-  netmask: z.string().optional(),
-  gateway: z.string().nullish(),
-  dns: z.array(z.string()).nullish(),
-  /** For what this network is the default: `dns`, `gateway`. */
-  default: z.array(z.string()).nullish(),
-  cloud_properties: Bag.nullish(),
-});
-export type Network = z.infer<typeof Network>;
+const network = () =>
+  z.looseObject({
+    /** Left out: manual. */
+    type: z.enum(['manual', 'dynamic', 'vip']).default('manual'),
+    ip: z.string().optional(),
+    netmask: z.string().optional(),
+    gateway: z.string().nullish(),
+    dns: z.array(z.string()).nullish(),
+    /** For what this network is the default: `dns`, `gateway`. */
+    default: z.array(z.string()).nullish(),
+    cloud_properties: Bag.nullish(),
+  });
 /** By the names that the director has for them. */
-export const Networks = z.record(z.string(), Network);
-export type Networks = z.infer<typeof Networks>;
+export const networks = () => z.record(z.string(), network());
+export type Networks = z.infer<ReturnType<typeof networks>>;
 
-export const VmResources = z.looseObject({
-  cpu: z.number().int().min(1),
-  /** MiB, as the disk is. */
-  ram: z.number().int().min(1),
-  ephemeral_disk_size: z.number().int().min(0),
-});
+const vmResources = () =>
+  z.looseObject({
+    cpu: z.number().int().min(1),
+    /** MiB, as the disk is. */
+    ram: z.number().int().min(1),
+    ephemeral_disk_size: z.number().int().min(0),
+  });
 
 /** More arguments than are known are let through: newer directors send some. */
 const list = <T extends [z.ZodType, ...z.ZodType[]]>(...items: T) => z.tuple(items).rest(z.unknown());
@@ -39,12 +40,14 @@ export const argumentsOf = {
   create_stemcell: () => list(z.string().min(1).max(4096), Bag),
   delete_stemcell: () => list(Cid),
   create_vm: () =>
-    z.tuple([z.string().min(1).max(100), Cid, Bag, Networks, z.array(Cid).nullish(), Bag.nullish()]).rest(z.unknown()),
+    z
+      .tuple([z.string().min(1).max(100), Cid, Bag, networks(), z.array(Cid).nullish(), Bag.nullish()])
+      .rest(z.unknown()),
   delete_vm: () => list(Cid),
   has_vm: () => list(Cid),
   reboot_vm: () => list(Cid),
   set_vm_metadata: () => list(Cid, Bag),
-  calculate_vm_cloud_properties: () => list(VmResources),
+  calculate_vm_cloud_properties: () => list(vmResources()),
   create_disk: () => z.tuple([Size, Bag, Cid.nullish()]).rest(z.unknown()),
   delete_disk: () => list(Cid),
   has_disk: () => list(Cid),
