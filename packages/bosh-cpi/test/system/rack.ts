@@ -43,7 +43,7 @@ export interface Rack {
 
 export const openRack = async (count: number, settings: Readonly<Record<string, unknown>> = {}): Promise<Rack> => {
   const folder = await mkdtemp(join(tmpdir(), 'drover-bosh-'));
-  const card = await (await createCardPress(folder)).make('img', 'bosh');
+  const card = await (await createCardPress(folder)).make('xz', 'bosh');
   await writeFile(join(folder, 'ppi'), program(folder));
   await chmod(join(folder, 'ppi'), 0o755);
   const rig = {
@@ -58,7 +58,7 @@ export const openRack = async (count: number, settings: Readonly<Record<string, 
     settings: { power: { drivers: { rig } }, helpers: { cacheDir: join(cacheDir, 'helpers') }, ...settings },
   });
   const { client } = server;
-  const upload = await client.upload(fileSource(card.path, card.size), { filename: 'card.img' });
+  const upload = await client.upload(fileSource(card.path, card.size), { filename: 'card.img.xz' });
   const image = await client.images.create({
     body: { name: 'light', version: '1', source: { kind: 'upload', upload: upload.id } },
   });
