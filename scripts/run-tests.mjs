@@ -147,7 +147,7 @@ const stages = [
       ...(await runProject('interop', { part: doctor })),
     ],
     inTurn(['system']),
-    async () => [...(await runProject('unit')), ...(await runProject('interop', { except: doctor }))],
+    async () => [...(await runProject('unit', { workers: 2 })), ...(await runProject('interop', { except: doctor }))],
   ],
   // An emulated board keeps one core at work.
   [() => runProject('e2e', { workers: 2 })],
