@@ -22,3 +22,4 @@ export * from './device-api.js';
 export * from './fault-remedies.js';
 export * from './json-path.js';
 export * from './routes/index.js';
+export { withTimeLimit } from './time-limit.js';

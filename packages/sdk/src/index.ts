@@ -5,6 +5,5 @@ export { DroverError } from './errors.js';
 export type { StreamEvent, StreamOptions } from './event-stream.js';
 export { resultOf, type WaitOptions } from './jobs.js';
 export type { ItemOf, ListOperation } from './pages.js';
-export { withTimeLimit } from './time-limit.js';
 export type { ClientOptions } from './transport.js';
 export type { UploadOptions, UploadSource } from './upload.js';

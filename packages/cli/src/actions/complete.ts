@@ -1,5 +1,6 @@
+import { withTimeLimit } from '@drover/contract';
 import type { ListOperation } from '@drover/sdk';
-import { createClient, withTimeLimit } from '@drover/sdk';
+import { createClient } from '@drover/sdk';
 import { UsageError, type Action } from '../command.js';
 import { targetOf } from '../connect.js';
 import { readContexts } from '../contexts.js';

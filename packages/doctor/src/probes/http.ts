@@ -1,6 +1,5 @@
-import { deviceApiBase, type Observation, type ProbeOutcome } from '@drover/contract';
+import { deviceApiBase, withTimeLimit, type Observation, type ProbeOutcome } from '@drover/contract';
 import { codeOf, done, timestamp, type Probed, type ProbeContext } from './probe.js';
-import { withTimeLimit } from '@drover/sdk';
 
 const named = { name: 'http', title: 'What boards fetch over HTTP' };
 const limitMs = 3_000;

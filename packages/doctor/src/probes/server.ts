@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIPv4 } from 'node:net';
-import type { Observation } from '@drover/contract';
-import { DroverError, withTimeLimit, type Client } from '@drover/sdk';
+import { withTimeLimit, type Observation } from '@drover/contract';
+import { DroverError, type Client } from '@drover/sdk';
 import { clockOf, outcomeOfError } from './http.js';
 import { done, skipped, timestamp, type Probed, type ProbeContext } from './probe.js';
 

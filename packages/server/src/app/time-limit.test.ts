@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { withTimeLimit } from '@drover/contract';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { withTimeLimit } from './time-limit.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

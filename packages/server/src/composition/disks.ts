@@ -1,3 +1,4 @@
+import { withTimeLimit } from '@drover/contract';
 import { backupPath, readDiskContent } from '../adapters/disks/index.js';
 import type { BootBackend } from '../app/boot/ports.js';
 import type { Powering } from '../app/devices/ports.js';
@@ -13,7 +14,6 @@ import type { EnqueueJob, JobHandler } from '../app/jobs/handler.js';
 import type { Clock, Ids } from '../app/ports.js';
 import type { Settings } from '../config.js';
 import type { Storage } from './storage.js';
-import { withTimeLimit } from '../app/time-limit.js';
 
 export interface DiskSide {
   readonly disks: Disks;

@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest } from 'node:http';
+import { withTimeLimit } from '@drover/contract';
 import type { BootBackend } from '../../app/boot/ports.js';
 import type { DiskOrder } from '../../app/disks/orders.js';
-import { withTimeLimit } from '../../app/time-limit.js';
 import { methodPath, type BackendMethod } from './schemas.js';
 
 /**

@@ -1,10 +1,9 @@
-import { refusal, success, type DeviceConsole, type Result } from '@drover/contract';
+import { refusal, success, withTimeLimit, type DeviceConsole, type Result } from '@drover/contract';
 import { pause } from '../jobs/pause.js';
 import type { Log } from '../ports.js';
 import { createBacklog, type Backlog } from './backlog.js';
 import type { ConsoleLine, OpenConsole } from './ports.js';
 import { createWatcher, type Watcher } from './watcher.js';
-import { withTimeLimit } from '../time-limit.js';
 
 /**
  * Open consoles, one line each, however many look at it. A line is opened for the first who looks or types, and closed when nobody has for a while: most terminal

@@ -1,8 +1,8 @@
+import { withTimeLimit } from '@drover/contract';
 import type { EventFeed, StoredEvent } from '../events/ports.js';
 import type { Log, Service } from '../ports.js';
 import type { Store } from '../store/ports.js';
 import type { OrderDesk } from './order-desk.js';
-import { withTimeLimit } from '../time-limit.js';
 
 interface Deps {
   readonly store: Store;

@@ -1,5 +1,5 @@
+import { withTimeLimit } from '@drover/contract';
 import type { OrderDesk } from '../disks/order-desk.js';
-import { withTimeLimit } from '../time-limit.js';
 
 /** The boot plane takes an order at once, and waits for a board for 3 s. */
 const answerMs = 6_000;

@@ -1,7 +1,6 @@
-import { refusal, type Refusal, type Result } from '@drover/contract';
+import { refusal, withTimeLimit, type Refusal, type Result } from '@drover/contract';
 import { pause } from '../jobs/pause.js';
 import type { ConfiguredDriver, PowerDriver, PowerLimits, PowerTarget, Switched } from './ports.js';
-import { withTimeLimit } from '../time-limit.js';
 
 /** Uses the drivers as their limits say. A call that fails is tried again; only the last word of it counts. */
 export interface PowerDesk {

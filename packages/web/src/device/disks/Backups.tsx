@@ -8,6 +8,7 @@ import { ProblemNotice } from '../../ui/Notice.js';
 import { StateDot } from '../../ui/State.js';
 import { Time } from '../../ui/Time.js';
 import layout from '../../ui/layout.module.css';
+import { KeptList } from './KeptList.js';
 import { DeleteBackupDialog } from './BackupDialogs.js';
 import { backupTitle, diskLooks, otherBackups } from './model.js';
 import { allBackups, backupsOf } from './queries.js';
@@ -80,14 +81,11 @@ export const Backups = ({ device, disk }: { readonly device: Device; readonly di
   if (backups.isError) return <ProblemNotice error={backups.error} />;
   if (backups.data === undefined || backups.data.length === 0) return null;
   return (
-    <>
-      <h4>Backups</h4>
-      <ul className={styles['kept']} aria-label={`Backups of ${disk.name}`}>
-        {backups.data.map((backup) => (
-          <BackupRow key={backup.id} device={device} backup={backup} />
-        ))}
-      </ul>
-    </>
+    <KeptList title="Backups" label={`Backups of ${disk.name}`}>
+      {backups.data.map((backup) => (
+        <BackupRow key={backup.id} device={device} backup={backup} />
+      ))}
+    </KeptList>
   );
 };
 

@@ -8,6 +8,7 @@ import { ProblemNotice } from '../../ui/Notice.js';
 import { StateDot } from '../../ui/State.js';
 import { Time } from '../../ui/Time.js';
 import layout from '../../ui/layout.module.css';
+import { KeptList } from './KeptList.js';
 import { diskLooks } from './model.js';
 import { snapshotsOf } from './queries.js';
 import { RestoreDialog } from './RestoreDialog.js';
@@ -83,13 +84,10 @@ export const Snapshots = ({ device, disk }: { readonly device: Device; readonly 
   if (snapshots.isError) return <ProblemNotice error={snapshots.error} />;
   if (snapshots.data === undefined || snapshots.data.length === 0) return null;
   return (
-    <>
-      <h4>Snapshots</h4>
-      <ul className={styles['kept']} aria-label={`Snapshots of ${disk.name}`}>
-        {snapshots.data.map((snapshot) => (
-          <SnapshotRow key={snapshot.id} {...{ device, disk, snapshot }} />
-        ))}
-      </ul>
-    </>
+    <KeptList title="Snapshots" label={`Snapshots of ${disk.name}`}>
+      {snapshots.data.map((snapshot) => (
+        <SnapshotRow key={snapshot.id} {...{ device, disk, snapshot }} />
+      ))}
+    </KeptList>
   );
 };

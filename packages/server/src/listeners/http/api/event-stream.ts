@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { withTimeLimit } from '@drover/contract';
 import type { StreamMessage } from './handlers.js';
-import { withTimeLimit } from '../../../app/time-limit.js';
 
 export interface EventStreamOptions {
   /** Aborted when the caller went away or the server stops. */
